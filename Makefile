@@ -1,0 +1,80 @@
+# Everything that one does with a checkout. `make` lists it.
+# Needs make and Python 3.11 or newer; the environment (.venv) is made on the way, from the lock files, with hashes.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv/bin
+INSTALL := @$(PYTHON) requirements/install.py
+
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop test lint format types architecture check lock openapi bench bench-late clean
+.PHONY: env-local env-dev env-bench
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  Environment: PORT (8000), DATABASE_URL (default: an embedded Postgres), PARTWISE_HOME (.partwise),"
+	@echo "  PYTHON (python3)."
+
+run: env-local ## Serve with an embedded Postgres and a demo tenant, on PORT
+	@exec $(VENV)/python -m app run
+
+stop: env-local ## Stop the embedded Postgres, if a run left it behind
+	@$(VENV)/python -m app stop
+
+test: check ## Check everything and run all tests
+	$(VENV)/python -m pytest -n auto $(ARGS)
+
+check: lint types architecture ## Lint, types and architecture
+
+lint: env-dev ## Ruff: rules and format
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+format: env-dev ## Let ruff rewrite what it can
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+types: env-dev ## Mypy, strict
+	$(VENV)/mypy
+
+architecture: env-dev ## Import contracts: dependencies point inward
+	$(VENV)/lint-imports
+
+openapi: env-local ## Write openapi/ anew from the code
+	$(VENV)/python -m app openapi
+
+bench: env-bench ## Measure the speed of ingest and queries
+	$(VENV)/python -m benchmarks $(ARGS)
+
+bench-late: env-bench ## Measure the late-payment probability on the receivables, next to other models
+	$(VENV)/python -m benchmarks.late $(ARGS)
+
+lock: ## Resolve the dependencies anew into requirements/*.lock (needs a package index)
+	@test -x .venv-lock/bin/uv || ($(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install -qq uv==$(UV_VERSION))
+	$(UV) --extra local --group bench --output-file requirements/bench.lock
+	$(UV) --extra local --group dev --constraint requirements/bench.lock --output-file requirements/dev.lock
+	$(UV) --extra local --constraint requirements/bench.lock --output-file requirements/local.lock
+	$(UV) --constraint requirements/bench.lock --output-file requirements/runtime.lock
+
+# One resolution for every Python from 3.11 on and every platform; the smaller sets take their versions from the
+# largest, so that they are subsets of each other. No index is named: each machine uses its own.
+UV = .venv-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(LOCKFLAGS)
+
+clean: ## Remove the environment and the data folder
+	@if test -x $(VENV)/python && test -d "$${PARTWISE_HOME:-.partwise}/postgres"; then $(VENV)/python -m app stop --force; fi
+	rm -rf .venv .venv-lock .venv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .partwise-test
+	rm -rf "$${PARTWISE_HOME:-.partwise}"
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+env-local:
+	$(INSTALL) local
+
+env-dev:
+	$(INSTALL) dev
+
+env-bench:
+	$(INSTALL) bench

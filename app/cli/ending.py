@@ -1,0 +1,35 @@
+"""How a long-running command ends: Ctrl-C, SIGTERM and a closed terminal all mean the same, and clean up."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Ended(BaseException):
+    """Somebody asked the command to end."""
+
+
+@contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Turn the signals that end a process into an exception that unwinds it; the block then ends quietly.
+
+    The first one unwinds. Later ones are ignored, so that an impatient second Ctrl-C does not leave Postgres
+    behind.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended
+
+    before = {number: signal.signal(number, end) for number in SIGNALS}
+    try:
+        yield
+    except Ended:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

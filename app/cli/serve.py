@@ -1,0 +1,72 @@
+"""`serve`: the HTTP server alone, as production runs it."""
+
+import signal
+import socket
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.cli.database import tell
+from app.cli.ending import ending_cleanly
+from app.cli.errors import CommandError
+from app.cli.listening import BACKLOG, base_url, listen
+from app.settings import Settings, read_settings
+
+# Requests in flight get this long after SIGTERM; Kubernetes kills at thirty seconds.
+DRAIN_SECONDS = 20
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [default: PORT, or 8000].")] = None,
+) -> None:
+    """Serve HTTP from DATABASE_URL, in one process; the schema must be up to date (see `migrate`)."""
+    settings = read_settings()
+    if not settings.database_url:
+        raise CommandError("DATABASE_URL is not set; `python -m app run` brings a Postgres of its own")
+    with ending_cleanly():
+        listener = listen(host or settings.host, settings.port if port is None else port)
+        serve_until_told(settings, listener, lambda: tell(f"Partwise listens on {base_url(listener)}"))
+
+
+def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Callable[[], None]) -> None:
+    """Serve on a socket that listens already, until a signal says to end; requests in flight are finished."""
+    from app.composition import create_app
+
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,  # the composition root configures logging
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    server = _Server(config, when_ready)
+    # Uvicorn drains on SIGINT and SIGTERM; a closed terminal deserves the same.
+    before = signal.signal(signal.SIGHUP, server.handle_exit)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        listener.close()
+    if not server.started:
+        raise CommandError("the server could not start; the lines above say why")
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, telling when it answers."""
+
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._when_ready()

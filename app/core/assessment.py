@@ -1,0 +1,137 @@
+"""The assessment: what the signs say together, and the verdict."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import sqrt
+
+from app.core.decibans import points_of, quantised, score_of
+from app.core.facts import Facts
+from app.core.policy import Policy
+from app.core.portfolio import Portfolio
+from app.core.signs import SIGNS, Sign, Weighed
+
+__all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "Verdict", "assess"]
+
+_NORMAL_90 = 1.6448536269514722
+"""Half the width of a 90 % interval, in standard deviations."""
+
+
+class Verdict(StrEnum):
+    """What to do, from best to worst."""
+
+    KEEP = "keep"
+    WATCH = "watch"
+    RENEGOTIATE = "renegotiate"
+    PART = "part"
+
+
+class EvidenceLevel(StrEnum):
+    """How much the score rests on."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The 90 % interval of the score."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignAssessment:
+    """One sign's part in the assessment: `decibans` and `points` as they add up, and what was weighed."""
+
+    sign: Sign
+    decibans: float
+    points: float
+    weighed: Weighed
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The answer for one client at one instant.
+
+    Attributes:
+        score: 0 (keep) to 100 (part).
+        interval: the 90 % interval of the score.
+        verdict: what to do.
+        evidence_level: how much it rests on.
+        as_of: the instant that it holds for.
+        policy_version: the policy that it was made with.
+        prior_decibans, total_decibans: what was believed before and after the signs were weighed.
+        signs: each sign's part; decibans add up to total - prior and points to score - score(prior), to 1e-9.
+    """
+
+    score: float
+    interval: Interval
+    verdict: Verdict
+    evidence_level: EvidenceLevel
+    as_of: datetime
+    policy_version: str
+    prior_decibans: float
+    total_decibans: float
+    signs: tuple[SignAssessment, ...]
+
+
+def assess(facts: Facts, policy: Policy, portfolio: Portfolio) -> Assessment:
+    """Weigh all signs.
+
+    Args:
+        facts: one client's facts, as of an instant.
+        policy: the tenant's settings.
+        portfolio: what is known of the tenant's clients together, at the same instant.
+
+    Returns:
+        The same assessment for the same input, on any machine.
+    """
+    weighed = [sign.weigh(facts, policy, portfolio) for sign in SIGNS]
+    decibans = [quantised(one.decibans) for one in weighed]
+    prior = policy.prior_decibans
+    total = prior + sum(decibans)
+    points = points_of(decibans, prior)
+    score = score_of(total)
+    interval = _interval(total, weighed, facts, policy)
+    return Assessment(
+        score=score,
+        interval=interval,
+        verdict=_verdict(score, interval, policy),
+        evidence_level=_evidence_level(weighed, facts),
+        as_of=facts.as_of,
+        policy_version=policy.version,
+        prior_decibans=prior,
+        total_decibans=total,
+        signs=tuple(
+            SignAssessment(sign, e, p, one) for sign, e, p, one in zip(SIGNS, decibans, points, weighed, strict=True)
+        ),
+    )
+
+
+def _interval(total: float, weighed: list[Weighed], facts: Facts, policy: Policy) -> Interval:
+    """The signs' own spread, and what so few events may be mistaken by; both as variances in decibans."""
+    own = sum(one.spread**2 for one in weighed)
+    half = quantised(_NORMAL_90 * sqrt(own + policy.model_spread**2 / max(facts.event_count, 1)))
+    return Interval(score_of(total - half), score_of(total + half))
+
+
+def _verdict(score: float, interval: Interval, policy: Policy) -> Verdict:
+    limits = policy.thresholds
+    if score >= limits.part and interval.low >= limits.part:
+        return Verdict.PART
+    if score >= limits.renegotiate:
+        return Verdict.RENEGOTIATE
+    return Verdict.WATCH if score >= limits.watch else Verdict.KEEP
+
+
+def _evidence_level(weighed: list[Weighed], facts: Facts) -> EvidenceLevel:
+    occasions = sum(one.occasions for one in weighed)
+    if facts.event_count == 0 or occasions <= 0:
+        return EvidenceLevel.NONE
+    if occasions < 5:
+        return EvidenceLevel.LOW
+    return EvidenceLevel.MEDIUM if occasions < 20 else EvidenceLevel.HIGH

@@ -1,0 +1,65 @@
+"""Habits: occasions that went well or badly, faded by age and weighed against two Beta priors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+from app.core.decibans import beta_bayes_factor
+from app.core.events import EventRef
+from app.core.policy import HabitPriors
+
+__all__ = ["Habit", "Occasion", "habit_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """One occasion: how bad and how good it was (both 0 or more), faded, and after the client was told or not."""
+
+    bad: float
+    good: float
+    ref: EventRef
+    after_telling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What the occasions say together.
+
+    Attributes:
+        decibans: the evidence for a habit against exceptions, not yet bounded.
+        spread: its standard deviation from the number of occasions, in decibans.
+        bad, good: weighted counts.
+        after_telling: weighted count of bad occasions after the client was told.
+    """
+
+    decibans: float
+    spread: float
+    bad: float
+    good: float
+    after_telling: float
+
+
+def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
+    """Weigh occasions.
+
+    One bad occasion is not yet a habit: evidence that worries is scaled by `k / (k + 1)`, k being the bad count, which
+    keeps it monotone. The spread is the binomial noise of k put through the slope of the evidence (delta method).
+    """
+    found = list(occasions)
+    bad = sum(occasion.bad for occasion in found)
+    good = sum(occasion.good for occasion in found)
+    after = sum(occasion.bad for occasion in found if occasion.after_telling)
+    decibans = _evidence(bad, good, priors)
+    count = bad + good
+    if count <= 0:
+        return Habit(0.0, 0.0, 0.0, 0.0, 0.0)
+    share = (bad + priors.ordinary.a) / (count + priors.ordinary.a + priors.ordinary.b)
+    noise = sqrt(count * share * (1 - share))
+    higher = _evidence(bad + noise, max(good - noise, 0.0), priors)
+    lower = _evidence(max(bad - noise, 0.0), good + noise, priors)
+    return Habit(decibans, (higher - lower) / 2, bad, good, after)
+
+
+def _evidence(bad: float, good: float, priors: HabitPriors) -> float:
+    decibans = beta_bayes_factor(bad, good, priors.habit, priors.ordinary)
+    return decibans * bad / (bad + 1) if decibans > 0 else decibans

@@ -1,0 +1,105 @@
+"""Sign 5: pays late, and it has become a habit."""
+
+from app.core.decibans import fading, saturating_share
+from app.core.facts import Facts, Invoice
+from app.core.money import convert
+from app.core.policy import Policy
+from app.core.portfolio import Portfolio
+from app.core.punctuality import delays_of
+from app.core.signs.habits import Occasion, habit_of
+from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+
+__all__ = ["LATE"]
+
+
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+    """Every invoice that was paid or is overdue is an occasion; how late it is decides how much it counts."""
+    judged = [
+        invoice
+        for invoice in facts.invoices
+        if not invoice.excused and (invoice.settled_day or facts.today > invoice.due)
+    ]
+    delays = delays_of(facts.invoices, facts.today, policy.half_life_days)
+    probability = portfolio.punctuality.late_probability(delays, policy.late.grace_days)
+    expected = portfolio.punctuality.late_probability(delays_of((), facts.today, 1.0), policy.late.grace_days)
+    figures = {"next_invoice_late_probability": Figure(round(probability, 9), "probability")}
+    held_against = {"next_invoice_late_probability": Figure(round(expected, 9), "probability")}
+    if not judged:
+        return Weighed(0.0, "nothing_due", figures=figures, held_against=held_against)
+    occasions = [_occasion(facts, invoice, policy) for invoice in judged]
+    habit = habit_of(occasions, policy.late.priors)
+    late = [invoice for invoice in judged if _days_late(facts, invoice, policy) > 0]
+    overdue = sum(invoice.is_overdue(facts.today) for invoice in judged)
+    figures |= {
+        "days_beyond_terms": Figure(round(_days_beyond_terms(facts, judged, policy), 2), "days"),
+        "late_invoices": Figure(len(late), "count"),
+        "invoices": Figure(len(judged), "count"),
+        "overdue_invoices": Figure(overdue, "count"),
+        "longest_delay": Figure(max(invoice.days_beyond_terms(facts.today) for invoice in judged), "days"),
+    }
+    return Weighed(
+        decibans=bounded(habit.decibans, policy.late.caps, habit.after_telling),
+        reason=_reason(len(late), habit.decibans),
+        spread=habit.spread,
+        occasions=habit.bad + habit.good,
+        figures=figures,
+        held_against=held_against,
+        events=heaviest((occasion.bad, occasion.ref) for occasion in occasions),
+    )
+
+
+def _days_late(facts: Facts, invoice: Invoice, policy: Policy) -> int:
+    return max(invoice.days_beyond_terms(facts.today) - policy.late.grace_days, 0)
+
+
+def _occasion(facts: Facts, invoice: Invoice, policy: Policy) -> Occasion:
+    """An invoice fades from the day it was settled; while it is open and overdue it does not fade."""
+    mark = invoice.settled or invoice.issued
+    fresh = fading(facts.days_since(invoice.settled_day or facts.today), policy.half_life_days)
+    days = _days_late(facts, invoice, policy)
+    if days == 0:
+        return Occasion(0.0, fresh, mark.ref)
+    reminded = any(invoice.settled is None or before.at < invoice.settled.at for before in invoice.reminders)
+    weight = weight_after_telling(facts, "late", mark, policy)
+    if reminded:
+        weight = policy.told_weight
+    bad = 0.25 + 0.75 * saturating_share(days, policy.late.full_days)
+    return Occasion(bad * weight * fresh, 0.0, mark.ref, weight > 1)
+
+
+def _days_beyond_terms(facts: Facts, invoices: list[Invoice], policy: Policy) -> float:
+    """Days from the due day to payment, weighted by amount; without a rate, invoices of other currencies stay out."""
+    currencies = {invoice.amount.currency for invoice in invoices}
+    total = weighted = 0.0
+    for invoice in invoices:
+        money = (
+            invoice.amount.amount
+            if len(currencies) == 1
+            else convert(invoice.amount, policy.currency, policy.exchange_rates)
+        )
+        if money is not None:
+            total += float(money)
+            weighted += float(money) * invoice.days_beyond_terms(facts.today)
+    return weighted / total if total else 0.0
+
+
+def _reason(late: int, decibans: float) -> str:
+    if not late:
+        return "in_time"
+    return "habit" if decibans > 0 else "exception"
+
+
+LATE = Sign(
+    name="late",
+    title="Pays late",
+    weigh=_weigh,
+    sentences={
+        "nothing_due": "No invoice has been paid or has come due, so there is nothing to weigh.",
+        "in_time": "All {invoices:.0f} invoices were paid in time.",
+        "exception": "{late_invoices:.0f} of {invoices:.0f} invoices were late: an exception, not a habit.",
+        "habit": (
+            "{late_invoices:.0f} of {invoices:.0f} invoices were late, by amount {days_beyond_terms:.0f} days after "
+            "terms, the longest {longest_delay:.0f} days."
+        ),
+    },
+)

@@ -1,0 +1,139 @@
+"""Sign 6: does not pay at all."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+from app.core.decibans import DECIBANS_PER_NAT, fading, virtual_evidence
+from app.core.facts import Facts, Invoice
+from app.core.money import convert
+from app.core.policy import Policy
+from app.core.portfolio import Portfolio
+from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+
+__all__ = ["NONPAYMENT"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Debt:
+    """What one unpaid invoice says."""
+
+    invoice: Invoice
+    loss: float
+    share: float
+    decibans: float
+    variance: float
+    after_telling: bool
+
+
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+    """Each debt is virtual evidence: the probability that it is never paid, times its share of what the client paid."""
+    if not facts.invoices:
+        return Weighed(0.0, "nothing_billed")
+    paid = _paid(facts, policy)
+    debts = [_debt(facts, invoice, paid, policy, portfolio) for invoice in facts.invoices if _is_debt(facts, invoice)]
+    settled = sum(invoice.settled is not None for invoice in facts.invoices)
+    overdue = [debt.invoice for debt in debts if debt.invoice.is_open]
+    worst = max(debts, key=lambda debt: (debt.decibans, debt.invoice.id), default=None)
+    total = sum(debt.decibans for debt in debts)
+    expected = _in_currency([(debt.invoice, debt.loss) for debt in debts], policy)
+    open_money = _in_currency([(debt.invoice, 1.0) for debt in debts], policy)
+    return Weighed(
+        decibans=bounded(total, policy.nonpayment.caps, sum(debt.after_telling for debt in debts)),
+        reason=_reason(debts),
+        spread=sqrt(sum(debt.variance for debt in debts)),
+        occasions=len(debts) + settled,
+        figures={
+            "overdue_invoices": Figure(len(overdue), "count"),
+            "overdue_amount": Figure(round(open_money, 2), policy.currency),
+            "expected_loss": Figure(round(expected, 2), policy.currency),
+            "longest_overdue": Figure(
+                max((invoice.days_beyond_terms(facts.today) for invoice in overdue), default=0), "days"
+            ),
+            "never_paid_probability": Figure(round(worst.loss, 4) if worst else 0.0, "probability"),
+        },
+        held_against={"never_paid_probability": Figure(round(portfolio.recovery.never_paid(0), 4), "probability")},
+        events=heaviest((debt.decibans, ref) for debt in debts for ref in debt.invoice.refs),
+        words={"invoice": worst.invoice.id if worst else ""},
+    )
+
+
+def _is_debt(facts: Facts, invoice: Invoice) -> bool:
+    lost = invoice.written_off is not None or (invoice.charged_back is not None and invoice.is_open)
+    return lost or invoice.is_overdue(facts.today)
+
+
+def _paid(facts: Facts, policy: Policy) -> dict[str, float]:
+    """Money paid by currency, faded; what cannot be converted keeps to its own currency."""
+    totals: dict[str, float] = {}
+    for invoice in facts.invoices:
+        if invoice.settled_day is not None:
+            currency, amount = _comparable(invoice, policy)
+            fresh = fading(facts.days_since(invoice.settled_day), policy.half_life_days)
+            totals[currency] = totals.get(currency, 0.0) + amount * fresh
+    return totals
+
+
+def _comparable(invoice: Invoice, policy: Policy) -> tuple[str, float]:
+    converted = convert(invoice.amount, policy.currency, policy.exchange_rates)
+    if converted is None:
+        return invoice.amount.currency, float(invoice.amount.amount)
+    return policy.currency, float(converted)
+
+
+def _debt(facts: Facts, invoice: Invoice, paid: dict[str, float], policy: Policy, portfolio: Portfolio) -> _Debt:
+    settings = policy.nonpayment
+    fresh = 1.0
+    if invoice.written_off is not None:
+        loss = 1.0
+        fresh = fading(facts.age(invoice.written_off), policy.half_life_days)
+    elif invoice.charged_back is not None:
+        loss = 1.0
+    else:
+        loss = portfolio.recovery.never_paid(invoice.days_beyond_terms(facts.today))
+    currency, amount = _comparable(invoice, policy)
+    still_open = amount * float(invoice.open_amount / invoice.amount.amount)
+    share = still_open / (still_open + paid.get(currency, 0.0)) if still_open else 0.0
+    decibans = virtual_evidence(loss * share, settings.bayes_factor)
+    gain = settings.bayes_factor - 1.0
+    slope = DECIBANS_PER_NAT * share * gain / (1.0 + loss * share * gain)
+    variance = slope**2 * loss * (1 - loss) / (settings.prior_invoices + portfolio.recovery.invoices)
+    ignored = any(facts.age(mark) > settings.ignored_days for mark in invoice.reminders)
+    told = weight_after_telling(facts, "nonpayment", invoice.issued, policy) > 1
+    return _Debt(invoice, loss, share, decibans * fresh, variance * fresh**2, ignored or told)
+
+
+def _in_currency(shares: list[tuple[Invoice, float]], policy: Policy) -> float:
+    """The open money in the tenant's currency, each invoice by its share; without a rate it is left out."""
+    total = 0.0
+    for invoice, share in shares:
+        converted = convert(invoice.amount, policy.currency, policy.exchange_rates)
+        if converted is not None:
+            total += float(converted) * float(invoice.open_amount / invoice.amount.amount) * share
+    return total
+
+
+def _reason(debts: list[_Debt]) -> str:
+    if not debts:
+        return "nothing_overdue"
+    if any(debt.invoice.written_off for debt in debts):
+        return "written_off"
+    if any(debt.invoice.charged_back for debt in debts):
+        return "charged_back"
+    return "ignores_reminders" if any(debt.after_telling for debt in debts) else "overdue"
+
+
+NONPAYMENT = Sign(
+    name="nonpayment",
+    title="Does not pay at all",
+    weigh=_weigh,
+    sentences={
+        "nothing_billed": "Nothing was billed, so there is nothing to weigh.",
+        "nothing_overdue": "No invoice is overdue and none was lost.",
+        "overdue": "Invoice {invoice} is overdue, the oldest by {longest_overdue:.0f} days.",
+        "ignores_reminders": (
+            "Invoice {invoice} is overdue by up to {longest_overdue:.0f} days, and reminders go unanswered."
+        ),
+        "charged_back": "The payment of invoice {invoice} was taken back.",
+        "written_off": "Invoice {invoice} was never paid and is written off.",
+    },
+)

@@ -1,0 +1,89 @@
+"""What a sign is: a way to weigh facts as evidence that a relationship should end."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from app.core.decibans import saturated, saturating_share
+from app.core.events import EventRef
+from app.core.facts import Facts, Mark
+from app.core.policy import Caps, Policy
+from app.core.portfolio import Portfolio
+
+__all__ = ["MOST_EVENTS", "Figure", "Sign", "Weighed", "bounded", "heaviest", "weight_after_telling"]
+
+MOST_EVENTS = 5
+"""How many events a sign names as its reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number, with its unit (`days`, `hours`, `ratio`, `count`, an ISO 4217 code, ...)."""
+
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a sign says.
+
+    Attributes:
+        decibans: the evidence, bounded; 0 when there is nothing to weigh.
+        reason: the code of the reason, a key of the sign's sentences.
+        spread: the standard deviation of the evidence from the few occasions that it rests on, in decibans.
+        occasions: how many occasions it rests on, weighted.
+        figures: what was measured.
+        held_against: what an ordinary client would show.
+        events: the events that weigh most, heaviest first.
+        words: what the reason's sentence says beside the figures, such as an invoice's number.
+    """
+
+    decibans: float
+    reason: str
+    spread: float = 0.0
+    occasions: float = 0.0
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    held_against: Mapping[str, Figure] = field(default_factory=dict)
+    events: tuple[EventRef, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One of the signs.
+
+    Attributes:
+        name: as in the API.
+        title: for people.
+        weigh: from the facts, the policy and the portfolio to evidence; pure.
+        sentences: by reason code, one plain sentence with the figures' names as placeholders.
+    """
+
+    name: str
+    title: str
+    weigh: Callable[[Facts, Policy, Portfolio], Weighed]
+    sentences: Mapping[str, str]
+
+
+def weight_after_telling(facts: Facts, sign: str, mark: Mark, policy: Policy) -> float:
+    """How much a bad event counts: more once the client had been told what has to change about that sign."""
+    told = facts.talks.expectations.get(sign, ())
+    return policy.told_weight if any(before.at < mark.at for before in told) else 1.0
+
+
+def bounded(decibans: float, caps: Caps, after_telling: float) -> float:
+    """Bound a sign's evidence: the more happened after the client was told, the higher the cap.
+
+    Args:
+        decibans: unbounded evidence.
+        caps: the sign's caps.
+        after_telling: weighted count of bad occasions after the client was told; 2 raise the cap by 63 % of the way.
+    """
+    cap = caps.untold + (caps.told - caps.untold) * saturating_share(after_telling, 2.0)
+    return saturated(decibans, cap, caps.reassurance)
+
+
+def heaviest(weights: Iterable[tuple[float, EventRef]]) -> tuple[EventRef, ...]:
+    """The events that weigh most, heaviest first, each once."""
+    ordered = sorted((pair for pair in weights if pair[0] > 0), key=lambda pair: (-pair[0], pair[1]))
+    return tuple(dict.fromkeys(ref for _, ref in ordered))[:MOST_EVENTS]

@@ -1,0 +1,104 @@
+"""Sign 3: no respect for our time: evening calls, rush jobs, emergencies, meetings missed."""
+
+from app.core.decibans import fading
+from app.core.facts import Facts, Mark
+from app.core.facts.contacts import Contact, Deadline, Slip
+from app.core.policy import Policy
+from app.core.portfolio import Portfolio
+from app.core.signs.habits import Occasion, habit_of
+from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+
+__all__ = ["TIME"]
+
+
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+    """Every contact is an occasion: was our time respected?"""
+    del portfolio  # the tenant's own calendar decides
+    calendar = policy.calendar
+    contacts, deadlines, slips = facts.contacts.contacts, facts.contacts.deadlines, facts.contacts.slips
+    out_of_hours = [contact for contact in contacts if not calendar.is_open(contact.mark.at)]
+    rushed = [deadline for deadline in deadlines if _shortness(deadline, policy) > 0]
+    occasions = [
+        *(_occasion(facts, policy, contact.mark, _contact(contact, policy)) for contact in contacts),
+        *(_occasion(facts, policy, deadline.mark, _rush(deadline, policy)) for deadline in deadlines),
+        *(_occasion(facts, policy, slip.mark, _slip(slip, policy)) for slip in slips),
+    ]
+    if not occasions:
+        return Weighed(0.0, "no_contact")
+    habit = habit_of(occasions, policy.time.priors)
+    urgent = sum(contact.urgent for contact in contacts)
+    missed = sum(slip.missed for slip in slips)
+    parts = {
+        "out_of_hours": len(out_of_hours),
+        "rush_jobs": len(rushed),
+        "emergencies": urgent,
+        "meetings_missed": len(slips),
+    }
+    return Weighed(
+        decibans=bounded(habit.decibans, policy.time.caps, habit.after_telling),
+        reason=max(parts, key=lambda part: parts[part]) if habit.bad > 0 else "respectful",
+        spread=habit.spread,
+        occasions=habit.bad + habit.good,
+        figures={
+            "contacts": Figure(len(contacts) + len(deadlines) + len(slips), "count"),
+            "out_of_hours": Figure(len(out_of_hours), "count"),
+            "urgent": Figure(urgent, "count"),
+            "rush_requests": Figure(len(rushed), "count"),
+            "meetings_missed": Figure(missed, "count"),
+            "meetings_moved_late": Figure(len(slips) - missed, "count"),
+            "disregard_share": Figure(round(habit.bad / (habit.bad + habit.good), 4), "ratio"),
+        },
+        held_against={"disregard_share": Figure(round(policy.time.priors.ordinary.mean, 4), "ratio")},
+        events=heaviest((occasion.bad, occasion.ref) for occasion in occasions),
+    )
+
+
+def _contact(contact: Contact, policy: Policy) -> float:
+    settings = policy.time
+    by_kind = settings.call_out_of_hours if contact.kind == "call" else settings.message_out_of_hours
+    late = 0.0 if policy.calendar.is_open(contact.mark.at) else by_kind
+    return max(late, settings.urgent if contact.urgent else 0.0)
+
+
+def _shortness(deadline: Deadline, policy: Policy) -> float:
+    """How much of the minimum lead time the request does not leave, 0 to 1."""
+    least = policy.time.minimum_lead_hours
+    left = policy.calendar.working_hours_between(deadline.mark.at, deadline.due_at, least)
+    return 1.0 - left / least if least > 0 else 0.0
+
+
+def _rush(deadline: Deadline, policy: Policy) -> float:
+    return policy.time.rush * _shortness(deadline, policy)
+
+
+def _slip(slip: Slip, policy: Policy) -> float:
+    if slip.missed:
+        return policy.time.missed
+    return policy.time.moved if slip.scheduled_at - slip.mark.at < policy.time.short_notice else 0.0
+
+
+def _occasion(facts: Facts, policy: Policy, mark: Mark, disregard: float) -> Occasion:
+    """A contact that disregards our time says nothing good, however little it disregards it."""
+    fresh = fading(facts.age(mark), policy.half_life_days)
+    if disregard <= 0:
+        return Occasion(0.0, fresh, mark.ref)
+    weight = weight_after_telling(facts, "time", mark, policy)
+    return Occasion(disregard * weight * fresh, 0.0, mark.ref, weight > 1)
+
+
+TIME = Sign(
+    name="time",
+    title="No respect for your time",
+    weigh=_weigh,
+    sentences={
+        "no_contact": "No contact is recorded, so there is nothing to weigh.",
+        "respectful": "All {contacts:.0f} contacts kept to your working hours.",
+        "out_of_hours": "{out_of_hours:.0f} of {contacts:.0f} contacts came outside your working hours.",
+        "rush_jobs": "{rush_requests:.0f} requests left less time than you need, out of {contacts:.0f} contacts.",
+        "emergencies": "{urgent:.0f} of {contacts:.0f} contacts were called an emergency.",
+        "meetings_missed": (
+            "{meetings_missed:.0f} meetings were missed and {meetings_moved_late:.0f} moved, out of {contacts:.0f} "
+            "contacts."
+        ),
+    },
+)

@@ -1,0 +1,99 @@
+"""The tenant's working calendar: its zone, its hours on each weekday and its public holidays."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+__all__ = ["WorkingCalendar", "WorkingHours"]
+
+_NINE_TO_SIX = (time(9), time(18))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingHours:
+    """Hours of one weekday, local time: `opens <= t < closes`."""
+
+    opens: time
+    closes: time
+
+
+def _weekdays() -> tuple[WorkingHours | None, ...]:
+    return (*[WorkingHours(*_NINE_TO_SIX)] * 5, None, None)
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=512)
+def _holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingCalendar:
+    """When the tenant works.
+
+    Attributes:
+        zone: IANA name of the tenant's time zone.
+        week: hours of Monday to Sunday; None is a day off.
+        country: ISO 3166-1 alpha-2 code whose public holidays are days off, or None for no holidays.
+        subdivision: a region of the country with holidays of its own.
+        days_off: further days off.
+    """
+
+    zone: str = "UTC"
+    week: tuple[WorkingHours | None, ...] = field(default_factory=_weekdays)
+    country: str | None = None
+    subdivision: str | None = None
+    days_off: frozenset[date] = frozenset()
+
+    def __post_init__(self) -> None:
+        if len(self.week) != 7:
+            raise ValueError("a week has seven days")
+
+    def local(self, instant: datetime) -> datetime:
+        """The tenant's wall clock at an instant."""
+        return instant.astimezone(_zone(self.zone))
+
+    def day_of(self, instant: datetime) -> date:
+        """The tenant's local day at an instant."""
+        return instant.astimezone(_zone(self.zone)).date()
+
+    def end_of(self, day: date) -> datetime:
+        """The last microsecond of a local day, as an instant; days of 23 and 25 hours included."""
+        midnight = datetime.combine(day + timedelta(days=1), time(), _zone(self.zone))
+        return midnight.astimezone(_zone("UTC")) - timedelta(microseconds=1)
+
+    def hours_on(self, day: date) -> WorkingHours | None:
+        """The working hours of a local day, or None when it is a day off."""
+        if day in self.days_off:
+            return None
+        if self.country and day in _holidays(self.country, self.subdivision, day.year):
+            return None
+        return self.week[day.weekday()]
+
+    def is_open(self, instant: datetime) -> bool:
+        """Whether the tenant works at an instant."""
+        local = self.local(instant)
+        hours = self.hours_on(local.date())
+        return hours is not None and hours.opens <= local.time() < hours.closes
+
+    def working_hours_between(self, start: datetime, end: datetime, at_most: float) -> float:
+        """Working hours from `start` to `end`, counted only up to `at_most`."""
+        if end <= start:
+            return 0.0
+        zone = _zone(self.zone)
+        day, last, total = self.day_of(start), self.day_of(end), 0.0
+        while day <= last and total < at_most:
+            hours = self.hours_on(day)
+            if hours is not None:
+                opens = max(datetime.combine(day, hours.opens, zone).timestamp(), start.timestamp())
+                closes = min(datetime.combine(day, hours.closes, zone).timestamp(), end.timestamp())
+                total += max(closes - opens, 0.0) / 3600.0
+            day += timedelta(days=1)
+        return min(total, at_most)

@@ -1,0 +1,66 @@
+"""Where everything of the embedded Postgres lies below PARTWISE_HOME."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.embedded.errors import DiskFull, FolderNotUsable
+
+NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
+
+
+@dataclass(frozen=True)
+class Folder:
+    """PARTWISE_HOME, and the paths in it."""
+
+    home: Path
+
+    @property
+    def postgres(self) -> Path:
+        """What is made in one step when the cluster is: either it is there in full, or not at all."""
+        return self.home / "postgres"
+
+    @property
+    def unfinished(self) -> Path:
+        """Where a cluster grows before it is moved to its place; what an interruption left is thrown away."""
+        return self.home / "postgres.unfinished"
+
+    @property
+    def data(self) -> Path:
+        """Return the data directory of Postgres."""
+        return self.postgres / "data"
+
+    @property
+    def credentials(self) -> Path:
+        """Return the file with the passwords, readable by its owner alone."""
+        return self.postgres / "credentials.json"
+
+    @property
+    def log(self) -> Path:
+        """Return the server's log."""
+        return self.postgres / "server.log"
+
+    @property
+    def turn(self) -> Path:
+        """Return the lock under which the server is started and stopped."""
+        return self.home / "postgres.turn.lock"
+
+    @property
+    def users(self) -> Path:
+        """Return the lock that every user of the server shares while it uses it."""
+        return self.home / "postgres.users.lock"
+
+    def make(self) -> None:
+        """Create the folder, or say why it cannot be used."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise FolderNotUsable(f"PARTWISE_HOME is {self.home}, which is a file, not a folder") from error
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise DiskFull(f"the disk of {self.home} is full") from error
+            raise FolderNotUsable(f"cannot create the data folder {self.home}: {error.strerror}") from error
+        if not os.access(self.home, os.R_OK | os.W_OK | os.X_OK):
+            raise FolderNotUsable(f"the data folder {self.home} is not writable for this user")
+        if self.postgres.exists() and not os.access(self.postgres, os.R_OK | os.W_OK | os.X_OK):
+            raise FolderNotUsable(f"the data folder {self.postgres} belongs to another user")

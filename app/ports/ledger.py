@@ -1,0 +1,110 @@
+"""The ledger: where events are written once and kept for ever."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from app.core.events import Event
+
+__all__ = ["EventFilter", "EventKey", "Ledger", "NewEvent", "Outcome", "StoreUnavailableError", "StoredEvent"]
+
+
+class StoreUnavailableError(Exception):
+    """The store cannot be reached at present; nothing of what was asked has been done, or it is not known to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A validated event on its way in.
+
+    Attributes:
+        source, id, type, client_id: as in `app.core.events.Event`.
+        time: when it happened, an instant in UTC.
+        data: its data as canonical JSON.
+        digest: SHA-256 over all of its content, by which a repetition is told from a conflict.
+    """
+
+    source: str
+    id: str
+    type: str
+    client_id: str
+    time: datetime
+    data: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it was stored; `data` is JSON, `recorded_at` is when we were told."""
+
+    source: str
+    id: str
+    type: str
+    client_id: str
+    time: datetime
+    recorded_at: datetime
+    data: str
+
+
+class Outcome(StrEnum):
+    """What became of an event that was sent."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+    ABORTED = "aborted"
+    """Fit to be stored, but others of its atomic batch were not."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are wanted: all that match every given field; `since <= time < until`."""
+
+    client_id: str | None = None
+    type: str | None = None
+    source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventKey:
+    """A place in the list of events, which is ordered by time, source and id."""
+
+    time: datetime
+    source: str
+    id: str
+
+
+class Ledger(Protocol):
+    """Stores events durably; every method raises `StoreUnavailableError` when it cannot."""
+
+    async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
+        """Store events in one transaction, and return what became of each once that is durable.
+
+        With `atomic`, nothing is stored when any is a conflict: the others are `aborted`.
+        """
+        ...
+
+    async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
+        """The events with an id, from one source or from all."""
+        ...
+
+    async def page(self, tenant_id: str, wanted: EventFilter, after: EventKey | None, limit: int) -> list[StoredEvent]:
+        """Events by time, source and id, beginning behind `after`."""
+        ...
+
+    async def revisions(self, tenant_id: str) -> dict[str, int]:
+        """For each client, a number that grows with every event stored."""
+        ...
+
+    async def revision(self, tenant_id: str, client_id: str) -> int | None:
+        """The same for one client, or None for an unknown one."""
+        ...
+
+    async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:
+        """All events of some clients, ready to be weighed."""
+        ...

@@ -1,0 +1,69 @@
+"""What the surroundings decide: addresses, folders, limits. Read once, by the command, and handed on."""
+
+import re
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """An environment variable has a value that cannot be used; the message names it."""
+
+
+class Settings(BaseSettings):
+    """The settings of one process, from PARTWISE_<NAME>; the best known also have plain names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PARTWISE_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
+    """The Postgres to use; without one, `run` starts an embedded one."""
+
+    port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT")
+    """Where the server listens; 0 takes any free port."""
+
+    host: str = "127.0.0.1"
+    """The address that the server listens on: this machine alone, unless told otherwise."""
+
+    home: Path = Path(".partwise")
+    """PARTWISE_HOME, the data folder of the embedded Postgres."""
+
+    database_pool_size: int = Field(default=10, ge=1, le=1000)
+    """Connections that one server process keeps open at most."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_the_driver(cls, url: str | None) -> str | None:
+        """Take the URL as hosting providers hand it out, and name the driver that we use."""
+        if url is None:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in ("postgres", "postgresql", "postgresql+asyncpg"):
+            raise ValueError("must be a Postgres URL: postgresql://user:password@host:5432/database")
+        # libpq's name for it; the driver knows the same values as `ssl`.
+        return "postgresql+asyncpg://" + re.sub(r"([?&])sslmode=", r"\1ssl=", rest)
+
+    def with_database(self, url: str) -> Self:
+        """Return these settings for another database."""
+        return self.model_copy(update={"database_url": url})
+
+
+def read_settings() -> Settings:
+    """Read the environment, or say in one line which variable is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(
+            "; ".join(_describe(each["loc"], each["msg"]) for each in error.errors())
+        ) from None
+
+
+def _describe(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0]) if location else ""
+    variable = name if name.isupper() else f"PARTWISE_{name.upper()}"
+    return f"{variable}: {message.removeprefix('Value error, ')}"

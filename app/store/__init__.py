@@ -1,0 +1,1 @@
+"""The Postgres adapter: the only place where SQL is spoken."""

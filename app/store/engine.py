@@ -1,0 +1,87 @@
+"""Connections to Postgres, and what to make of their failures."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.ports.ledger import StoreUnavailableError
+
+__all__ = ["make_engine", "retrying", "transaction"]
+
+_SESSION = {
+    "application_name": "partwise",
+    "timezone": "UTC",
+    # 2xx means durable: never inherit a server's laxer default.
+    "synchronous_commit": "on",
+    "statement_timeout": "30000",
+    "idle_in_transaction_session_timeout": "60000",
+    "jit": "off",
+}
+_ATTEMPTS = 5
+# Serialisation failures and deadlocks: the other transaction has gone on, so trying again is right.
+_PASSING = ("40001", "40P01")
+
+T = TypeVar("T")
+
+
+def make_engine(url: str, pool_size: int) -> AsyncEngine:
+    """Make the pool; no connection is opened before the first is needed.
+
+    Args:
+        url: `postgresql+asyncpg://…`.
+        pool_size: connections at most; who waits longer than ten seconds for one is told so.
+    """
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"server_settings": _SESSION, "timeout": 5},
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction: committed at the end, rolled back on any error.
+
+    Raises:
+        StoreUnavailableError: Postgres cannot be reached, or the pool stays empty.
+    """
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_outage(error.orig):
+            raise StoreUnavailableError("the database is not available") from error
+        raise
+    except (OSError, PoolTimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        raise StoreUnavailableError("the database is not available") from error
+    except asyncpg.PostgresError as error:
+        # Raised while connecting: starting up, shutting down, too many connections.
+        raise StoreUnavailableError("the database is not available") from error
+
+
+async def retrying(work: Callable[[], Awaitable[T]]) -> T:
+    """Do work that is one transaction, again where another one got in its way."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return await work()
+        except DBAPIError as error:
+            if _code(error.orig) not in _PASSING or attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _code(error: BaseException | None) -> str:
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    """Connection exceptions (08), operator intervention (57P), too many connections (53)."""
+    return _code(error).startswith(("08", "57P", "53"))

@@ -1,0 +1,80 @@
+"""The tables. Every key of a tenant's table begins with the tenant, so that the schema can be distributed by it."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = ["METADATA", "api_key", "client", "event", "tenant"]
+
+METADATA = MetaData()
+
+_INSTANT = DateTime(timezone=True)
+
+tenant = Table(
+    "tenant",
+    METADATA,
+    Column("tenant_id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", _INSTANT, nullable=False),
+)
+
+# Looked up by the digest before the tenant is known: on a distributed database a reference table.
+api_key = Table(
+    "api_key",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", _INSTANT, nullable=False),
+    Column("expires_at", _INSTANT),
+    Column("revoked_at", _INSTANT),
+    Column("last_used_at", _INSTANT),
+    PrimaryKeyConstraint("tenant_id", "key_id"),
+    UniqueConstraint("digest"),
+)
+
+client = Table(
+    "client",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("name", Text),
+    Column("country", Text),
+    Column("currency", Text),
+    Column("time_zone", Text),
+    Column("created_at", _INSTANT, nullable=False),
+    # Grows with every event of the client, in the event's transaction: who has seen it has seen all up to it.
+    Column("revision", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "client_id"),
+)
+
+event = Table(
+    "event",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("time", _INSTANT, nullable=False),
+    Column("recorded_at", _INSTANT, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    # Text, not jsonb: it is validated before and read as a whole, and keeps numbers as they were sent.
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "source", "id"),
+    Index("event_by_client", "tenant_id", "client_id", "time"),
+    Index("event_by_time", "tenant_id", "time", "source", "id"),
+)

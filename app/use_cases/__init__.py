@@ -1,0 +1,1 @@
+"""What Partwise does for its users, whichever way they come in."""

@@ -1,0 +1,73 @@
+"""Clients: what is known of them, and how to say more."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+
+from app.ports.clients import ClientRecord, Clients
+from app.ports.clock import Clock
+from app.ports.ledger import Ledger, NewEvent
+from app.use_cases.errors import NotFoundError
+
+__all__ = ["ClientProfile", "ManageClients"]
+
+SOURCE = "partwise:api"
+"""The source of events that Partwise itself records when a client is put."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientProfile:
+    """What may be said of a client; None says nothing and leaves it as it is."""
+
+    name: str | None = None
+    country: str | None = None
+    currency: str | None = None
+    time_zone: str | None = None
+
+
+class ManageClients:
+    """Reads clients and puts them, the latter by the one way in: an event."""
+
+    def __init__(self, clients: Clients, ledger: Ledger, clock: Clock) -> None:
+        """Read clients and write to a ledger, at the time of a clock."""
+        self._clients = clients
+        self._ledger = ledger
+        self._clock = clock
+
+    async def get(self, tenant_id: str, client_id: str) -> ClientRecord:
+        """Find one client.
+
+        Raises:
+            NotFoundError: no event ever named that client.
+        """
+        found = await self._clients.get(tenant_id, client_id)
+        if found is None:
+            raise NotFoundError(f"there is no client {client_id!r}")
+        return found
+
+    async def all(self, tenant_id: str) -> dict[str, ClientRecord]:
+        """All clients, by id."""
+        return {one.client_id: one for one in await self._clients.all(tenant_id)}
+
+    async def put(self, tenant_id: str, client_id: str, profile: ClientProfile) -> tuple[ClientRecord, bool]:
+        """Say what a client is; putting the same again changes nothing.
+
+        Returns:
+            The client, and whether it is new.
+        """
+        before = await self._clients.get(tenant_id, client_id)
+        said = {
+            name: value
+            for name in ("country", "currency", "name", "time_zone")
+            if (value := getattr(profile, name)) is not None
+        }
+        if before is not None and all(getattr(before, name) == value for name, value in said.items()):
+            return before, False
+        data = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        kind = "client.updated" if before else "client.created"
+        now = self._clock.now()
+        event_id = str(uuid.uuid4())
+        digest = hashlib.sha256(f"{kind}\n{client_id}\n{now.isoformat()}\n{data}".encode()).digest()
+        await self._ledger.append(tenant_id, [NewEvent(SOURCE, event_id, kind, client_id, now, data, digest)])
+        return await self.get(tenant_id, client_id), before is None

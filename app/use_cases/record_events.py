@@ -1,0 +1,66 @@
+"""Record events: each is answered on its own, once what was accepted is durable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.ports.ledger import Ledger, NewEvent, Outcome
+
+__all__ = ["Answer", "RecordEvents", "Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event that cannot be taken: what could be read of its name, and what is wrong by JSON pointer."""
+
+    faults: tuple[tuple[str, str], ...]
+    id: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one event, at its place in what was sent."""
+
+    index: int
+    outcome: Outcome
+    id: str | None
+    source: str | None
+    faults: tuple[tuple[str, str], ...] = ()
+
+
+class RecordEvents:
+    """Takes events in, in the order in which they were sent."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Write to a ledger."""
+        self._ledger = ledger
+
+    async def __call__(
+        self, tenant_id: str, sent: Sequence[NewEvent | Refused], *, atomic: bool = False, first: int = 0
+    ) -> list[Answer]:
+        """Record events in one transaction.
+
+        Args:
+            tenant_id: whose events they are.
+            sent: the events, and those that could not be read.
+            atomic: store all or none.
+            first: the index of the first one.
+
+        Returns:
+            One answer an event, in their order.
+
+        Raises:
+            StoreUnavailableError: nothing was stored, or it is not known; sending it again is safe.
+        """
+        fit = [one for one in sent if isinstance(one, NewEvent)]
+        if atomic and len(fit) < len(sent):
+            outcomes = [Outcome.ABORTED] * len(fit)
+        else:
+            outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
+        left = iter(outcomes)
+        return [
+            Answer(index, next(left), one.id, one.source)
+            if isinstance(one, NewEvent)
+            else Answer(index, Outcome.INVALID, one.id, one.source, one.faults)
+            for index, one in enumerate(sent, first)
+        ]

@@ -1,0 +1,1 @@
+"""How events are written down: CloudEvents in JSON, checked against the catalogue."""

@@ -1,0 +1,191 @@
+"""CloudEvents 1.0 in JSON: structured, batched and binary mode, each event checked against the catalogue."""
+
+import difflib
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+import msgspec
+
+from app.core.events import CATALOGUE, EventData
+from app.core.events.fields import Length, PastOrFuture
+from app.ports.clock import Clock
+from app.ports.ledger import NewEvent
+from app.wire.faults import Fault, Invalid, MalformedBodyError
+from app.wire.fields import FieldRule, kind_of, rules_of
+from app.wire.readers import ObjectReader
+
+__all__ = ["EventDecoder"]
+
+
+def _envelope_rules() -> tuple[FieldRule, ...]:
+    def rule(name: str, hint: Any, *, required: bool = True, optional: bool = False) -> FieldRule:
+        kind, check = kind_of(hint)
+        if optional:
+            inner = check
+            check = (lambda value: None if value is None else inner(value)) if inner else None
+        return FieldRule(name, kind | None if optional else kind, required, None, check)
+
+    name = Annotated[str, Length(1, 200)]
+    text = Annotated[str, Length(1, 500)]
+    return (
+        rule("specversion", Literal["1.0"]),
+        rule("id", name),
+        rule("source", name),
+        rule("type", name),
+        rule("subject", name),
+        rule("time", Annotated[datetime, PastOrFuture()], required=False, optional=True),
+        rule("datacontenttype", text, required=False, optional=True),
+        rule("dataschema", text, required=False, optional=True),
+        rule("data", msgspec.Raw),
+    )
+
+
+class EventDecoder:
+    """Turns what was sent into events; made once, for all requests."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Compile the catalogue.
+
+        Args:
+            clock: says when an event happened that does not say so itself.
+        """
+        self._clock = clock
+        self._envelope = ObjectReader("CloudEvent", _envelope_rules(), strict=False)
+        self._data = {
+            kind.name: ObjectReader(kind.data.__name__, rules_of(kind.data), strict=True) for kind in CATALOGUE.values()
+        }
+        self._encode = msgspec.json.Encoder(order="deterministic").encode
+        self._array = msgspec.json.Decoder(list[msgspec.Raw])
+        self._loaders = {kind.name: msgspec.json.Decoder(kind.data) for kind in CATALOGUE.values()}
+
+    def structured(self, raw: bytes | msgspec.Raw) -> NewEvent | Invalid:
+        """Read one event in structured mode: a JSON object."""
+        envelope = self._envelope.read(raw)
+        if envelope is None:
+            return self._invalid(raw)
+        return self._event(envelope)
+
+    def batch(self, raw: bytes, most: int) -> list[NewEvent | Invalid]:
+        """Read a JSON array of events.
+
+        Raises:
+            MalformedBodyError: the body is no JSON array, or holds more than `most` events.
+        """
+        try:
+            items = self._array.decode(raw)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise MalformedBodyError(f"expected a JSON array of CloudEvents: {error}") from None
+        if len(items) > most:
+            raise MalformedBodyError(f"expected at most {most} events in a batch, got {len(items)}")
+        return [self.structured(item) for item in items]
+
+    def binary(self, headers: Mapping[str, str], body: bytes) -> NewEvent | Invalid:
+        """Read one event in binary mode: attributes in `ce-` headers, percent-encoded, and the data as the body."""
+        attributes = {
+            name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-") and len(name) > 3
+        }
+        faults = []
+        if "datacontenttype" in attributes:
+            faults.append(Fault("/datacontenttype", "is the Content-Type header in binary mode"))
+            del attributes["datacontenttype"]
+        try:
+            msgspec.json.decode(body or b"null", type=msgspec.Raw)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            return Invalid((*faults, Fault("/data", f"expected JSON: {error}")), attributes.get("id"))
+        encoded = self._encode(attributes)
+        members = encoded[:-1] + (b"," if attributes else b"") + b'"data":' + (body.strip() or b"null") + b"}"
+        found = self.structured(members)
+        if isinstance(found, Invalid):
+            return Invalid((*faults, *found.faults), found.id, found.source)
+        return Invalid(tuple(faults), found.id, found.source) if faults else found
+
+    def load(self, event_type: str, data: str) -> EventData:
+        """Turn stored data back into the catalogue's dataclass."""
+        loaded: EventData = self._loaders[event_type].decode(data)
+        return loaded
+
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """For each event type, the JSON Schema (2020-12) of its data."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, reader in self._data.items():
+            (schema,), components = msgspec.json.schema_components([reader.kind])
+            body = next(iter(components.values())) if "$ref" in schema else schema
+            for field in body.get("properties", {}).values():
+                for variant in (field, *field.get("anyOf", ())):
+                    if variant.get("format") == "decimal":
+                        variant["type"] = ["number", "string"]
+            found[name] = {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                **body,
+                "description": CATALOGUE[name].summary,
+            }
+        return found
+
+    def _event(self, envelope: Any) -> NewEvent | Invalid:
+        reader = self._data.get(envelope.type)
+        if reader is None:
+            return Invalid((_unknown_type(envelope.type),), envelope.id, envelope.source)
+        faults = _content_type_faults(envelope.datacontenttype)
+        data = reader.read(envelope.data)
+        if data is None:
+            faults += reader.faults(envelope.data, "/data")
+        if faults:
+            return Invalid(tuple(faults), envelope.id, envelope.source)
+        time = envelope.time
+        at = time.astimezone(UTC) if time is not None else None
+        canonical = self._encode(data)
+        # An event without a time is the same however often it comes, so the time it came at is no part of it.
+        content = self._encode((envelope.type, envelope.subject, at)) + canonical
+        return NewEvent(
+            source=envelope.source,
+            id=envelope.id,
+            type=envelope.type,
+            client_id=envelope.subject,
+            time=at or self._clock.now(),
+            data=canonical.decode(),
+            digest=hashlib.sha256(content).digest(),
+        )
+
+    def _invalid(self, raw: bytes | msgspec.Raw) -> Invalid:
+        """All that is wrong with an event whose attributes cannot be read, its data too where the type is known."""
+        faults = self._envelope.faults(raw, "")
+        try:
+            found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            return Invalid(tuple(faults))
+        kind = _text(found.get("type"))
+        if "data_base64" in found:
+            faults.append(Fault("/data_base64", "expected `data` as a JSON object"))
+        if kind is not None and kind not in self._data:
+            faults.append(_unknown_type(kind))
+        if kind in self._data and "data" in found:
+            reader = self._data[kind]
+            if reader.read(found["data"]) is None:
+                faults += reader.faults(found["data"], "/data")
+        return Invalid(tuple(faults), _text(found.get("id")), _text(found.get("source")))
+
+
+def _text(raw: msgspec.Raw | None) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str)[:200] if raw is not None else None
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _unknown_type(name: str) -> Fault:
+    near = difflib.get_close_matches(name[:100], CATALOGUE, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    shown = name[:100].encode("utf-8", "replace").decode()
+    return Fault("/type", f"unknown event type {shown!r}{hint} GET /v1/event-types lists them")
+
+
+def _content_type_faults(content_type: str | None) -> list[Fault]:
+    if content_type is None:
+        return []
+    media = content_type.partition(";")[0].strip().lower()
+    if media == "application/json" or media.endswith("+json"):
+        return []
+    return [Fault("/datacontenttype", "expected application/json")]

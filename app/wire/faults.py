@@ -1,0 +1,26 @@
+"""What is wrong with an event, and where."""
+
+from dataclasses import dataclass
+
+__all__ = ["Fault", "Invalid", "MalformedBodyError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: the JSON pointer (RFC 6901) of the field, and what was expected there."""
+
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """An event that cannot be taken: its id and source as far as they could be read, and every fault found."""
+
+    faults: tuple[Fault, ...]
+    id: str | None = None
+    source: str | None = None
+
+
+class MalformedBodyError(Exception):
+    """The body as a whole cannot be read; the message says why."""

@@ -1,0 +1,149 @@
+"""One field of an event: from the catalogue's annotation to a decoder, a check and a JSON Schema."""
+
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from zoneinfo import available_timezones
+
+import msgspec
+
+from app.core.events import EventData
+from app.core.events.fields import Bounds, Iso4217, Length, PastOrFuture, ZoneName
+from app.core.money import CURRENCIES
+
+__all__ = ["FieldRule", "kind_of", "rules_of"]
+
+Check = Callable[[Any], str | None]
+"""From a decoded value to what was expected instead, or None when it is fine."""
+
+# Control characters have no place in a name or a note; Postgres cannot store NUL at all.
+_PRINTABLE_ECMA = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$"
+_find_unprintable = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]").search
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """How one field is read.
+
+    Attributes:
+        name: as in JSON.
+        kind: the type for msgspec, with its limits.
+        required: whether it must be there.
+        default: what holds where it is not.
+        check: what msgspec cannot check.
+    """
+
+    name: str
+    kind: Any
+    required: bool
+    default: Any
+    check: Check | None
+
+
+def rules_of(data: type[EventData]) -> tuple[FieldRule, ...]:
+    """The rules for every field of an event type's data."""
+    hints = get_type_hints(data, include_extras=True)
+    fields: dict[str, Field[Any]] = getattr(data, "__dataclass_fields__")  # noqa: B009 - only dataclasses have it
+    return tuple(_rule(field, hints[name]) for name, field in fields.items())
+
+
+def _rule(field: Field[Any], hint: Any) -> FieldRule:
+    optional, inner = _without_none(hint)
+    kind, check = kind_of(inner)
+    required = field.default is MISSING
+    guarded = _unless_none(check) if optional and check else check
+    return FieldRule(field.name, kind | None if optional else kind, required, field.default, guarded)
+
+
+def _unless_none(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _without_none(hint: Any) -> tuple[bool, Any]:
+    if get_origin(hint) in (Union, UnionType):
+        inner = [part for part in get_args(hint) if part is not type(None)]
+        return True, inner[0]
+    return False, hint
+
+
+def kind_of(hint: Any) -> tuple[Any, Check | None]:  # noqa: PLR0911 - a table
+    """The type for msgspec and the check of one annotation of the catalogue."""
+    if get_origin(hint) is not Annotated:
+        return hint, None
+    plain, *markers = get_args(hint)
+    for marker in markers:
+        match marker:
+            case Length(low, high):
+                meta = msgspec.Meta(min_length=low, max_length=high, extra_json_schema={"pattern": _PRINTABLE_ECMA})
+                return Annotated[plain, meta], _printable
+            case Bounds():
+                return Annotated[Decimal, msgspec.Meta(extra_json_schema=_number_schema(marker))], _within(marker)
+            case Iso4217():
+                return Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(CURRENCIES)})], _currency
+            case ZoneName():
+                return Annotated[str, msgspec.Meta(max_length=64, examples=["Europe/Berlin"])], _zone
+            case PastOrFuture():
+                meta = msgspec.Meta(tz=True) if plain is datetime else msgspec.Meta(title="Local day")
+                return (Annotated[datetime, meta] if plain is datetime else Annotated[date, meta]), _years(marker)
+            case _:
+                pass
+    return plain, None
+
+
+def _number_schema(bounds: Bounds) -> dict[str, Any]:
+    low = {"exclusiveMinimum": bounds.low} if bounds.above else {"minimum": bounds.low}
+    return {
+        "type": ["number", "string"],
+        "format": "decimal",
+        "pattern": r"^[0-9]+(\.[0-9]{1,6})?$",
+        "maximum": bounds.high,
+        **low,
+    }
+
+
+def _within(bounds: Bounds) -> Check:
+    edge = "above" if bounds.above else "at least"
+    expected = (
+        f"expected a number {edge} {bounds.low}, at most {bounds.high}, with at most {bounds.max_decimals} decimals"
+    )
+
+    def check(value: Decimal) -> str | None:
+        if not value.is_finite():
+            return expected
+        low = value > bounds.low if bounds.above else value >= bounds.low
+        exponent = value.as_tuple().exponent
+        fine = low and value <= bounds.high and isinstance(exponent, int) and exponent >= -bounds.max_decimals
+        return None if fine else expected
+
+    return check
+
+
+def _printable(value: str) -> str | None:
+    return "expected text without control characters" if _find_unprintable(value) else None
+
+
+def _currency(value: str) -> str | None:
+    return None if value in CURRENCIES else "expected an active ISO 4217 currency code, such as EUR"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _zone(value: str) -> str | None:
+    return None if value in _zones() else "expected the name of an IANA time zone, such as Europe/Berlin"
+
+
+def _years(limits: PastOrFuture) -> Check:
+    expected = f"expected a year from {limits.first} to {limits.last}"
+
+    def check(value: date) -> str | None:
+        return None if limits.first <= value.year <= limits.last else expected
+
+    return check
