@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 import app
-from app.cli import migrate, run, serve, stop
+from app.cli import keys, migrate, run, serve, stop
 
 # A command is a function with a docstring, in a file of its name; here it gets its place in the help.
 COMMANDS = (run.run, serve.serve, migrate.migrate, stop.stop)
 
 # Commands with commands of their own: (name, typer.Typer).
-GROUPS: tuple[tuple[str, typer.Typer], ...] = ()
+GROUPS: tuple[tuple[str, typer.Typer], ...] = (("keys", keys.group),)
 
 
 @dataclass

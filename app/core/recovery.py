@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import exp, log
 from typing import Final
 
@@ -47,7 +48,7 @@ class Recovery:
         at_risk = [0] * (len(_EDGES) - 1)
         paid = [0] * (len(_EDGES) - 1)
         for invoice in overdue:
-            for band, (starts, ends) in enumerate(zip(_EDGES, _EDGES[1:], strict=False)):
+            for band, (starts, ends) in enumerate(pairwise(_EDGES)):
                 if invoice.paid and starts < invoice.days <= ends:
                     paid[band] += 1
                     at_risk[band] += 1
@@ -80,7 +81,7 @@ class Recovery:
         """Natural log of the share still unpaid, at each edge."""
         found = [0.0]
         first = self._prior_at(0)
-        for band, (starts, ends) in enumerate(zip(_EDGES, _EDGES[1:], strict=False)):
+        for band, (starts, ends) in enumerate(pairwise(_EDGES)):
             unpaid = self.prior_invoices * first / self._prior_at(starts)
             still = self.prior_invoices * first / self._prior_at(ends)
             hazard = (self.paid[band] + unpaid - still) / (self.at_risk[band] + unpaid)

@@ -16,7 +16,7 @@ from app.core.events import EventData
 from app.core.events.fields import Bounds, Iso4217, Length, PastOrFuture, ZoneName
 from app.core.money import CURRENCIES
 
-__all__ = ["FieldRule", "kind_of", "rules_of"]
+__all__ = ["FieldRule", "kind_of", "rules_of", "time_zones"]
 
 Check = Callable[[Any], str | None]
 """From a decoded value to what was expected instead, or None when it is fine."""
@@ -132,12 +132,13 @@ def _currency(value: str) -> str | None:
 
 
 @cache
-def _zones() -> frozenset[str]:
+def time_zones() -> frozenset[str]:
+    """The names of all IANA time zones."""
     return frozenset(available_timezones())
 
 
 def _zone(value: str) -> str | None:
-    return None if value in _zones() else "expected the name of an IANA time zone, such as Europe/Berlin"
+    return None if value in time_zones() else "expected the name of an IANA time zone, such as Europe/Berlin"
 
 
 def _years(limits: PastOrFuture) -> Check:

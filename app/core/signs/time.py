@@ -12,7 +12,7 @@ __all__ = ["TIME"]
 
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
-    """Every contact is an occasion: was our time respected?"""
+    """Every contact is an occasion: it respected our time or it did not."""
     del portfolio  # the tenant's own calendar decides
     calendar = policy.calendar
     contacts, deadlines, slips = facts.contacts.contacts, facts.contacts.deadlines, facts.contacts.slips

@@ -1,0 +1,112 @@
+"""The composition root: builds everything and wires it together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.ports.ledger import StoreUnavailableError
+from app.ports.tenants import Scope
+from app.rest.application import create_rest
+from app.rest.services import Services
+from app.settings import Settings
+from app.store.clients import PostgresClients
+from app.store.engine import make_engine, transaction
+from app.store.ledger import PostgresLedger
+from app.store.tenants import PostgresTenants
+from app.stories import STORIES, events_of
+from app.use_cases.assess_clients import AssessClients
+from app.use_cases.clients import ManageClients
+from app.use_cases.find_events import FindEvents
+from app.use_cases.histories import Histories
+from app.use_cases.keys import Keys
+from app.use_cases.record_events import RecordEvents
+from app.wire.cloudevents import EventDecoder
+from app.wire.faults import Invalid
+
+__all__ = ["SystemClock", "create_app", "load_demo", "services_for"]
+
+DEMO_TENANT = "demo"
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wired:
+    services: Services
+    engine: AsyncEngine
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application for some settings."""
+    wired = _wire(settings)
+
+    @asynccontextmanager
+    async def lifespan(rest: FastAPI) -> AsyncIterator[None]:
+        del rest
+        yield
+        await wired.engine.dispose()
+
+    return create_rest(wired.services, lifespan)
+
+
+@asynccontextmanager
+async def services_for(settings: Settings) -> AsyncIterator[Services]:
+    """The use cases for a command, for as long as the block lasts."""
+    wired = _wire(settings)
+    try:
+        yield wired.services
+    finally:
+        await wired.engine.dispose()
+
+
+async def load_demo(settings: Settings) -> str:
+    """Tell the demo tenant the canonical stories, up to this week, and return a new key of it."""
+    async with services_for(settings) as services:
+        scopes = frozenset({Scope.INGEST, Scope.READ, Scope.MANAGE, Scope.METRICS})
+        key = await services.keys.create(DEMO_TENANT, scopes, name="demo")
+        principal = await services.keys.authenticate(key)
+        today = SystemClock().now().date()
+        for story in STORIES:
+            found = [services.decoder.structured(raw) for raw in events_of(story, today)]
+            bad = [one for one in found if isinstance(one, Invalid)]
+            if bad:
+                raise ValueError(f"story {story.name}: {bad[0].faults}")
+            await services.record(principal.tenant_id, [one for one in found if not isinstance(one, Invalid)])
+        return key
+
+
+def _wire(settings: Settings) -> _Wired:
+    engine = make_engine(settings.database_url or "", settings.database_pool_size)
+    clock = SystemClock()
+    decoder = EventDecoder(clock)
+    ledger = PostgresLedger(engine, decoder.load)
+
+    async def ready() -> bool:
+        try:
+            async with transaction(engine) as connection:
+                await connection.execute(text("SELECT 1 FROM event LIMIT 0"))
+        except StoreUnavailableError:
+            return False
+        return True
+
+    services = Services(
+        keys=Keys(PostgresTenants(engine), clock),
+        record=RecordEvents(ledger),
+        find=FindEvents(ledger),
+        clients=ManageClients(PostgresClients(engine), ledger, clock),
+        assess=AssessClients(Histories(ledger), clock),
+        decoder=decoder,
+        ready=ready,
+    )
+    return _Wired(services, engine)

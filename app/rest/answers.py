@@ -1,0 +1,212 @@
+"""What the API answers: the public models, each made from what the use cases return."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+import msgspec
+from pydantic import BaseModel, Field
+
+from app.core.assessment import Assessment, EvidenceLevel, SignAssessment, Verdict
+from app.core.explanation import sentence_of
+from app.core.signs import Figure
+from app.ports.clients import ClientRecord
+from app.ports.ledger import Outcome, StoredEvent
+from app.use_cases.record_events import Answer
+
+__all__ = ["ClientAnswer", "ClientPage", "EventAnswer", "EventPage", "Explanation", "IngestAnswer", "Score"]
+
+
+class Interval(BaseModel):
+    """The 90 % interval of the score."""
+
+    low: float
+    high: float
+
+
+class Score(BaseModel):
+    """How the relationship stands: 0 is keep, 100 is part."""
+
+    client_id: str
+    score: float = Field(ge=0, le=100)
+    interval: Interval
+    verdict: Verdict
+    evidence_level: EvidenceLevel
+    as_of: datetime
+    policy_version: str
+
+    @classmethod
+    def of(cls, client_id: str, found: Assessment) -> Self:
+        """Make it from an assessment."""
+        return cls(**_score(client_id, found))
+
+
+class SignAnswer(BaseModel):
+    """One sign's part; `units` has the unit of each figure, `held_against` what an ordinary client would show."""
+
+    sign: str
+    title: str
+    decibans: float
+    points: float
+    reason_code: str
+    figures: dict[str, float]
+    units: dict[str, str]
+    held_against: dict[str, float]
+    events: list[str]
+    sentence: str
+
+
+class Explanation(Score):
+    """The score and why: decibans add up to total - prior, points to score - score of the prior."""
+
+    prior_decibans: float
+    total_decibans: float
+    signs: list[SignAnswer]
+
+    @classmethod
+    def of(cls, client_id: str, found: Assessment) -> Self:
+        """Make it from an assessment."""
+        return cls(
+            **_score(client_id, found),
+            prior_decibans=found.prior_decibans,
+            total_decibans=found.total_decibans,
+            signs=[_sign(part) for part in found.signs],
+        )
+
+
+class ClientAnswer(BaseModel):
+    """A client, with its score where a list is asked for."""
+
+    client_id: str
+    name: str | None
+    country: str | None
+    currency: str | None
+    time_zone: str | None
+    created_at: datetime
+    score: Score | None = None
+
+    @classmethod
+    def of(cls, client: ClientRecord, found: Assessment | None = None) -> Self:
+        """Make it from what is known of a client."""
+        return cls(
+            client_id=client.client_id,
+            name=client.name,
+            country=client.country,
+            currency=client.currency,
+            time_zone=client.time_zone,
+            created_at=client.created_at,
+            score=Score.of(client.client_id, found) if found else None,
+        )
+
+
+class ClientPage(BaseModel):
+    """Clients; `next` is the cursor of the next page."""
+
+    items: list[ClientAnswer]
+    next: str | None
+
+
+class EventAnswer(BaseModel):
+    """An event as it was stored, a CloudEvent with `recorded_at`."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    recorded_at: datetime
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> Self:
+        """Make it from a stored event."""
+        return cls(
+            id=event.id,
+            source=event.source,
+            type=event.type,
+            subject=event.client_id,
+            time=event.time,
+            recorded_at=event.recorded_at,
+            data=msgspec.json.decode(event.data),
+        )
+
+
+class EventPage(BaseModel):
+    """Events by time; `next` is the cursor of the next page."""
+
+    items: list[EventAnswer]
+    next: str | None
+
+
+class FaultAnswer(BaseModel):
+    """What is wrong with a field."""
+
+    pointer: str
+    detail: str
+
+
+class EventResult(BaseModel):
+    """What became of one event."""
+
+    index: int
+    id: str | None
+    source: str | None
+    status: Outcome
+    errors: list[FaultAnswer] = []
+
+
+class IngestAnswer(BaseModel):
+    """What became of the events, one by one and counted."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    invalid: int = 0
+    aborted: int = 0
+    results: list[EventResult]
+
+
+def result(answer: Answer) -> dict[str, Any]:
+    """One event's result as JSON."""
+    found: dict[str, Any] = {
+        "index": answer.index,
+        "id": answer.id,
+        "source": answer.source,
+        "status": answer.outcome.value,
+    }
+    if answer.faults:
+        found["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in answer.faults]
+    return found
+
+
+def _score(client_id: str, found: Assessment) -> dict[str, Any]:
+    return {
+        "client_id": client_id,
+        "score": found.score,
+        "interval": Interval(low=found.interval.low, high=found.interval.high),
+        "verdict": found.verdict,
+        "evidence_level": found.evidence_level,
+        "as_of": found.as_of,
+        "policy_version": found.policy_version,
+    }
+
+
+def _values(figures: Mapping[str, Figure]) -> dict[str, float]:
+    return {name: figure.value for name, figure in figures.items()}
+
+
+def _sign(part: SignAssessment) -> SignAnswer:
+    weighed = part.weighed
+    return SignAnswer(
+        sign=part.sign.name,
+        title=part.sign.title,
+        decibans=part.decibans,
+        points=part.points,
+        reason_code=weighed.reason,
+        figures=_values(weighed.figures),
+        units={name: figure.unit for name, figure in weighed.figures.items()},
+        held_against=_values(weighed.held_against),
+        events=[ref.id for ref in weighed.events],
+        sentence=sentence_of(part),
+    )

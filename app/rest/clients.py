@@ -1,0 +1,103 @@
+"""Clients: put, get and list them, their score and why."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.core.assessment import Verdict
+from app.core.money import CURRENCIES
+from app.rest.answers import ClientAnswer, ClientPage, Explanation, Score
+from app.rest.parameters import AsOf, ClientIdPath, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.services import Ingester, Reader, UsedServices
+from app.use_cases.clients import ClientProfile
+from app.wire.fields import time_zones
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/clients", tags=["clients"])
+
+_Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class ClientBody(BaseModel):
+    """What is known of a client; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: _Label | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    currency: str | None = None
+    time_zone: str | None = None
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str | None) -> str | None:
+        if value is not None and value not in CURRENCIES:
+            raise ValueError("expected an active ISO 4217 currency code, such as EUR")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in time_zones():
+            raise ValueError("expected the name of an IANA time zone, such as Europe/Berlin")
+        return value
+
+
+@router.put("/{client_id:path}", responses={201: {"model": ClientAnswer}}, summary="Put a client")
+async def put_client(
+    client_id: ClientIdPath, body: ClientBody, response: Response, principal: Ingester, services: UsedServices
+) -> ClientAnswer:
+    """Say what a client is; it is recorded as an event, and putting the same again changes nothing."""
+    profile = ClientProfile(body.name, body.country, body.currency, body.time_zone)
+    client, new = await services.clients.put(principal.tenant_id, client_id, profile)
+    response.status_code = 201 if new else 200
+    return ClientAnswer.of(client)
+
+
+@router.get("", summary="List clients, the highest score first")
+async def list_clients(  # noqa: PLR0917 - query parameters
+    principal: Reader,
+    services: UsedServices,
+    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
+    as_of: AsOf = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> ClientPage:
+    """List clients by score, so that the first are those to worry about. A cursor keeps to its instant."""
+    at = services.assess.moment(moment(as_of, "as_of"), principal.tenant_id)
+    start = 0
+    if cursor is not None:
+        instant, place = decode_cursor(cursor, 2)
+        at = services.assess.moment(moment(instant, "cursor"), principal.tenant_id)
+        start = int(place) if place.isdecimal() and len(place) < 10 else 0
+    ranked = await services.assess.ranking(principal.tenant_id, at, verdict)
+    records = await services.clients.all(principal.tenant_id)
+    page = ranked[start : start + limit]
+    return ClientPage(
+        items=[ClientAnswer.of(records[one.client_id], one.assessment) for one in page if one.client_id in records],
+        next=encode_cursor(at.isoformat(), str(start + limit)) if start + limit < len(ranked) else None,
+    )
+
+
+@router.get("/{client_id:path}/score", summary="Get a client's score")
+async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedServices, as_of: AsOf = None) -> Score:
+    """How the relationship stands."""
+    at = services.assess.moment(moment(as_of, "as_of"), principal.tenant_id)
+    return Score.of(client_id, await services.assess.one(principal.tenant_id, client_id, at))
+
+
+@router.get("/{client_id:path}/explanation", summary="Get a client's explanation")
+async def get_explanation(
+    client_id: ClientIdPath, principal: Reader, services: UsedServices, as_of: AsOf = None
+) -> Explanation:
+    """Why the score is what it is, sign by sign."""
+    at = services.assess.moment(moment(as_of, "as_of"), principal.tenant_id)
+    return Explanation.of(client_id, await services.assess.one(principal.tenant_id, client_id, at))
+
+
+@router.get("/{client_id:path}", summary="Get a client")
+async def get_client(client_id: ClientIdPath, principal: Reader, services: UsedServices) -> ClientAnswer:
+    """What is known of a client."""
+    return ClientAnswer.of(await services.clients.get(principal.tenant_id, client_id))

@@ -1,0 +1,161 @@
+"""Events: send, find and list them, and the catalogue of their types."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from app.core.events import CATALOGUE
+from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
+from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
+from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.problems import HttpError, problem
+from app.rest.services import Ingester, Reader, Services, UsedServices
+from app.rest.streaming import NdjsonExchange, taken
+from app.use_cases.errors import InvalidRequestError
+from app.use_cases.keys import Principal
+from app.use_cases.record_events import Answer
+from app.wire.cloudevents import EventDecoder
+from app.wire.faults import Invalid, MalformedBodyError
+
+__all__ = ["MEDIA_TYPES", "router"]
+
+router = APIRouter(prefix="/v1", tags=["events"])
+
+MOST_BYTES = 8 * 1024 * 1024
+MOST_EVENTS = 1000
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+NDJSON = "application/x-ndjson"
+MEDIA_TYPES = (STRUCTURED, BATCH, NDJSON, "application/json")
+
+_SINGLE_STATUS = {Outcome.ACCEPTED: 201, Outcome.DUPLICATE: 200, Outcome.CONFLICT: 409, Outcome.INVALID: 422}
+Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+@router.post("/events", response_model=IngestAnswer, responses={201: {"model": IngestAnswer}}, summary="Send events")
+async def send_events(
+    request: Request,
+    principal: Ingester,
+    services: UsedServices,
+    atomic: Annotated[bool, Query(description="All or none; not for streams.")] = False,
+) -> Any:
+    """Record CloudEvents: one (structured or binary), a batch, or an NDJSON stream of any length.
+
+    2xx means durable. Sending an event again is harmless and answers `duplicate`.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == NDJSON:
+        if atomic:
+            raise InvalidRequestError("?atomic", "expected a batch: a stream cannot be atomic")
+        return NdjsonExchange(request.stream(), services.decoder, services.record, principal.tenant_id)
+    binary = any(name.startswith("ce-") for name in request.headers)
+    if media not in MEDIA_TYPES:
+        raise HttpError(415, f"expected Content-Type {', '.join(MEDIA_TYPES)}; got {media or 'none'}")
+    body = await _body(request)
+    if binary and media == "application/json":
+        return await _single(services, principal, services.decoder.binary(request.headers, body))
+    if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
+        return await _batch(services, principal, body, atomic=atomic)
+    return await _single(services, principal, services.decoder.structured(body))
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise HttpError(413, f"expected at most {MOST_BYTES} bytes; send more as {NDJSON}")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> JSONResponse:
+    try:
+        found = services.decoder.batch(body, MOST_EVENTS)
+    except MalformedBodyError as error:
+        raise HttpError(400, str(error)) from None
+    answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
+    refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)
+    if refused:
+        errors = [
+            {"pointer": f"/{answer.index}{pointer}", "detail": detail}
+            for answer in answers
+            for pointer, detail in (answer.faults or _conflict(answer))
+        ]
+        return problem(422, "nothing was stored: the batch is atomic and holds events that cannot be", errors)
+    return JSONResponse(_ingested(answers))
+
+
+def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
+    if answer.outcome is Outcome.CONFLICT:
+        return (("/id", "this id was sent before with other content"),)
+    return ()
+
+
+async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> JSONResponse:
+    if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
+        raise HttpError(400, f"the body is no CloudEvent: {found.faults[0].detail}")
+    (answer,) = await services.record(principal.tenant_id, [taken(found)])
+    status = _SINGLE_STATUS[answer.outcome]
+    if status in (409, 422):
+        faults = answer.faults or _conflict(answer)
+        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
+        return problem(status, "the event was not stored", errors)
+    return JSONResponse(_ingested([answer]), status)
+
+
+def _ingested(answers: list[Answer]) -> dict[str, Any]:
+    counts = {outcome.value: sum(a.outcome is outcome for a in answers) for outcome in Outcome}
+    return {**counts, "results": [result(answer) for answer in answers]}
+
+
+@router.get("/events", response_model=EventPage, summary="List events")
+async def list_events(  # noqa: PLR0917 - query parameters
+    principal: Reader,
+    services: UsedServices,
+    client_id: Text = None,
+    type: Text = None,  # noqa: A002 - the name in the API
+    source: Text = None,
+    since: Annotated[str | None, Query(max_length=40)] = None,
+    until: Annotated[str | None, Query(max_length=40)] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> EventPage:
+    """List events by time, oldest first; `since <= time < until`, instants or days."""
+    times = [
+        services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        for text, name in ((since, "since"), (until, "until"))
+    ]
+    after = None
+    if cursor is not None:
+        at, from_source, event_id = decode_cursor(cursor, 3)
+        found = moment(at, "cursor")
+        after = EventKey(services.assess.moment(found, principal.tenant_id), from_source, event_id)
+    page, following = await services.find.page(
+        principal.tenant_id, EventFilter(client_id, type, source, times[0], times[1]), after, limit
+    )
+    place = encode_cursor(following.time.isoformat(), following.source, following.id) if following else None
+    return EventPage(items=[EventAnswer.of(event) for event in page], next=place)
+
+
+@router.get("/events/{event_id}", response_model=EventAnswer, summary="Get one event")
+async def get_event(event_id: str, principal: Reader, services: UsedServices, source: Text = None) -> EventAnswer:
+    """Find an event by its CloudEvents id, and by its source where several sent that id."""
+    if not event_id.isprintable():
+        raise InvalidRequestError("{event_id}", "expected text without control characters")
+    return EventAnswer.of(await services.find.one(principal.tenant_id, event_id, source))
+
+
+@router.get("/event-types", summary="List the event types")
+async def list_event_types(services: UsedServices) -> dict[str, Any]:
+    """Every event type that is understood, with the JSON Schema of its data; no key is needed."""
+    return event_types(services.decoder)
+
+
+def event_types(decoder: EventDecoder) -> dict[str, Any]:
+    """The catalogue as JSON."""
+    schemas = decoder.schemas()
+    return {
+        "items": [{"type": name, "summary": kind.summary, "schema": schemas[name]} for name, kind in CATALOGUE.items()]
+    }

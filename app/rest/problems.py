@@ -1,0 +1,110 @@
+"""RFC 9457 problems: every error of the API is turned into one here."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.ports.ledger import StoreUnavailableError
+from app.use_cases.errors import (
+    AmbiguousError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    PartwiseError,
+    UnauthenticatedError,
+)
+
+__all__ = ["HttpError", "install", "problem"]
+
+_STATUS: Mapping[type[PartwiseError], int] = {
+    NotFoundError: 404,
+    UnauthenticatedError: 401,
+    ForbiddenError: 403,
+    AmbiguousError: 409,
+    InvalidRequestError: 422,
+}
+
+
+class HttpError(PartwiseError):
+    """An error of HTTP itself, such as a body that is too large."""
+
+    def __init__(self, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        """Answer a status with a problem."""
+        super().__init__(detail)
+        self.status = status
+        self.errors = errors
+
+
+def problem(
+    status: int, detail: str, errors: Sequence[Mapping[str, Any]] = (), headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Build a problem response; `errors` name fields by JSON pointer."""
+    title = HTTPStatus(status).phrase
+    body: dict[str, Any] = {
+        "type": f"/problems/{title.lower().replace(' ', '-')}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Turn every error of an application into a problem."""
+
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        del request
+        if isinstance(error, HttpError):
+            return problem(error.status, str(error), error.errors)
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        errors = [{"pointer": error.pointer, "detail": str(error)}] if isinstance(error, InvalidRequestError) else []
+        headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+        return problem(status, str(error), errors, headers)
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        del request
+        assert isinstance(error, RequestValidationError)
+        errors = [{"pointer": _pointer(each["loc"]), "detail": str(each["msg"])} for each in error.errors()]
+        if any(each["type"] == "json_invalid" for each in error.errors()):
+            return problem(400, "the body is no JSON", errors)
+        return problem(422, "the request has fields that cannot be used", errors)
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        detail = str(error.detail)
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = f"there is nothing at {request.url.path}"
+        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"{request.method} is not possible at {request.url.path}"
+        return problem(error.status_code, detail, headers=error.headers)
+
+    async def away(request: Request, error: Exception) -> JSONResponse:
+        del request, error
+        return problem(503, "the database is not available at present; try again", headers={"Retry-After": "1"})
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        del request, error
+        return problem(500, "an error on our side; it has been logged")
+
+    app.add_exception_handler(PartwiseError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(StoreUnavailableError, away)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    """Name a field: a JSON pointer into the body, or `?name` of a query parameter, or `{name}` of the path."""
+    where, *rest = location
+    if where == "query":
+        return f"?{'.'.join(map(str, rest))}"
+    if where == "path":
+        return f"{{{'.'.join(map(str, rest))}}}"
+    return "".join(f"/{part}" for part in rest)

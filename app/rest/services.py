@@ -1,0 +1,61 @@
+"""What the routes are given by the composition root, and who asks."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.ports.tenants import Scope
+from app.use_cases.assess_clients import AssessClients
+from app.use_cases.clients import ManageClients
+from app.use_cases.errors import UnauthenticatedError
+from app.use_cases.find_events import FindEvents
+from app.use_cases.keys import Keys, Principal
+from app.use_cases.record_events import RecordEvents
+from app.wire.cloudevents import EventDecoder
+
+__all__ = ["Ingester", "Reader", "Services", "UsedServices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases, and the decoder of events."""
+
+    keys: Keys
+    record: RecordEvents
+    find: FindEvents
+    clients: ManageClients
+    assess: AssessClients
+    decoder: EventDecoder
+    ready: Callable[[], Awaitable[bool]]
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+UsedServices = Annotated[Services, Depends(_services)]
+_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer pw_…`.")
+
+
+async def _principal(
+    services: UsedServices, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    if credentials is None:
+        raise UnauthenticatedError("send an API key: Authorization: Bearer pw_…")
+    return await services.keys.authenticate(credentials.credentials)
+
+
+def _with(scope: Scope) -> Callable[[Principal], Principal]:
+    def check(principal: Annotated[Principal, Depends(_principal)]) -> Principal:
+        principal.require(scope)
+        return principal
+
+    return check
+
+
+Reader = Annotated[Principal, Depends(_with(Scope.READ))]
+Ingester = Annotated[Principal, Depends(_with(Scope.INGEST))]
