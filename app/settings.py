@@ -58,9 +58,7 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError(
-            "; ".join(_describe(each["loc"], each["msg"]) for each in error.errors())
-        ) from None
+        raise SettingsError("; ".join(_describe(each["loc"], each["msg"]) for each in error.errors())) from None
 
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:

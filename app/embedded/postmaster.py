@@ -153,9 +153,7 @@ class Postmaster:
                 if _wait_gone(orphans, ORPHAN_SECONDS / 2):
                     break
             else:
-                raise NotAnswering(
-                    f"processes of a crashed Postgres do not end: {[each.pid for each in orphans]}"
-                )
+                raise NotAnswering(f"processes of a crashed Postgres do not end: {[each.pid for each in orphans]}")
         (self.folder.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _start(self, *, durable: bool, port: int | None) -> Claim:
@@ -204,9 +202,7 @@ class Postmaster:
                         return ready
             if time.monotonic() > deadline:
                 process.send_signal(signal.SIGINT)
-                raise NotAnswering(
-                    f"Postgres did not become ready within {READY_SECONDS:.0f} s; see {self.folder.log}"
-                )
+                raise NotAnswering(f"Postgres did not become ready within {READY_SECONDS:.0f} s; see {self.folder.log}")
             time.sleep(0.02)
         return None
 

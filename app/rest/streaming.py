@@ -125,9 +125,7 @@ class NdjsonExchange:
         except ClientDisconnect:
             return
         except LineTooLongError as error:
-            last = _stopped(
-                413, "Content Too Large", f"line {self._line + 1}: {error}; the rest was not taken"
-            )
+            last = _stopped(413, "Content Too Large", f"line {self._line + 1}: {error}; the rest was not taken")
         except StoreUnavailableError:
             last = _stopped(503, "Service Unavailable", "the database went away; send what was not answered again")
         except Exception:
