@@ -6,11 +6,11 @@ when it answers with our password, our cluster's identifier and that mark.
 """
 
 import contextlib
-import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 
@@ -181,6 +181,8 @@ class Postmaster:
                     start_new_session=True,
                     **account.for_subprocess(),
                 )
+            # Somebody must wait for a child, or it stays in the process table when it dies.
+            threading.Thread(target=process.wait, name="embedded-postgres-child", daemon=True).start()
             claim = self._wait_for(process)
             if claim:
                 return claim
@@ -300,11 +302,6 @@ def _wait_gone(processes: list[psutil.Process], seconds: float) -> bool:
 
 def _is_alive(process: psutil.Process) -> bool:
     try:
-        if process.status() != psutil.STATUS_ZOMBIE:
-            return process.is_running()
-        if process.ppid() == os.getpid():
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(process.pid, os.WNOHANG)
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        pass
-    return False
+        return False

@@ -15,10 +15,14 @@ async def http(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API with the demo tenant's key."""
     settings = Settings().with_database(database_url)
     key = await load_demo(settings)
-    transport = httpx.ASGITransport(create_app(settings))
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://test", headers={"Authorization": f"Bearer {key}"}
-    ) as client:
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=transport, base_url="http://test", headers={"Authorization": f"Bearer {key}"}
+        ) as client,
+    ):
         yield client
 
 
