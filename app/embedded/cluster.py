@@ -44,6 +44,7 @@ def ensure_cluster(folder: Folder, binaries: Binaries, *, durable: bool) -> None
     """
     if folder.data.exists():
         _check_version(folder, binaries)
+        Credentials.read(folder)
         return
     if folder.postgres.exists() and any(folder.postgres.iterdir()):
         raise FolderNotUsable(f"{folder.postgres} exists but holds no Postgres data; move it away")

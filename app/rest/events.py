@@ -33,7 +33,12 @@ _SINGLE_STATUS = {Outcome.ACCEPTED: 201, Outcome.DUPLICATE: 200, Outcome.CONFLIC
 Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-@router.post("/events", response_model=IngestAnswer, responses={201: {"model": IngestAnswer}}, summary="Send events")
+@router.post(
+    "/events",
+    response_model=None,
+    responses={200: {"model": IngestAnswer}, 201: {"model": IngestAnswer}},
+    summary="Send events",
+)
 async def send_events(
     request: Request,
     principal: Ingester,

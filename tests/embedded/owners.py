@@ -15,6 +15,7 @@ from app.embedded.postmaster import Claim, Postmaster
 OWNER = """
 import sys
 from pathlib import Path
+from app.embedded import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1])) as postgres:
     print(postgres.url(), flush=True)
     sys.stdin.read()
