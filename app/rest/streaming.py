@@ -103,7 +103,7 @@ class NdjsonExchange:
 
     async def _take(self, spool: _Spool) -> None:
         """Read, record, answer; the last line is a summary, or a problem where it had to stop early."""
-        last: dict[str, Any]
+        last: dict[str, Any] = {}
         try:
             lines = Lines()
             group: list[tuple[int, bytes]] = []
@@ -129,11 +129,12 @@ class NdjsonExchange:
         except StoreUnavailableError:
             last = _stopped(503, "Service Unavailable", "the database went away; send what was not answered again")
         except Exception:
-            spool.put(msgspec.json.encode(_stopped(500, "Internal Server Error", "an error on our side")) + b"\n")
+            last = _stopped(500, "Internal Server Error", "an error on our side")
             raise
         finally:
+            if last:
+                spool.put(msgspec.json.encode(last) + b"\n")
             spool.end()
-        spool.put(msgspec.json.encode(last) + b"\n")
 
     async def _answer(self, group: list[tuple[int, bytes]], spool: _Spool) -> None:
         sent = [taken(self._decoder.structured(line)) for _, line in group]
