@@ -48,22 +48,22 @@ def ensure_cluster(folder: Folder, binaries: Binaries, *, durable: bool) -> None
         return
     if folder.postgres.exists() and any(folder.postgres.iterdir()):
         raise FolderNotUsable(f"{folder.postgres} exists but holds no Postgres data; move it away")
-    shutil.rmtree(folder.unfinished, ignore_errors=True)
     try:
         _make(folder, binaries, durable=durable)
     except OSError as error:
         if error.errno in NO_SPACE:
             raise DiskFull(f"the disk of {folder.home} is full") from error
         raise FolderNotUsable(f"cannot make the database in {folder.home}: {error.strerror}") from error
+    finally:
+        for leftover in folder.unfinished:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _make(folder: Folder, binaries: Binaries, *, durable: bool) -> None:
     account = Account.choose(folder.data)
     account.let_read(binaries.root)
-    unfinished = Folder(folder.home.resolve())
-    growing = unfinished.unfinished
-    growing.mkdir(mode=0o711)
-    growing.chmod(0o711)  # whatever the umask
+    growing = folder.new_unfinished()
+    growing.chmod(0o711)
     account.let_pass(growing / "data")
 
     credentials = Credentials()

@@ -1,11 +1,13 @@
 """Where everything of the embedded Postgres lies below PARTWISE_HOME."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.embedded.errors import DiskFull, FolderNotUsable
 
+UNFINISHED = "postgres.unfinished-"
 NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
 
 
@@ -21,11 +23,6 @@ class Folder:
         return self.home / "postgres"
 
     @property
-    def unfinished(self) -> Path:
-        """Where a cluster grows before it is moved to its place; what an interruption left is thrown away."""
-        return self.home / "postgres.unfinished"
-
-    @property
     def data(self) -> Path:
         """Return the data directory of Postgres."""
         return self.postgres / "data"
@@ -39,6 +36,18 @@ class Folder:
     def log(self) -> Path:
         """Return the server's log."""
         return self.postgres / "server.log"
+
+    @property
+    def unfinished(self) -> list[Path]:
+        """Return clusters whose making was interrupted."""
+        return sorted(self.home.glob(f"{UNFINISHED}*"))
+
+    def new_unfinished(self) -> Path:
+        """Make a place where a cluster grows before it is moved to its own.
+
+        A new one each time: the `initdb` of a process that was killed may still be writing into the last one.
+        """
+        return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.home))
 
     @property
     def turn(self) -> Path:

@@ -123,7 +123,7 @@ def test_one_of_two_owners_killed_and_the_other_goes_on(home: Path, owner: Start
 
 def test_an_owner_killed_while_it_makes_the_cluster(home: Path, owner: StartOwner):
     first = owner()
-    wait_until((home / "postgres.unfinished" / "data" / "PG_VERSION").exists)
+    wait_until(lambda: list(home.glob("postgres.unfinished-*/data/PG_VERSION")))
     first.kill()
     assert not (home / "postgres").exists()
     second = owner()

@@ -24,7 +24,7 @@ def query(url: str, statement: str):
 
 def test_it_answers_and_keeps_data_over_a_restart(home: Path):
     with EmbeddedPostgres(home) as postgres:
-        assert query(postgres.url(), "create table kept as select 42 as answer; select answer from kept") is None
+        query(postgres.url(), "create table kept as select 42 as answer")
     assert postmaster(home) is None
     with EmbeddedPostgres(home) as postgres:
         assert query(postgres.url(), "select answer from kept") == 42
