@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.ports.ledger import NewEvent, StoreUnavailableError
@@ -67,7 +68,7 @@ class _Spool:
         return data
 
 
-class NdjsonExchange:
+class NdjsonExchange(Response):
     """An ASGI response that reads the request's body while it answers.
 
     Reading never waits for the answers to be read: a client that reads only after it has sent all would hang.
@@ -75,6 +76,7 @@ class NdjsonExchange:
 
     def __init__(self, body: AsyncIterator[bytes], decoder: EventDecoder, record: RecordEvents, tenant_id: str) -> None:
         """Take a tenant's events from a body."""
+        super().__init__(media_type="application/x-ndjson")
         self._body = body
         self._decoder = decoder
         self._record = record
