@@ -69,7 +69,12 @@ class Folder:
             if error.errno in NO_SPACE:
                 raise DiskFull(f"the disk of {self.home} is full") from error
             raise FolderNotUsable(f"cannot create the data folder {self.home}: {error.strerror}") from error
-        if not os.access(self.home, os.R_OK | os.W_OK | os.X_OK):
+        if not _usable(self.home):
             raise FolderNotUsable(f"the data folder {self.home} is not writable for this user")
-        if self.postgres.exists() and not os.access(self.postgres, os.R_OK | os.W_OK | os.X_OK):
+        if self.postgres.exists() and not _usable(self.postgres):
             raise FolderNotUsable(f"the data folder {self.postgres} belongs to another user")
+
+
+def _usable(path: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)

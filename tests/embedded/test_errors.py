@@ -3,8 +3,8 @@
 import importlib.util
 import os
 import pwd
-import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,25 +36,37 @@ def test_a_folder_below_a_file(home: Path):
     home.unlink()
 
 
-def test_a_folder_that_is_not_writable(tmp_path: Path):
+@contextmanager
+def acting_as(account: Account) -> Iterator[None]:
+    """Be that account for a while, if it is not ours already."""
+    if account.is_ours:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(account.gid)
+    os.seteuid(account.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o000])
+def test_a_folder_that_is_not_writable(tmp_path: Path, mode: int):
     """Tried by an account that is not root, to which modes would mean nothing."""
     closed = tmp_path / "closed"
-    closed.mkdir(mode=0o555)
+    closed.mkdir()
+    closed.chmod(mode)
     account = Account.choose(tmp_path / "none")
     account.let_pass(closed)
-    account.let_pass(Path(sys.executable))
-    code = "import sys; from pathlib import Path; from app.embedded.folder import Folder\n"
-    code += "Folder(Path(sys.argv[1])).make()"
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", code, str(closed)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-        **account.for_subprocess(),
-    )
-    assert "FolderNotUsable" in done.stderr
-    assert "is not writable for this user" in done.stderr
+    with acting_as(account):
+        with pytest.raises(FolderNotUsable, match="is not writable for this user"):
+            EmbeddedPostgres(closed).start()
+        with pytest.raises(FolderNotUsable, match="cannot create the data folder"):
+            EmbeddedPostgres(closed / "home").start()
 
 
 def test_data_of_another_version(home: Path):
