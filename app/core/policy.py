@@ -163,12 +163,14 @@ class LatePolicy:
     Attributes:
         grace_days: days beyond terms that count as in time.
         priors: the share of invoices that are paid late.
-        full_days: days beyond terms at which an invoice counts as late to 63 % of the most it can.
+        least: how much an invoice that is one moment late counts, of 1.
+        full_days: days beyond terms at which 63 % of the rest are added.
     """
 
     caps: Caps = Caps(untold=14, told=22)
     grace_days: int = 0
     priors: HabitPriors = HabitPriors(ordinary=Beta(1, 5), habit=Beta(4, 2))
+    least: float = 0.35
     full_days: float = 7
 
 
@@ -181,7 +183,6 @@ class NonpaymentPolicy:
         never_paid: by days overdue, the probability that an invoice is never paid; used as `prior_invoices` invoices'
             worth of experience beside the tenant's own.
         prior_invoices: see there.
-        ignored_days: a reminder counts as ignored after so many days without payment.
     """
 
     caps: Caps = Caps(untold=25, told=28, reassurance=0)
@@ -196,7 +197,6 @@ class NonpaymentPolicy:
         (730, 0.90),
     )
     prior_invoices: float = 20
-    ignored_days: float = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +221,7 @@ class Policy:
         prior_decibans: what is believed of a client of whom nothing is known.
         half_life_days: after so many days a past event counts half.
         told_weight: how many times more an event counts after the client was told what has to change.
+        reminder_days: a reminder counts as ignored after so many days without payment.
         model_spread: the standard deviation, in decibans, of what one lone event may be mistaken by.
         currency: ISO 4217 code in which money is added up.
         exchange_rates: how many units of `currency` one unit of a foreign currency is worth.
@@ -230,6 +231,7 @@ class Policy:
     prior_decibans: float = -10.0
     half_life_days: float = 180.0
     told_weight: float = 2.0
+    reminder_days: float = 7.0
     model_spread: float = 6.0
     thresholds: Thresholds = Thresholds()
     calendar: WorkingCalendar = field(default_factory=WorkingCalendar)

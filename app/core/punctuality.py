@@ -43,7 +43,7 @@ def delays_of(invoices: Iterable[Invoice], today: date, half_life_days: float) -
     """Sum up the delays of invoices that are paid or overdue; those not yet due say nothing."""
     pairs: list[tuple[float, float]] = []
     for invoice in invoices:
-        if invoice.excused or not (invoice.settled_day or today > invoice.due):
+        if not invoice.is_judged(today):
             continue
         days = invoice.days_beyond_terms(today) + (0.0 if invoice.settled_day else _STILL_TO_COME_DAYS)
         days = min(max(days, -_LIMIT_DAYS), _LIMIT_DAYS)

@@ -20,6 +20,7 @@ class Contract:
         explained: when the client was told why it is needed.
         declined: each refusal.
         signed: the signature, while it holds.
+        touched: the last time that anything but a signature was told of it.
         ended: when a signature ran out or was withdrawn, while there is no newer one.
     """
 
@@ -28,6 +29,7 @@ class Contract:
     explained: tuple[Mark, ...]
     declined: tuple[Mark, ...]
     signed: Mark | None
+    touched: Mark
     ended: Mark | None
 
 
@@ -78,4 +80,5 @@ def _contract(name: str, history: list[Event]) -> Contract:
             case _:
                 pass
     asked = Mark(history[0].time, history[0].ref)
-    return Contract(name, asked, tuple(explained), tuple(declined), signed, ended)
+    last = next((event for event in reversed(history) if not isinstance(event.data, told.ContractSigned)), history[0])
+    return Contract(name, asked, tuple(explained), tuple(declined), signed, Mark(last.time, last.ref), ended)

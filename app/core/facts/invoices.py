@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.core.events import Event, EventRef
@@ -32,6 +32,7 @@ class Invoice:
         charged_back: the last time that a payment was taken back and not made good since.
         written_off: when the rest was given up as lost.
         disputed: the dispute, while it is open.
+        closed_day: the local day on which it was written off, or None.
         excused: whether a dispute ended with the client being right, so that lateness does not count.
     """
 
@@ -47,6 +48,7 @@ class Invoice:
     failures: tuple[Mark, ...]
     charged_back: Mark | None
     written_off: Mark | None
+    closed_day: date | None
     disputed: Mark | None
     excused: bool
 
@@ -61,8 +63,18 @@ class Invoice:
         return self.settled_day is None and self.written_off is None
 
     def days_beyond_terms(self, today: date) -> int:
-        """Days from the due day to the payment in full, or to today while it is open; negative when paid early."""
-        return ((self.settled_day or today) - self.due).days
+        """Days from the due day to the payment in full, or to the write-off, or to today; negative when paid early."""
+        return ((self.settled_day or self.closed_day or today) - self.due).days
+
+    def is_judged(self, today: date) -> bool:
+        """Whether it says something of the client's punctuality: paid, or not paid by its due day, and not excused."""
+        late = self.days_beyond_terms(today) > 0
+        return not (late and self.excused) and (self.settled_day is not None or late)
+
+    def ignored_reminder(self, as_of: datetime, patience_days: float) -> bool:
+        """Whether the client let a reminder go by for so many days without paying."""
+        until = self.settled.at if self.settled else as_of
+        return any(until - reminder.at > timedelta(days=patience_days) for reminder in self.reminders)
 
     def is_overdue(self, today: date) -> bool:
         """Whether it is open after its due day."""
@@ -154,6 +166,7 @@ def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> In
         failures=tuple(failures),
         charged_back=account.charged_back,
         written_off=account.written_off,
+        closed_day=calendar.day_of(account.written_off.at) if account.written_off else None,
         disputed=account.disputed,
         excused=account.excused,
     )

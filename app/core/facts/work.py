@@ -111,12 +111,15 @@ def work_of(events: Iterable[Event], calendar: WorkingCalendar) -> Work:
             case _:
                 pass
     changes = [_change(name, history) for name, history in by_change.items()]
-    logged = {effort.change for effort in efforts}
-    efforts.extend(
-        Effort(calendar.day_of(change.delivered.at), change.hours, change.is_paid_for, change.id, change.delivered)
-        for change in changes
-        if change.delivered is not None and change.hours > 0 and change.id not in logged
-    )
+    logged: dict[str | None, float] = {}
+    for effort in efforts:
+        logged[effort.change] = logged.get(effort.change, 0.0) + effort.hours
+    for made in changes:
+        unlogged = made.hours - logged.get(made.id, 0.0)
+        if made.delivered is not None and unlogged > 0:
+            efforts.append(
+                Effort(calendar.day_of(made.delivered.at), unlogged, made.is_paid_for, made.id, made.delivered)
+            )
     return Work(
         tuple(sorted(efforts, key=lambda effort: (effort.day, effort.mark.at, effort.mark.ref))),
         tuple(sorted(terms, key=lambda term: (term.starts, term.mark.at, term.mark.ref))),
@@ -135,7 +138,7 @@ def _change(name: str, history: list[Event]) -> Change:
             case changed.ChangeQuoted(hours=hours):
                 quoted, quoted_hours = mark, hours or quoted_hours
             case changed.ChangeApproved():
-                approved = approved or mark
+                approved = mark
             case changed.ChangeRejected(by=by):
                 by_client, by_us = (mark, by_us) if by == "client" else (by_client, mark)
             case changed.ChangeDelivered(hours=hours):

@@ -21,15 +21,17 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     settings = policy.contract
     oldest = min(unsigned, key=lambda contract: (_open_since(contract).at, contract.id))
     since = _open_since(oldest)
+    touched = max((contract.touched for contract in unsigned), key=lambda mark: mark.at)
     days = facts.age(since)
     hours = sum(effort.hours for effort in facts.work.efforts if effort.day >= since.at.date())
     pull, refusals, explained = _refusals(facts, policy)
-    total = _silence(settings, days, hours) * _going_on(facts, policy, since) + sum(weight for weight, _ in pull)
+    total = _silence(settings, days, hours) * _going_on(facts, policy, touched) + sum(weight for weight, _ in pull)
     told = sum(weight_after_telling(facts, "contract", mark, policy) > 1 for mark in refusals)
+    decibans, spread = bounded(total, 0.0, settings.caps, told)
     return Weighed(
-        decibans=bounded(total, settings.caps, told),
+        decibans=decibans,
+        spread=spread,
         reason=_reason(len(refusals), explained, hours),
-        spread=0.0,
         occasions=len(refusals) + saturating_share(days, settings.days_to_sign) + (1 if hours else 0),
         figures={
             "days_unsigned": Figure(round(days, 2), "days"),
@@ -53,10 +55,10 @@ def _silence(settings: ContractPolicy, days: float, hours: float) -> float:
     return cap * saturating_share(waited, cap)
 
 
-def _going_on(facts: Facts, policy: Policy, since: Mark) -> float:
+def _going_on(facts: Facts, policy: Policy, touched: Mark) -> float:
     """1 while work goes on, which keeps the matter open; fading once it has rested."""
-    last = max((effort.mark.at for effort in facts.work.efforts), default=since.at)
-    idle = (facts.as_of - max(last, since.at)).total_seconds() / 86_400.0
+    last = max((effort.mark.at for effort in facts.work.efforts), default=touched.at)
+    idle = (facts.as_of - max(last, touched.at)).total_seconds() / 86_400.0
     return fading(idle - policy.contract.quiet_days, policy.half_life_days)
 
 
@@ -89,8 +91,10 @@ def _signed(facts: Facts, policy: Policy) -> Weighed:
     newest = max(signatures, key=lambda mark: (mark.at, mark.ref))
     pull, refusals, explained = _refusals(facts, policy)
     total = sum(weight for weight, _ in pull) - policy.contract.caps.reassurance * 2
+    decibans, spread = bounded(total, 0.0, policy.contract.caps, 0.0)
     return Weighed(
-        decibans=bounded(total, policy.contract.caps, 0.0),
+        decibans=decibans,
+        spread=spread,
         reason="signed",
         occasions=len(signatures) + len(refusals),
         figures={

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from app.core.decibans import fading
 from app.core.events import EventRef
 from app.core.facts import Facts
-from app.core.facts.work import Effort, Terms
+from app.core.facts.work import Terms
 from app.core.policy import Policy
 from app.core.signs.sign import weight_after_telling
 
@@ -47,17 +47,22 @@ class _Period:
     hours: float
     worked: float = 0.0
 
+    def hours_beyond(self, hours: float) -> float:
+        """Work some hours more, and return how many of them are beyond the agreed ones."""
+        before = max(self.worked - self.hours, 0.0)
+        self.worked += hours
+        return max(self.worked - self.hours, 0.0) - before
+
 
 def creep_of(facts: Facts, policy: Policy, half_life_days: float) -> Creep:
     """Measure creep, what is older counting less by the half-life.
 
     An hour for a change that the client pays for is agreed, however much there is of them. In each period the agreed
-    hours come first; what comes after them is beyond. An hour that is marked not billable and is for an unpaid change
-    is beyond at once. Hours before any agreement belong to none and are left out.
+    hours come first; what comes after them is beyond. An hour for a change that is not paid for is beyond at once.
+    Hours before any agreement belong to none and are left out.
     """
     periods = _periods(facts)
     paid = {change.id for change in facts.work.changes if change.is_paid_for}
-    known = {change.id for change in facts.work.changes}
     starts = [period.starts for period in periods]
     unpaid = told = 0.0
     pull: list[tuple[float, EventRef]] = []
@@ -65,7 +70,9 @@ def creep_of(facts: Facts, policy: Policy, half_life_days: float) -> Creep:
         if effort.change in paid:
             continue
         index = bisect_right(starts, effort.day) - 1
-        beyond = effort.hours if effort.change in known else _beyond(periods[index], effort) if index >= 0 else 0.0
+        beyond = effort.hours
+        if effort.change is None:
+            beyond = periods[index].hours_beyond(effort.hours) if index >= 0 else 0.0
         if beyond <= 0:
             continue
         weight = weight_after_telling(facts, "scope", effort.mark, policy)
@@ -75,12 +82,6 @@ def creep_of(facts: Facts, policy: Policy, half_life_days: float) -> Creep:
         pull.append((hours * weight, effort.mark.ref))
     agreed = sum(period.hours * fading(facts.days_since(period.starts), half_life_days) for period in periods)
     return Creep(agreed, unpaid, told, len(periods), tuple(pull))
-
-
-def _beyond(period: _Period, effort: Effort) -> float:
-    before = max(period.worked - period.hours, 0.0)
-    period.worked += effort.hours
-    return max(period.worked - period.hours, 0.0) - before
 
 
 def _periods(facts: Facts) -> list[_Period]:

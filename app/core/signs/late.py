@@ -7,18 +7,14 @@ from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.punctuality import delays_of
 from app.core.signs.habits import Occasion, habit_of
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest
 
 __all__ = ["LATE"]
 
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     """Every invoice that was paid or is overdue is an occasion; how late it is decides how much it counts."""
-    judged = [
-        invoice
-        for invoice in facts.invoices
-        if not invoice.excused and (invoice.settled_day or facts.today > invoice.due)
-    ]
+    judged = [invoice for invoice in facts.invoices if invoice.is_judged(facts.today)]
     delays = delays_of(facts.invoices, facts.today, policy.half_life_days)
     probability = portfolio.punctuality.late_probability(delays, policy.late.grace_days)
     expected = portfolio.punctuality.late_probability(delays_of((), facts.today, 1.0), policy.late.grace_days)
@@ -37,10 +33,11 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         "overdue_invoices": Figure(overdue, "count"),
         "longest_delay": Figure(max(invoice.days_beyond_terms(facts.today) for invoice in judged), "days"),
     }
+    decibans, spread = bounded(habit.decibans, habit.spread, policy.late.caps, habit.after_telling)
     return Weighed(
-        decibans=bounded(habit.decibans, policy.late.caps, habit.after_telling),
+        decibans=decibans,
+        spread=spread,
         reason=_reason(len(late), habit.decibans),
-        spread=habit.spread,
         occasions=habit.bad + habit.good,
         figures=figures,
         held_against=held_against,
@@ -53,18 +50,23 @@ def _days_late(facts: Facts, invoice: Invoice, policy: Policy) -> int:
 
 
 def _occasion(facts: Facts, invoice: Invoice, policy: Policy) -> Occasion:
-    """An invoice fades from the day it was settled; while it is open and overdue it does not fade."""
+    """An invoice fades from the day it was settled; while it is not paid it does not fade.
+
+    It was late after telling when its due day passed after the client was told, or a reminder of it was ignored. The
+    payment itself decides neither, so that paying never makes it worse.
+    """
     mark = invoice.settled or invoice.issued
     fresh = fading(facts.days_since(invoice.settled_day or facts.today), policy.half_life_days)
     days = _days_late(facts, invoice, policy)
     if days == 0:
         return Occasion(0.0, fresh, mark.ref)
-    reminded = any(invoice.settled is None or before.at < invoice.settled.at for before in invoice.reminders)
-    weight = weight_after_telling(facts, "late", mark, policy)
-    if reminded:
-        weight = policy.told_weight
-    bad = 0.25 + 0.75 * saturating_share(days, policy.late.full_days)
-    return Occasion(bad * weight * fresh, 0.0, mark.ref, weight > 1)
+    told = invoice.ignored_reminder(facts.as_of, policy.reminder_days) or any(
+        expectation.at < policy.calendar.end_of(invoice.due) for expectation in facts.talks.expectations.get("late", ())
+    )
+    weight = policy.told_weight if told else 1.0
+    settings = policy.late
+    bad = settings.least + (1.0 - settings.least) * saturating_share(days, settings.full_days)
+    return Occasion(bad * weight * fresh, 0.0, mark.ref, told)
 
 
 def _days_beyond_terms(facts: Facts, invoices: list[Invoice], policy: Policy) -> float:

@@ -37,10 +37,13 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     total = sum(debt.decibans for debt in debts)
     expected = _in_currency([(debt.invoice, debt.loss) for debt in debts], policy)
     open_money = _in_currency([(debt.invoice, 1.0) for debt in debts], policy)
+    spread = sqrt(sum(debt.variance for debt in debts))
+    told = sum(debt.after_telling for debt in debts)
+    decibans, spread = bounded(total, spread, policy.nonpayment.caps, told)
     return Weighed(
-        decibans=bounded(total, policy.nonpayment.caps, sum(debt.after_telling for debt in debts)),
+        decibans=decibans,
+        spread=spread,
         reason=_reason(debts),
-        spread=sqrt(sum(debt.variance for debt in debts)),
         occasions=len(debts) + settled,
         figures={
             "overdue_invoices": Figure(len(overdue), "count"),
@@ -82,14 +85,9 @@ def _comparable(invoice: Invoice, policy: Policy) -> tuple[str, float]:
 
 def _debt(facts: Facts, invoice: Invoice, paid: dict[str, float], policy: Policy, portfolio: Portfolio) -> _Debt:
     settings = policy.nonpayment
-    fresh = 1.0
-    if invoice.written_off is not None:
-        loss = 1.0
-        fresh = fading(facts.age(invoice.written_off), policy.half_life_days)
-    elif invoice.charged_back is not None:
-        loss = 1.0
-    else:
-        loss = portfolio.recovery.never_paid(invoice.days_beyond_terms(facts.today))
+    # A debt does not fade, not even once it is given up: only its payment settles it.
+    lost = invoice.written_off is not None or invoice.charged_back is not None
+    loss = 1.0 if lost else portfolio.recovery.never_paid(invoice.days_beyond_terms(facts.today))
     currency, amount = _comparable(invoice, policy)
     still_open = amount * float(invoice.open_amount / invoice.amount.amount)
     share = still_open / (still_open + paid.get(currency, 0.0)) if still_open else 0.0
@@ -97,9 +95,9 @@ def _debt(facts: Facts, invoice: Invoice, paid: dict[str, float], policy: Policy
     gain = settings.bayes_factor - 1.0
     slope = DECIBANS_PER_NAT * share * gain / (1.0 + loss * share * gain)
     variance = slope**2 * loss * (1 - loss) / (settings.prior_invoices + portfolio.recovery.invoices)
-    ignored = any(facts.age(mark) > settings.ignored_days for mark in invoice.reminders)
+    ignored = invoice.ignored_reminder(facts.as_of, policy.reminder_days)
     told = weight_after_telling(facts, "nonpayment", invoice.issued, policy) > 1
-    return _Debt(invoice, loss, share, decibans * fresh, variance * fresh**2, ignored or told)
+    return _Debt(invoice, loss, share, decibans, variance, ignored or told)
 
 
 def _in_currency(shares: list[tuple[Invoice, float]], policy: Policy) -> float:

@@ -53,10 +53,12 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         figures["effective_rate"] = Figure(round(billed / hours, 2), per_hour)
         figures["rate_share"] = Figure(round(exp(gap.log_ratio), 4), "ratio")
         held_against["effective_rate"] = Figure(round(gap.reference, 2), per_hour)
+    total = gap.decibans + sum(weight for weight, _ in talks)
+    decibans, spread = bounded(total, gap.spread, policy.rate.caps, _told(facts, policy))
     return Weighed(
-        decibans=bounded(gap.decibans + sum(weight for weight, _ in talks), policy.rate.caps, _told(facts, policy)),
+        decibans=decibans,
+        spread=spread,
         reason=_reason(gap, refused),
-        spread=gap.spread,
         occasions=len(talks) + hours / max(policy.rate.settling_hours, 1.0),
         figures=figures,
         held_against=held_against,

@@ -22,14 +22,16 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     recent = creep_of(facts, policy, settings.recent_half_life)
     requests = [_request(facts, policy, change) for change in facts.work.changes]
     habit = habit_of(requests, settings.priors)
-    if lasting.agreed_hours <= 0 and not requests:
+    if lasting.agreed_hours <= 0 and lasting.unpaid_hours <= 0 and not requests:
         return Weighed(0.0, "nothing_agreed")
     hours = max(_overrun(policy, lasting), _overrun(policy, recent))
     asked = [change for change in facts.work.changes if not change.is_paid_for]
+    told = habit.after_telling + lasting.told_hours / 8
+    decibans, spread = bounded(hours + habit.decibans, habit.spread, settings.caps, told)
     return Weighed(
-        decibans=bounded(hours + habit.decibans, settings.caps, habit.after_telling + lasting.told_hours / 8),
+        decibans=decibans,
+        spread=spread,
         reason=_reason(hours, habit, lasting, recent),
-        spread=habit.spread,
         occasions=habit.bad + habit.good + lasting.periods,
         figures={
             "unpaid_hours_beyond": Figure(round(lasting.unpaid_hours, 2), "hours"),

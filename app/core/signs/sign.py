@@ -71,16 +71,23 @@ def weight_after_telling(facts: Facts, sign: str, mark: Mark, policy: Policy) ->
     return policy.told_weight if any(before.at < mark.at for before in told) else 1.0
 
 
-def bounded(decibans: float, caps: Caps, after_telling: float) -> float:
+def bounded(decibans: float, spread: float, caps: Caps, after_telling: float) -> tuple[float, float]:
     """Bound a sign's evidence: the more happened after the client was told, the higher the cap.
 
     Args:
         decibans: unbounded evidence.
+        spread: its standard deviation.
         caps: the sign's caps.
         after_telling: weighted count of bad occasions after the client was told; 2 raise the cap by 63 % of the way.
+
+    Returns:
+        The bounded evidence and its standard deviation: near a cap there is little left to be unsure of.
     """
     cap = caps.untold + (caps.told - caps.untold) * saturating_share(after_telling, 2.0)
-    return saturated(decibans, cap, caps.reassurance)
+    low, middle, high = (
+        saturated(value, cap, caps.reassurance) for value in (decibans - spread, decibans, decibans + spread)
+    )
+    return middle, (high - low) / 2
 
 
 def heaviest(weights: Iterable[tuple[float, EventRef]]) -> tuple[EventRef, ...]:

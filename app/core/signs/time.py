@@ -34,10 +34,11 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         "emergencies": urgent,
         "meetings_missed": len(slips),
     }
+    decibans, spread = bounded(habit.decibans, habit.spread, policy.time.caps, habit.after_telling)
     return Weighed(
-        decibans=bounded(habit.decibans, policy.time.caps, habit.after_telling),
+        decibans=decibans,
+        spread=spread,
         reason=max(parts, key=lambda part: parts[part]) if habit.bad > 0 else "respectful",
-        spread=habit.spread,
         occasions=habit.bad + habit.good,
         figures={
             "contacts": Figure(len(contacts) + len(deadlines) + len(slips), "count"),

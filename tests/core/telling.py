@@ -1,0 +1,54 @@
+"""Short ways to tell a history in a test."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from app.core.assessment import Assessment, SignAssessment, assess
+from app.core.events import CATALOGUE, Event
+from app.core.facts import gather
+from app.core.policy import DEFAULT_POLICY, Policy
+from app.core.portfolio import Portfolio, portfolio_of
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
+_numbers = count()
+
+
+def told(kind: str, days_ago: float, **data: Any) -> Event:
+    """One event, so many days before NOW; numbers become decimals where the type wants them."""
+    at = NOW - timedelta(days=days_ago)
+    for name in ("hours", "amount", "price", "rate"):
+        if name in data:
+            data[name] = Decimal(str(data[name]))
+    return Event("test", str(next(_numbers)), kind, "acme", at, CATALOGUE[kind].data(**data), at)
+
+
+def invoice(number: object, issued: float, paid: float | None = None, *, amount: float = 1000) -> list[Event]:
+    """An invoice on 30-day terms, issued and perhaps paid so many days ago."""
+    name = f"INV-{number}"
+    due = (NOW - timedelta(days=issued - 30)).date()
+    found = [told("invoice.issued", issued, invoice=name, amount=amount, currency="USD", due_date=due)]
+    return found if paid is None else [*found, told("invoice.paid", paid, invoice=name)]
+
+
+def alone(policy: Policy = DEFAULT_POLICY) -> Portfolio:
+    """A portfolio of which nothing is known."""
+    return portfolio_of({}, policy)
+
+
+def assessed(
+    events: list[Event], policy: Policy = DEFAULT_POLICY, portfolio: Portfolio | None = None, as_of: datetime = NOW
+) -> Assessment:
+    """Assess a history."""
+    return assess(gather(events, policy.calendar, as_of), policy, portfolio or alone(policy))
+
+
+def sign_of(found: Assessment, name: str) -> SignAssessment:
+    """One sign's part."""
+    return next(part for part in found.signs if part.sign.name == name)
+
+
+def evidence(events: list[Event], sign: str, **named: Any) -> float:
+    """What one sign says of a history, in decibans."""
+    return sign_of(assessed(events, **named), sign).decibans
