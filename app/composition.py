@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.ledger import StoreUnavailableError
-from app.ports.tenants import Scope
 from app.rest.application import create_rest
 from app.rest.services import Services
 from app.settings import Settings
@@ -18,7 +17,6 @@ from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.tenants import PostgresTenants
-from app.stories import STORIES, events_of
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
@@ -26,11 +24,8 @@ from app.use_cases.histories import Histories
 from app.use_cases.keys import Keys
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
-from app.wire.faults import Invalid
 
-__all__ = ["SystemClock", "create_app", "load_demo", "services_for"]
-
-DEMO_TENANT = "demo"
+__all__ = ["SystemClock", "create_app", "services_for"]
 
 
 class SystemClock:
@@ -68,22 +63,6 @@ async def services_for(settings: Settings) -> AsyncIterator[Services]:
         yield wired.services
     finally:
         await wired.engine.dispose()
-
-
-async def load_demo(settings: Settings) -> str:
-    """Tell the demo tenant the canonical stories, up to this week, and return a new key of it."""
-    async with services_for(settings) as services:
-        scopes = frozenset({Scope.INGEST, Scope.READ, Scope.MANAGE, Scope.METRICS})
-        key = await services.keys.create(DEMO_TENANT, scopes, name="demo")
-        principal = await services.keys.authenticate(key)
-        today = SystemClock().now().date()
-        for story in STORIES:
-            found = [services.decoder.structured(raw) for raw in events_of(story, today)]
-            bad = [one for one in found if isinstance(one, Invalid)]
-            if bad:
-                raise ValueError(f"story {story.name}: {bad[0].faults}")
-            await services.record(principal.tenant_id, [one for one in found if not isinstance(one, Invalid)])
-        return key
 
 
 def _wire(settings: Settings) -> _Wired:

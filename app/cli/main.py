@@ -7,10 +7,18 @@ from typing import Annotated
 import typer
 
 import app
-from app.cli import keys, migrate, run, serve, stop
+from app.cli import demo, importing, keys, migrate, openapi, run, serve, stop
 
 # A command is a function with a docstring, in a file of its name; here it gets its place in the help.
-COMMANDS = (run.run, serve.serve, migrate.migrate, stop.stop)
+COMMANDS = (
+    run.run,
+    serve.serve,
+    migrate.migrate,
+    demo.demo,
+    importing.import_,
+    openapi.openapi,
+    stop.stop,
+)
 
 # Commands with commands of their own: (name, typer.Typer).
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (("keys", keys.group),)
@@ -32,7 +40,7 @@ def make_cli() -> typer.Typer:
     )
     cli.callback()(_every_command)
     for command in COMMANDS:
-        cli.command()(command)
+        cli.command(command.__name__.rstrip("_"))(command)
     for name, group in GROUPS:
         cli.add_typer(group, name=name)
     return cli

@@ -1,11 +1,11 @@
 """`run`: everything that a newcomer needs, in one command."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
 from app.cli.database import database, tell
+from app.cli.demo import prepare_demo
 from app.cli.ending import ending_cleanly
 from app.cli.listening import base_url, listen
 from app.cli.migrate import migrate_database
@@ -25,10 +25,8 @@ def run(
         if not settings.database_url:
             tell(f"Starting the embedded Postgres in {settings.home}")
         with database(settings) as ready:
-            from app.composition import load_demo
-
             migrate_database(ready.database_url or "")
-            key = asyncio.run(load_demo(ready))
+            key = prepare_demo(ready)
             url = base_url(listener)
             serve_until_told(ready, listener, lambda: typer.echo(welcome(url, key)))
             tell("Stopping")

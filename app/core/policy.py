@@ -34,12 +34,12 @@ class Caps:
     Attributes:
         untold: the worst it can say before the client was told what has to change.
         told: the worst it can say when things go on after that.
-        reassurance: the best it can say.
+        reassurance: the best it can say: little, or five good signs would outweigh a bad one at its worst.
     """
 
     untold: float
     told: float
-    reassurance: float = 3.0
+    reassurance: float = 0.6
 
     def __post_init__(self) -> None:
         if not 0 < self.untold <= self.told or self.reassurance < 0:
@@ -77,7 +77,7 @@ class ContractPolicy:
         quiet_days: work is going on while the last was at most this long ago.
     """
 
-    caps: Caps = Caps(untold=22, told=24, reassurance=2)
+    caps: Caps = Caps(untold=26, told=28)
     days_to_sign: float = 7
     days_to_sign_dodger: float = 60
     silence_cap: float = 4
@@ -100,7 +100,7 @@ class ScopePolicy:
         recent_half_life: what is weighed on its own, to notice that it accelerates.
     """
 
-    caps: Caps = Caps(untold=14, told=22)
+    caps: Caps = Caps(untold=16, told=26)
     ordinary_overrun: float = 0.08
     creeping_overrun: float = 0.40
     settling_hours: float = 20
@@ -119,7 +119,7 @@ class TimePolicy:
         call_out_of_hours, message_out_of_hours, urgent, rush, missed, moved: how much each counts, 0 to 1.
     """
 
-    caps: Caps = Caps(untold=14, told=22)
+    caps: Caps = Caps(untold=16, told=26)
     priors: HabitPriors = HabitPriors(ordinary=Beta(1, 14), habit=Beta(3, 6))
     minimum_lead_hours: float = 16
     short_notice: timedelta = timedelta(hours=24)
@@ -145,7 +145,7 @@ class RatePolicy:
         refused, accepted: what each talk about the rate says.
     """
 
-    caps: Caps = Caps(untold=14, told=22)
+    caps: Caps = Caps(untold=16, told=26)
     floor: Decimal | None = None
     bargain_share: float = 0.6
     least_spread: float = 0.25
@@ -167,7 +167,7 @@ class LatePolicy:
         full_days: days beyond terms at which 63 % of the rest are added.
     """
 
-    caps: Caps = Caps(untold=14, told=22)
+    caps: Caps = Caps(untold=16, told=26)
     grace_days: int = 0
     priors: HabitPriors = HabitPriors(ordinary=Beta(1, 5), habit=Beta(4, 2))
     least: float = 0.35
@@ -201,10 +201,10 @@ class NonpaymentPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The scores from which on a verdict is given."""
+    """The scores from which on a verdict is given: a talk costs little, so it is worth it below even odds."""
 
-    watch: float = 25
-    renegotiate: float = 50
+    watch: float = 20
+    renegotiate: float = 40
     part: float = 80
 
     def __post_init__(self) -> None:

@@ -1,58 +1,70 @@
-"""Canonical stories: clients that everyone can picture, as data; told relative to a day, so that they stay recent."""
+"""Canonical stories: clients whom everyone can picture. They are tests, the demo portfolio and the documentation."""
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
 
-__all__ = ["STORIES", "Story", "events_of"]
+from app.stories.bargain_hunter import BARGAIN_HUNTER
+from app.stories.contract_dodger import CONTRACT_DODGER
+from app.stories.exception import EXCEPTION
+from app.stories.firefighter import FIREFIGHTER
+from app.stories.healthy import HEALTHY
+from app.stories.mended import MENDED
+from app.stories.newcomer import NEWCOMER
+from app.stories.non_payer import NON_PAYER
+from app.stories.scope_stretcher import SCOPE_STRETCHER
+from app.stories.slow_payer import SLOW_PAYER
+from app.stories.story import Ahead, Happening, Outcome, Story
 
+__all__ = ["STORIES", "Outcome", "Story", "events_of", "monday_of"]
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """A client's story: what happened, how many days ago, with which data."""
-
-    name: str
-    events: tuple[tuple[int, str, dict[str, Any]], ...]
-
-
-def _invoice(number: int, ago: int, paid_after: int | None) -> tuple[tuple[int, str, dict[str, Any]], ...]:
-    """One invoice on 30-day terms; `due` is given as days ago and turned into a day when the story is told."""
-    name = f"INV-{number}"
-    data = {"invoice": name, "amount": "1200", "currency": "USD", "due": ago - 30}
-    issued = (ago, "invoice.issued", data)
-    return (issued,) if paid_after is None else (issued, (ago - paid_after, "invoice.paid", {"invoice": name}))
-
-
-STORIES = (
-    Story(
-        "healthy-client",
-        ((400, "contract.signed", {}), *(e for n in range(12) for e in _invoice(n, 395 - 30 * n, 20))),
-    ),
-    Story("slow-payer", tuple(e for n in range(11) for e in _invoice(n, 395 - 30 * n, 65))),
-    Story("non-payer", tuple(e for n in range(6) for e in _invoice(n, 300 - 30 * n, None))),
-    Story(
-        "contract-dodger",
-        (
-            (90, "contract.sent", {}),
-            (80, "contract.explained", {}),
-            (70, "contract.declined", {}),
-            (60, "time.logged", {"hours": "40"}),
-            (50, "contract.declined", {}),
-            (5, "time.logged", {"hours": "20"}),
-        ),
-    ),
+STORIES: Final[tuple[Story, ...]] = (
+    CONTRACT_DODGER,
+    SCOPE_STRETCHER,
+    FIREFIGHTER,
+    BARGAIN_HUNTER,
+    SLOW_PAYER,
+    NON_PAYER,
+    HEALTHY,
+    NEWCOMER,
+    EXCEPTION,
+    MENDED,
 )
+"""One for each sign of the mission, in its order, and four more."""
 
 
-def events_of(story: Story, today: date) -> list[bytes]:
-    """The story's events as CloudEvents, told as of a day; the same day gives the same events."""
-    told = []
-    for number, (ago, kind, given) in enumerate(story.events):
-        data = dict(given)
-        if "due" in data:
-            data["due_date"] = (today - timedelta(days=data.pop("due"))).isoformat()
-        at = datetime.combine(today - timedelta(days=ago), time(10), UTC)
-        event = {"specversion": "1.0", "id": f"{story.name}-{today}-{number}", "source": "/stories", "type": kind}
-        told.append(json.dumps({**event, "subject": story.name, "time": at.isoformat(), "data": data}).encode())
-    return told
+def monday_of(day: date) -> date:
+    """The first day of a day's week, from which the weeks of a story are counted."""
+    return day - timedelta(days=day.weekday())
+
+
+def events_of(story: Story, monday: date) -> Iterator[bytes]:
+    """Tell a story as CloudEvents in JSON, oldest first; the same week gives the same events.
+
+    Args:
+        story: the story.
+        monday: the first day of the week in which it is told; everything happened before it.
+    """
+    happened = sorted(story.happenings, key=lambda happening: happening.at(monday))
+    for number, happening in enumerate(happened, 1):
+        event = {
+            "specversion": "1.0",
+            "id": f"{story.client_id}-{number}",
+            "source": "/stories",
+            "type": happening.type,
+            "subject": story.client_id,
+            "time": happening.at(monday).isoformat(),
+            "data": {name: _value(value, happening, monday) for name, value in happening.data.items()},
+        }
+        yield json.dumps(event).encode()
+
+
+def _value(value: Any, happening: Happening, monday: date) -> Any:
+    if isinstance(value, Ahead):
+        at = happening.at(monday)
+        if value.days is not None:
+            return (at.date() + timedelta(days=value.days)).isoformat()
+        return (at + timedelta(hours=value.hours or 0)).isoformat()
+    return str(Decimal(str(value))) if isinstance(value, float) else value

@@ -108,20 +108,21 @@ def _is_bad(sign: str, event: Event, history: list[Event]) -> bool:
     """Whether the event is bad for the sign whatever else happened; what is only sometimes so is left out."""
     data = event.data
     if sign == "time":
-        if event.type == "deadline.requested":
-            return data.due_at < event.time + timedelta(hours=1)
-        if event.type == "meeting.missed":
-            return data.by == "client"
-        return data.urgent or not OFFICE.is_open(event.time)
-    if event.type == "change.requested":
-        return all(getattr(other.data, "change", None) != data.change for other in history)
-    if event.type == "time.logged":
-        # For work on a change, hours that were logged take the place of those that its delivery told.
-        return data.change is None
-    if event.type == "invoice.issued":
-        # A second issue of the same invoice, or one that is not due yet, is no bad news.
-        fresh = all(getattr(other.data, "invoice", None) != data.invoice for other in history)
-        return fresh and data.due_date < NOW.date()
+        disregard = {
+            "deadline.requested": lambda: data.due_at < event.time + timedelta(hours=1),
+            "meeting.missed": lambda: data.by == "client",
+        }
+        return disregard.get(event.type, lambda: data.urgent or not OFFICE.is_open(event.time))()
+    match event.type:
+        case "change.requested":
+            return all(getattr(other.data, "change", None) != data.change for other in history)
+        case "time.logged":
+            # For work on a change, hours that were logged take the place of those that its delivery told.
+            return data.change is None
+        case "invoice.issued":
+            # A second issue of the same invoice, or one that is not due yet, is no bad news.
+            fresh = all(getattr(other.data, "invoice", None) != data.invoice for other in history)
+            return fresh and data.due_date < NOW.date()
     return True
 
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.composition import create_app, load_demo
+from app.cli.demo import load_demo
+from app.composition import create_app
 from app.settings import Settings
 
 
@@ -36,8 +37,8 @@ def event(event_id: str, amount: str = "10") -> dict[str, object]:
 async def test_stories_have_their_verdicts(http: httpx.AsyncClient) -> None:
     items = (await http.get("/v1/clients")).json()["items"]
     verdicts = {item["client_id"]: item["score"]["verdict"] for item in items}
-    assert verdicts["healthy-client"] == "keep"
-    assert verdicts["non-payer"] == "part"
+    assert verdicts["harbour-coffee"] == "keep"
+    assert verdicts["mirage-ventures"] == "part"
 
 
 async def test_an_event_is_stored_once_and_other_content_is_a_conflict(http: httpx.AsyncClient) -> None:
@@ -59,7 +60,7 @@ async def test_a_stream_is_answered_line_by_line(http: httpx.AsyncClient) -> Non
 
 
 async def test_points_add_up(http: httpx.AsyncClient) -> None:
-    found = (await http.get("/v1/clients/slow-payer/explanation")).json()
+    found = (await http.get("/v1/clients/granite-logistics/explanation")).json()
     prior = 100 / (1 + 10 ** (-found["prior_decibans"] / 10))
     assert abs(sum(sign["points"] for sign in found["signs"]) - (found["score"] - prior)) < 1e-9
 

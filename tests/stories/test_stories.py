@@ -1,0 +1,79 @@
+"""The canonical stories have the verdicts that a sensible owner of a studio would expect, in any week."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from app.core.assessment import Assessment, Verdict, assess
+from app.core.events import Event
+from app.core.facts import gather
+from app.core.policy import DEFAULT_POLICY
+from app.core.portfolio import portfolio_of, share_of
+from app.ports.ledger import NewEvent
+from app.stories import STORIES, Story, events_of, monday_of
+from app.wire.cloudevents import EventDecoder
+
+CALENDAR = DEFAULT_POLICY.calendar
+
+
+class Midnight:
+    def now(self) -> datetime:
+        return datetime(2030, 1, 1, tzinfo=UTC)
+
+
+DECODER = EventDecoder(Midnight())
+
+
+def history(story: Story, monday: date) -> list[Event]:
+    found = [DECODER.structured(raw) for raw in events_of(story, monday)]
+    return [
+        Event(one.source, one.id, one.type, one.client_id, one.time, DECODER.load(one.type, one.data), one.time)
+        for one in found
+        if isinstance(one, NewEvent)
+    ]
+
+
+def told(monday: date, now: datetime) -> dict[str, Assessment]:
+    """All stories as one portfolio, as of an instant."""
+    histories = {story.client_id: history(story, monday) for story in STORIES}
+    began = CALENDAR.end_of(now.date() - timedelta(days=1))
+    shares = {client: share_of(gather(events, CALENDAR, began), DEFAULT_POLICY) for client, events in histories.items()}
+    portfolio = portfolio_of(shares, DEFAULT_POLICY)
+    return {
+        client: assess(gather(events, CALENDAR, now), DEFAULT_POLICY, portfolio.beside(client))
+        for client, events in histories.items()
+    }
+
+
+@pytest.mark.parametrize("monday", [date(2026, 11, 23), date(2024, 2, 26), date(2027, 1, 4)])
+@pytest.mark.parametrize("days", [0, 3, 6])
+def test_each_story_has_its_verdict_and_leading_sign(monday: date, days: int):
+    now = datetime(monday.year, monday.month, monday.day, 8, tzinfo=UTC) + timedelta(days=days)
+    found = told(monday, now)
+    for story in STORIES:
+        answer = found[story.client_id]
+        leading = max(answer.signs, key=lambda part: part.decibans)
+        assert answer.verdict == story.outcome.verdict, story.client_id
+        assert (leading.sign.name if leading.decibans > 0 else None) == story.outcome.leading_sign, story.client_id
+
+
+def test_there_is_one_for_each_sign_and_four_more():
+    signs = [story.outcome.leading_sign for story in STORIES if story.outcome.leading_sign]
+    assert signs == ["contract", "scope", "time", "rate", "late", "nonpayment"]
+    assert len(STORIES) == 10
+    assert {story.outcome.verdict for story in STORIES if not story.outcome.leading_sign} == {Verdict.KEEP}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.client_id)
+def test_every_event_of_a_story_is_valid_and_lies_in_the_past(story: Story):
+    monday = monday_of(date(2026, 11, 26))
+    assert len(history(story, monday)) == len(story.happenings)
+    assert all(event.time.date() < monday for event in history(story, monday))
+    assert list(events_of(story, monday)) == list(events_of(story, monday))
+
+
+def test_the_newcomer_has_no_evidence():
+    monday = date(2026, 11, 23)
+    found = told(monday, datetime(2026, 11, 24, tzinfo=UTC))["first-light-yoga"]
+    assert found.evidence_level == "none"
+    assert found.total_decibans == DEFAULT_POLICY.prior_decibans
