@@ -1,0 +1,98 @@
+"""A server to measure: the real command, on a free port, with an embedded Postgres in a folder of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+READY_SECONDS = 120
+
+
+@dataclass
+class Service:
+    """A running server; `restart` starts it anew after `kill`, on the same port and data."""
+
+    home: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        log = (self.home / "server.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", "run"], env=self._environment(), stdout=log, stderr=log
+        )
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended: {(self.home / 'server.log').read_text()[-2000:]}")
+            try:
+                if httpx.get(f"{self.url}/readyz").is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise RuntimeError("the server is not ready")
+
+    def kill(self) -> None:
+        """As a power cut would: no goodbye."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+        subprocess.run(
+            [sys.executable, "-m", "app", "stop", "--force"], env=self._environment(), check=False, capture_output=True
+        )
+
+    def command(self, *arguments: str) -> str:
+        """Run one command of the command line and return what it prints on stdout."""
+        done = subprocess.run(
+            [sys.executable, "-m", "app", *arguments],
+            env=self._environment(),
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    def key(self, tenant: str, scopes: str = "ingest,read") -> str:
+        return self.command("keys", "create", "--tenant", tenant, "--scopes", scopes)
+
+    def memory(self) -> int:
+        """Bytes of the server process that are in memory now (resident)."""
+        assert self.process is not None
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "PARTWISE_API_KEY")}
+        return {**kept, "PARTWISE_HOME": str(self.home), "PORT": str(self.port)}
+
+
+@contextmanager
+def running() -> Iterator[Service]:
+    """A fresh server for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="partwise-bench-") as folder:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        service = Service(Path(folder), port)
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()
