@@ -129,8 +129,8 @@ def _report(name: str, sending: Sending) -> None:
     tenth = max(len(mib) // 10, 1)
     print(
         f"{name}: {count:,} answers in {sending.seconds:.1f} s ({count / sending.seconds:,.0f}/s), "
-        f"{dict(sending.outcomes)}; server memory {mib[0]:.0f} MiB at first, {sum(mib[:tenth]) / tenth:.0f} in the first tenth, "
-        f"{sum(mib[-tenth:]) / tenth:.0f} in the last, {max(mib):.0f} at most",
+        f"{dict(sending.outcomes)}; server memory {mib[0]:.0f} MiB at first, {sum(mib[:tenth]) / tenth:.0f} "
+        f"in the first tenth, {sum(mib[-tenth:]) / tenth:.0f} in the last, {max(mib):.0f} at most",
         flush=True,
     )
 

@@ -26,7 +26,7 @@ def create_rest(services: Services, lifespan: Any) -> FastAPI:
     """Build the application around the use cases."""
     rest = FastAPI(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
-    problems.install(rest)
+    problems.install(rest, [*events.router.routes, *clients.router.routes])
     rest.include_router(events.router)
     rest.include_router(clients.router)
     rest.add_api_route("/livez", _livez, tags=["operations"], summary="Is the process alive?")

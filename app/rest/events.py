@@ -9,7 +9,7 @@ from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
 from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
-from app.rest.problems import HttpError, problem
+from app.rest.problems import HttpError, problem, refuse_encoded
 from app.rest.services import Ingester, Reader, Services, UsedServices
 from app.rest.streaming import NdjsonExchange, taken
 from app.use_cases.errors import InvalidRequestError
@@ -49,6 +49,7 @@ async def send_events(
 
     2xx means durable. Sending an event again is harmless and answers `duplicate`.
     """
+    refuse_encoded(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == NDJSON:
         if atomic:

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from app.ports.ledger import StoreUnavailableError
 from app.use_cases.errors import (
@@ -19,7 +20,7 @@ from app.use_cases.errors import (
     UnauthenticatedError,
 )
 
-__all__ = ["HttpError", "install", "problem"]
+__all__ = ["HttpError", "install", "problem", "refuse_encoded"]
 
 _STATUS: Mapping[type[PartwiseError], int] = {
     NotFoundError: 404,
@@ -56,8 +57,19 @@ def problem(
     return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """Turn every error of an application into a problem."""
+def refuse_encoded(request: Request) -> None:
+    """Refuse a body that is compressed.
+
+    Raises:
+        HttpError: 415, when it is.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", ""):
+        raise HttpError(415, f"expected a body without Content-Encoding, got {encoding[:40]}")
+
+
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Turn every error of an application into a problem; `routes` are those of the API."""
 
     async def known(request: Request, error: Exception) -> JSONResponse:
         del request
@@ -78,12 +90,16 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        detail = str(error.detail)
+        detail, headers = str(error.detail), dict(error.headers or {})
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"{request.method} is not possible at {request.url.path}"
-        return problem(error.status_code, detail, headers=error.headers)
+            # The framework names the methods of the first route that has the path; others may have it too.
+            here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+            methods = {method for route in here for method in getattr(route, "methods", None) or ()}
+            headers["Allow"] = ", ".join(sorted(methods)) or headers.get("Allow", "")
+        return problem(error.status_code, detail, headers=headers)
 
     async def away(request: Request, error: Exception) -> JSONResponse:
         del request, error

@@ -1,7 +1,7 @@
 """Readers of flat JSON objects: quick when all is well, thorough when it is not."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -76,8 +76,15 @@ class ObjectReader:
         try:
             decoded = self._single[rule.name].decode(value)
         except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError) as error:
-            return _reason(error)
+            choices = _choices(rule.kind)
+            return f"expected one of {choices}" if choices else _reason(error)
         return rule.check(decoded) if rule.check else None
+
+
+def _choices(kind: Any) -> str:
+    """The values that a field may have, where they are few enough to be told."""
+    inner = next((part for part in get_args(kind) if get_origin(part) is Literal), kind)
+    return ", ".join(map(str, get_args(inner))) if get_origin(inner) is Literal else ""
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,59 @@
+"""The API in this process, over a real Postgres; each test has a tenant of its own."""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.composition import create_app
+from app.ports.tenants import Scope
+from app.rest.services import Services
+from app.settings import Settings
+
+Caller = Callable[..., Awaitable[httpx.AsyncClient]]
+EVERYTHING = frozenset(Scope)
+
+
+@pytest.fixture(scope="session")
+async def application(database_url: str) -> AsyncIterator[FastAPI]:
+    app = create_app(Settings().with_database(database_url))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture(scope="session")
+def services(application: FastAPI) -> Services:
+    found: Services = application.state.services
+    return found
+
+
+@pytest.fixture
+async def caller(application: FastAPI, services: Services) -> AsyncIterator[Caller]:
+    """Make a client of the API for a tenant, with a new key of some scopes."""
+    async with AsyncExitStack() as stack:
+
+        async def make(tenant: str, *scopes: Scope) -> httpx.AsyncClient:
+            key = await services.keys.create(tenant, frozenset(scopes) or EVERYTHING)
+            return await stack.enter_async_context(
+                httpx.AsyncClient(
+                    # An exception in the application is to become an answer, as a real server would have it.
+                    transport=httpx.ASGITransport(application, raise_app_exceptions=False),
+                    base_url="http://test",
+                    headers={"Authorization": f"Bearer {key}"},
+                )
+            )
+
+        yield make
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"tenant-{uuid.uuid4()}"
+
+
+@pytest.fixture
+async def api(caller: Caller, tenant: str) -> httpx.AsyncClient:
+    return await caller(tenant)

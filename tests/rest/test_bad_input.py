@@ -1,0 +1,204 @@
+"""Whatever a client sends, the answer is a problem that names the field; never a 500, never half stored."""
+
+import gzip
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from app.ports.tenants import Scope
+from tests.cloud_events import BATCH, STRUCTURED, as_json, cloud_event
+from tests.rest.conftest import Caller
+
+
+def check(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """A problem as RFC 9457 has it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["type"].startswith("/problems/")
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "pointer"),
+    [
+        ("/", 404, None),
+        ("/v2/clients", 404, None),
+        ("/v1/clients/nobody", 404, None),
+        ("/v1/clients/nobody/score", 404, None),
+        ("/v1/clients/nobody/explanation", 404, None),
+        ("/v1/clients/nobody/nothing", 404, None),
+        ("/v1/events/none", 404, None),
+        ("/v1/events/%00", 422, "{event_id}"),
+        ("/v1/clients/%00/score", 422, "{client_id}"),
+        ("/v1/clients/" + "x" * 201, 422, "{client_id}"),
+        ("/v1/clients?limit=0", 422, "?limit"),
+        ("/v1/clients?limit=201", 422, "?limit"),
+        ("/v1/clients?limit=x", 422, "?limit"),
+        ("/v1/clients?limit=99999999999999999999999", 422, "?limit"),
+        ("/v1/clients?verdict=maybe", 422, "?verdict"),
+        ("/v1/clients?cursor=x", 422, "?cursor"),
+        ("/v1/clients?cursor=WyJhIiwgImIiXQ", 422, "?cursor"),
+        ("/v1/clients?as_of=yesterday", 422, "?as_of"),
+        ("/v1/clients?as_of=2026-02-30", 422, "?as_of"),
+        ("/v1/clients?as_of=2026-01-01T00:00:00", 422, "?as_of"),
+        ("/v1/clients?as_of=0001-01-01T00:00:00Z", 422, "?as_of"),
+        ("/v1/clients?as_of=9999-12-31", 422, "?as_of"),
+        ("/v1/clients?as_of=1970-01-01T00:00:00%2B23:59", 200, None),
+        ("/v1/clients?as_of=%F0%9F%92%A9", 422, "?as_of"),
+        ("/v1/events?since=x", 422, "?since"),
+        ("/v1/events?until=x", 422, "?until"),
+        ("/v1/events?cursor=WyJhIiwgImIiLCAiYyJd", 422, "?cursor"),
+        ("/v1/events?cursor=%00", 422, "?cursor"),
+        ("/v1/events?client_id=", 422, "?client_id"),
+        ("/v1/events?client_id=%00", 422, "?client_id"),
+        ("/v1/events?source=%ED%A0%80", 200, None),
+        ("/v1/events?limit=-1", 422, "?limit"),
+    ],
+)
+async def test_reads(api: httpx.AsyncClient, path: str, status: int, pointer: str | None):
+    answer = await api.get(path)
+    if status == 200:
+        assert answer.status_code == 200, answer.text
+        return
+    body = check(answer, status)
+    assert pointer is None or [error["pointer"] for error in body["errors"]] == [pointer]
+
+
+_ENVELOPE = cloud_event()
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "status"),
+    [
+        (STRUCTURED, b"", 400),
+        (STRUCTURED, b"nonsense", 400),
+        (STRUCTURED, b"[]", 400),
+        (STRUCTURED, b"null", 400),
+        (STRUCTURED, b'{"a":' * 50_000, 400),
+        (STRUCTURED, b"\xff\xfe{}", 400),
+        (STRUCTURED, b"{}", 422),
+        (STRUCTURED, as_json(_ENVELOPE)[:-1], 400),
+        (STRUCTURED, as_json({**_ENVELOPE, "id": "\x00"}), 422),
+        (STRUCTURED, as_json({**_ENVELOPE, "data": {"amount": float("nan")}}), 400),
+        (STRUCTURED, as_json(_ENVELOPE).replace(b'"0.01"', b"1e400"), 422),
+        (STRUCTURED, as_json(_ENVELOPE).replace(b'"0.01"', b"9" * 5000), 422),
+        (STRUCTURED, as_json(_ENVELOPE).replace(b'"0.01"', b'"' + b"9" * 100_000 + b'"'), 422),
+        (STRUCTURED, as_json(_ENVELOPE).replace(b'"0.01"', b"1e-999999999"), 422),
+        (STRUCTURED, as_json({**_ENVELOPE, "time": "2026-01-01T24:00:00Z"}), 422),
+        (STRUCTURED, as_json({**_ENVELOPE, "time": 5}), 422),
+        (STRUCTURED, as_json({**_ENVELOPE, "data_base64": "AAAA", "data": None}), 422),
+        (BATCH, b"{}", 400),
+        (BATCH, b"[", 400),
+        (BATCH, b"[" + b",".join([b"{}"] * 1001) + b"]", 400),
+        (BATCH, b"[1" + b"0" * 8 * 1024 * 1024 + b"]", 413),
+        (STRUCTURED, b"x" * (8 * 1024 * 1024 + 1), 413),
+        ("text/plain", b"{}", 415),
+        ("multipart/form-data", b"{}", 415),
+        ("", b"{}", 415),
+        ("application/xml", b"<a/>", 415),
+    ],
+)
+async def test_events_that_cannot_be_taken(api: httpx.AsyncClient, media: str, body: bytes, status: int):
+    check(await api.post("/v1/events", content=body, headers={"Content-Type": media} if media else {}), status)
+    assert (await api.get("/v1/events")).json()["items"] == []
+
+
+async def test_an_empty_batch_is_answered(api: httpx.AsyncClient):
+    answer = await api.post("/v1/events", content=b"[]", headers={"Content-Type": BATCH})
+    assert (answer.status_code, answer.json()["results"]) == (200, [])
+
+
+async def test_a_compressed_body_is_refused_by_name(api: httpx.AsyncClient):
+    headers = {"Content-Type": STRUCTURED, "Content-Encoding": "gzip"}
+    check(await api.post("/v1/events", content=gzip.compress(as_json(_ENVELOPE)), headers=headers), 415)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        (b"", 422, ""),
+        (b"{", 400, None),
+        (b"[]", 422, ""),
+        (b'{"name": ""}', 422, "/name"),
+        (b'{"name": 5}', 422, "/name"),
+        (rb'{"name": "\u0000"}', 422, "/name"),
+        (rb'{"name": "\ud800"}', 422, "/name"),
+        (b'{"country": "Germany"}', 422, "/country"),
+        (b'{"currency": "XXX"}', 422, "/currency"),
+        (b'{"time_zone": "Mars/Olympus"}', 422, "/time_zone"),
+        (b'{"nam": "x"}', 422, "/nam"),
+        (b"{" * 20_000, 400, None),
+        (b'{"name": NaN}', 422, "/name"),
+    ],
+)
+async def test_clients_that_cannot_be_put(api: httpx.AsyncClient, body: bytes, status: int, pointer: str | None):
+    found = check(await api.put("/v1/clients/acme", content=body, headers={"Content-Type": "application/json"}), status)
+    assert pointer is None or [error["pointer"] for error in found["errors"]] == [pointer]
+    assert (await api.get("/v1/clients/acme")).status_code == 404
+
+
+async def test_methods_that_do_not_exist(api: httpx.AsyncClient):
+    check(await api.delete("/v1/events"), 405)
+    check(await api.post("/v1/clients/acme/score"), 405)
+    assert "GET" in (await api.post("/v1/clients/acme/score")).headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Bearer pw_wrong", "Basic dXNlcjpwdw==", "Bearer " + "x" * 5000, "pw_x"]
+)
+async def test_without_a_key_there_is_no_access(api: httpx.AsyncClient, header: str | None):
+    headers = {} if header is None else {"Authorization": header}
+    api.headers.pop("Authorization")
+    for path in ("/v1/clients", "/v1/events", "/v1/clients/acme/score"):
+        answer = await api.get(path, headers=headers)
+        check(answer, 401)
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_scope_opens_what_it_names_and_no_more(caller: Caller, tenant: str):
+    writer, reader = await caller(tenant, Scope.INGEST), await caller(tenant, Scope.READ)
+    event: dict[str, Any] = {"content": as_json(cloud_event()), "headers": {"Content-Type": STRUCTURED}}
+    check(await reader.post("/v1/events", **event), 403)
+    assert (await writer.post("/v1/events", **event)).status_code == 201
+    for path in ("/v1/events", "/v1/events/1", "/v1/clients", "/v1/clients/acme", "/v1/clients/acme/score"):
+        check(await writer.get(path), 403)
+        assert (await reader.get(path)).status_code == 200
+    check(await reader.put("/v1/clients/acme", json={"name": "x"}), 403)
+
+
+async def test_another_tenants_anything_is_not_there(api: httpx.AsyncClient, caller: Caller, tenant: str):
+    await api.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": STRUCTURED})
+    neighbour = await caller(tenant + "-neighbour")
+    for path in ("/v1/events/1", "/v1/clients/acme", "/v1/clients/acme/score", "/v1/clients/acme/explanation"):
+        assert (await api.get(path)).status_code == 200
+        theirs = check(await neighbour.get(path), 404)
+        nobodys = check(await neighbour.get(path.replace("acme", "nobody").replace("/1", "/2")), 404)
+        assert theirs["title"] == nobodys["title"]
+    assert (await neighbour.get("/v1/events")).json()["items"] == []
+    assert (await neighbour.get("/v1/clients")).json()["items"] == []
+    cursor = (await api.get("/v1/events?limit=1")).json()["next"]
+    assert cursor is None
+    answer = await neighbour.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": STRUCTURED})
+    assert answer.status_code == 201, "ids are the tenant's own"
+
+
+async def test_an_error_of_ours_is_a_problem_without_details(api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch):
+    async def broken(*arguments: object) -> None:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr("app.use_cases.find_events.FindEvents.one", broken)
+    answer = await api.get("/v1/events/1")
+    check(answer, 500)
+    assert "secret" not in answer.text
+
+
+async def test_the_names_in_problems_are_the_ones_that_were_sent(api: httpx.AsyncClient):
+    body = check(await api.get("/v1/clients/ärger%20%26%20söhne/score"), 404)
+    assert "ärger & söhne" in body["detail"]
+    assert json.dumps(body)
