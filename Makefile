@@ -25,7 +25,7 @@ stop: env-local ## Stop the embedded Postgres, if a run left it behind
 	@$(VENV)/python -m app stop
 
 test: check ## Check everything and run all tests
-	$(VENV)/python -m pytest -n auto $(ARGS)
+	$(VENV)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: lint types architecture ## Lint, types and architecture
 

@@ -23,7 +23,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.service import Service, running
+from tests.service import Service, running
 
 FILE = Path("../shared/data/receivables.csv")
 BEGIN = date(2012, 4, 1)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from app.embedded import EmbeddedPostgres
-from benchmarks.service import Service, running
+from tests.service import Service, running
 
 EVENTS = 1_000_000
 CLIENTS = 1_000

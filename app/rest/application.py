@@ -6,11 +6,12 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 import app as partwise
 from app.rest import clients, events, problems
+from app.rest.paths import SlashesInIds
 from app.rest.services import Services, UsedServices
 
 __all__ = ["create_rest", "openapi_document"]
@@ -26,12 +27,15 @@ def create_rest(services: Services, lifespan: Any) -> FastAPI:
     """Build the application around the use cases."""
     rest = FastAPI(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
+    rest.add_middleware(SlashesInIds)
     problems.install(rest, [*events.router.routes, *clients.router.routes])
     rest.include_router(events.router)
     rest.include_router(clients.router)
     rest.add_api_route("/livez", _livez, tags=["operations"], summary="Is the process alive?")
     rest.add_api_route("/readyz", _readyz, tags=["operations"], summary="Can it serve?")
-    rest.add_api_route("/metrics", _metrics, tags=["operations"], summary="Prometheus metrics", response_model=None)
+    rest.add_api_route(
+        "/metrics", _metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
+    )
     rest.openapi = lambda: openapi_document(rest, services)  # type: ignore[method-assign]
     return rest
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.core.assessment import Verdict
 from app.core.money import CURRENCIES
 from app.rest.answers import ClientAnswer, ClientPage, Explanation, Score
-from app.rest.parameters import AsOf, ClientIdPath, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.parameters import AsOf, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
 from app.use_cases.clients import ClientProfile
 from app.wire.fields import time_zones
@@ -45,7 +46,7 @@ class ClientBody(BaseModel):
         return value
 
 
-@router.put("/{client_id:path}", responses={201: {"model": ClientAnswer}}, summary="Put a client")
+@router.put("/{client_id}", responses={201: {"model": ClientAnswer}}, summary="Put a client")
 async def put_client(
     client_id: ClientIdPath, body: ClientBody, response: Response, principal: Ingester, services: UsedServices
 ) -> ClientAnswer:
@@ -81,14 +82,14 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     )
 
 
-@router.get("/{client_id:path}/score", summary="Get a client's score")
+@router.get("/{client_id}/score", summary="Get a client's score")
 async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedServices, as_of: AsOf = None) -> Score:
     """How the relationship stands."""
     at = services.assess.moment(moment(as_of, "as_of"), principal.tenant_id)
     return Score.of(client_id, await services.assess.one(principal.tenant_id, client_id, at))
 
 
-@router.get("/{client_id:path}/explanation", summary="Get a client's explanation")
+@router.get("/{client_id}/explanation", summary="Get a client's explanation")
 async def get_explanation(
     client_id: ClientIdPath, principal: Reader, services: UsedServices, as_of: AsOf = None
 ) -> Explanation:
@@ -97,7 +98,7 @@ async def get_explanation(
     return Explanation.of(client_id, await services.assess.one(principal.tenant_id, client_id, at))
 
 
-@router.get("/{client_id:path}", summary="Get a client")
+@router.get("/{client_id}", summary="Get a client")
 async def get_client(client_id: ClientIdPath, principal: Reader, services: UsedServices) -> ClientAnswer:
     """What is known of a client."""
     return ClientAnswer.of(await services.clients.get(principal.tenant_id, client_id))

@@ -9,6 +9,7 @@ from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
 from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.paths import EventIdPath
 from app.rest.problems import HttpError, problem, refuse_encoded
 from app.rest.services import Ingester, Reader, Services, UsedServices
 from app.rest.streaming import NdjsonExchange, taken
@@ -36,7 +37,10 @@ Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x
 @router.post(
     "/events",
     response_model=None,
-    responses={200: {"model": IngestAnswer}, 201: {"model": IngestAnswer}},
+    responses={
+        200: {"model": IngestAnswer, "content": {NDJSON: {"schema": {"type": "string"}}}},
+        201: {"model": IngestAnswer},
+    },
     summary="Send events",
 )
 async def send_events(
@@ -146,10 +150,10 @@ async def list_events(  # noqa: PLR0917 - query parameters
 
 
 @router.get("/events/{event_id}", response_model=EventAnswer, summary="Get one event")
-async def get_event(event_id: str, principal: Reader, services: UsedServices, source: Text = None) -> EventAnswer:
+async def get_event(
+    event_id: EventIdPath, principal: Reader, services: UsedServices, source: Text = None
+) -> EventAnswer:
     """Find an event by its CloudEvents id, and by its source where several sent that id."""
-    if not event_id.isprintable():
-        raise InvalidRequestError("{event_id}", "expected text without control characters")
     return EventAnswer.of(await services.find.one(principal.tenant_id, event_id, source))
 
 

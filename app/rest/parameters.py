@@ -6,19 +6,16 @@ import re
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 
 from app.use_cases.errors import InvalidRequestError
+from app.wire.fields import is_name
 
-__all__ = ["AsOf", "ClientIdPath", "Cursor", "Limit", "decode_cursor", "encode_cursor", "moment"]
+__all__ = ["AsOf", "Cursor", "Limit", "decode_cursor", "encode_cursor", "moment"]
 
-_CLEAN = r"^[^\x00-\x1f\x7f]*$"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _YEARS = (1970, 2199)
 
-ClientIdPath = Annotated[
-    str, Path(min_length=1, max_length=200, pattern=_CLEAN, description="Your own id of the client.")
-]
 AsOf = Annotated[
     str | None,
     Query(
@@ -66,6 +63,6 @@ def decode_cursor(text: str, count: int) -> list[str]:
     except (ValueError, RecursionError):
         parts = None
     fine = isinstance(parts, list) and len(parts) == count and all(isinstance(part, str) for part in parts)
-    if not fine or any("\x00" in part or not part.isprintable() for part in parts):
+    if not fine or not all(map(is_name, parts)):
         raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
     return list(parts)

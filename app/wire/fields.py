@@ -16,14 +16,16 @@ from app.core.events import EventData
 from app.core.events.fields import Bounds, Iso4217, Length, PastOrFuture, ZoneName
 from app.core.money import CURRENCIES
 
-__all__ = ["FieldRule", "kind_of", "rules_of", "time_zones"]
+__all__ = ["FieldRule", "is_name", "kind_of", "rules_of", "time_zones"]
 
 Check = Callable[[Any], str | None]
 """From a decoded value to what was expected instead, or None when it is fine."""
 
 # Control characters have no place in a name or a note; Postgres cannot store NUL at all.
-_PRINTABLE_ECMA = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$"
-_find_unprintable = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]").search
+_TEXT_ECMA = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$"
+_NAME_ECMA = "^[^\\u0000-\\u001f\\u007f]*$"
+_not_in_text = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]").search
+_not_in_names = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,10 @@ def kind_of(hint: Any) -> tuple[Any, Check | None]:  # noqa: PLR0911 - a table
     plain, *markers = get_args(hint)
     for marker in markers:
         match marker:
-            case Length(low, high):
-                meta = msgspec.Meta(min_length=low, max_length=high, extra_json_schema={"pattern": _PRINTABLE_ECMA})
-                return Annotated[plain, meta], _printable
+            case Length(low, high, lines):
+                pattern = _TEXT_ECMA if lines else _NAME_ECMA
+                meta = msgspec.Meta(min_length=low, max_length=high, extra_json_schema={"pattern": pattern})
+                return Annotated[plain, meta], _text if lines else _name
             case Bounds():
                 return Annotated[Decimal, msgspec.Meta(extra_json_schema=_number_schema(marker))], _within(marker)
             case Iso4217():
@@ -123,8 +126,17 @@ def _within(bounds: Bounds) -> Check:
     return check
 
 
-def _printable(value: str) -> str | None:
-    return "expected text without control characters" if _find_unprintable(value) else None
+def is_name(value: str) -> bool:
+    """Whether a string has no control characters and no lone surrogates."""
+    return _not_in_names(value) is None
+
+
+def _name(value: str) -> str | None:
+    return None if is_name(value) else "expected text without control characters"
+
+
+def _text(value: str) -> str | None:
+    return "expected text without control characters other than line ends and tabs" if _not_in_text(value) else None
 
 
 def _currency(value: str) -> str | None:

@@ -146,6 +146,7 @@ async def test_clients_that_cannot_be_put(api: httpx.AsyncClient, body: bytes, s
 async def test_methods_that_do_not_exist(api: httpx.AsyncClient):
     check(await api.delete("/v1/events"), 405)
     check(await api.post("/v1/clients/acme/score"), 405)
+    check(await api.put("/v1/clients/acme/score", json={}), 405)
     assert "GET" in (await api.post("/v1/clients/acme/score")).headers["allow"]
 
 

@@ -45,10 +45,11 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Limits of a string, in Unicode code points; control characters are never allowed."""
+    """Limits of a string, in Unicode code points; no control characters, but for line ends and tabs where stated."""
 
     min: int
     max: int
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ ChangeId = Annotated[str, Length(1, 200)]
 InvoiceId = Annotated[str, Length(1, 200)]
 MeetingId = Annotated[str, Length(1, 200)]
 Label = Annotated[str, Length(1, 200)]
-Text = Annotated[str, Length(1, 2000)]
+Text = Annotated[str, Length(1, 2000, lines=True)]
 Country = Annotated[str, Length(2, 2)]
 Currency = Annotated[str, Iso4217()]
 TimeZone = Annotated[str, ZoneName()]

@@ -1,4 +1,4 @@
-"""A server to measure: the real command, on a free port, with an embedded Postgres in a folder of its own."""
+"""A real server as a process of its own: the real command, a free port, an embedded Postgres in a new folder."""
 
 import os
 import socket
@@ -24,20 +24,21 @@ class Service:
     home: Path
     port: int
     process: "subprocess.Popen[bytes] | None" = None
+    log: str = "server.log"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        log = (self.home / "server.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", "run"], env=self._environment(), stdout=log, stderr=log
-        )
+        with (self.home / self.log).open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app", "run"], env=self._environment(), stdout=log, stderr=log
+            )
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended: {(self.home / 'server.log').read_text()[-2000:]}")
+                raise RuntimeError(f"the server ended: {self.output()[-2000:]}")
             try:
                 if httpx.get(f"{self.url}/readyz").is_success:
                     return
@@ -59,16 +60,27 @@ class Service:
             [sys.executable, "-m", "app", "stop", "--force"], env=self._environment(), check=False, capture_output=True
         )
 
-    def command(self, *arguments: str) -> str:
-        """Run one command of the command line and return what it prints on stdout."""
-        done = subprocess.run(
+    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run one command of the command line beside the server."""
+        return subprocess.run(
             [sys.executable, "-m", "app", *arguments],
-            env=self._environment(),
-            check=True,
-            stdout=subprocess.PIPE,
+            env={**self._environment(), **environment},
+            check=False,
+            capture_output=True,
             text=True,
+            timeout=120,
         )
+
+    def command(self, *arguments: str) -> str:
+        """Run one command that is to succeed, and return what it prints on stdout."""
+        done = self.run(*arguments)
+        if done.returncode:
+            raise RuntimeError(f"{arguments[0]}: {done.stderr}")
         return done.stdout.strip()
+
+    def output(self) -> str:
+        """What the server has printed so far."""
+        return (self.home / self.log).read_text()
 
     def key(self, tenant: str, scopes: str = "ingest,read") -> str:
         return self.command("keys", "create", "--tenant", tenant, "--scopes", scopes)

@@ -1,0 +1,49 @@
+"""Ids in paths: a percent-encoded slash is a part of an id and not the end of it (RFC 3986, 2.2)."""
+
+import re
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from fastapi import Depends, Path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["ClientIdPath", "EventIdPath", "SlashesInIds"]
+
+_NAME = r"^[^\x00-\x1f\x7f]*$"
+_SLASH = "\ufdd0"
+"""Stands for an encoded slash between the server, which decodes paths too soon, and the route; a code point that
+Unicode keeps for such internal use and that is never interchanged."""
+_encoded_slash = re.compile("%2f", re.IGNORECASE)
+
+
+class SlashesInIds:
+    """ASGI middleware that tells routes `%2F` from `/`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on."""
+        raw: bytes = scope.get("raw_path") or b""
+        if scope["type"] == "http" and b"%2" in raw:
+            text = _encoded_slash.sub(_SLASH, raw.partition(b"?")[0].decode("latin-1"))
+            head = [unquote(part) for part in text.split(_SLASH)]
+            scope = {**scope, "path": _SLASH.join(head)}
+        await self._app(scope, receive, send)
+
+
+def _id_in_path(description: str) -> Any:
+    return Path(min_length=1, max_length=200, pattern=_NAME, description=description)
+
+
+def _client_id(client_id: Annotated[str, _id_in_path("Your own id of the client.")]) -> str:
+    return client_id.replace(_SLASH, "/")
+
+
+def _event_id(event_id: Annotated[str, _id_in_path("The CloudEvents `id`.")]) -> str:
+    return event_id.replace(_SLASH, "/")
+
+
+ClientIdPath = Annotated[str, Depends(_client_id)]
+EventIdPath = Annotated[str, Depends(_event_id)]

@@ -1,0 +1,29 @@
+"""Schemathesis reads the OpenAPI document and tries to break the running server by it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.service import Service
+
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system")]
+
+
+@pytest.mark.timeout(420)
+def test_the_server_keeps_what_the_document_promises(service: Service, tmp_path: Path):
+    key = service.key("schemathesis")
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        f"{service.url}/openapi.json",
+        "--header",
+        f"Authorization: Bearer {key}",
+        "--max-examples=5",
+        "--no-color",
+        # A cursor, a day and an instant have limits that a schema cannot tell, and 422 is the answer to them.
+        "--exclude-checks=positive_data_acceptance",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 0, done.stdout[-6000:]
