@@ -1,0 +1,143 @@
+"""What each sign says, and in which words."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.core.events import Event
+from app.core.explanation import sentence_of
+from tests.core.telling import NOW, assessed, evidence, invoice, sign_of, told
+
+
+def sentence(events: list[Event], sign: str) -> str:
+    return sentence_of(sign_of(assessed(events), sign))
+
+
+def reason(events: list[Event], sign: str) -> str:
+    return sign_of(assessed(events), sign).weighed.reason
+
+
+def work(hours: float, days_ago: float = 10) -> Event:
+    return told("time.logged", days_ago, hours=hours)
+
+
+SENT = [told("contract.sent", 60)]
+REFUSED = [*SENT, told("contract.declined", 50)]
+AFTER = [*SENT, told("contract.explained", 55), told("contract.declined", 50)]
+AGREED = [told("agreement.made", 30, hours=20, period="month")]
+GOOD = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 275 - 30 * n)]
+CREEP = [
+    e
+    for n in range(4)
+    for e in (
+        told("change.requested", 25 - 5 * n, change=f"C{n}", hours=5),
+        told("change.delivered", 24 - 5 * n, change=f"C{n}"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("sign", "events", "expected"),
+    [
+        ("contract", [], "no_contract_asked_for"),
+        ("contract", [told("contract.signed", 9)], "signed"),
+        ("contract", SENT, "not_signed_yet"),
+        ("contract", [*SENT, work(5)], "working_unsigned"),
+        ("contract", REFUSED, "refused"),
+        ("contract", AFTER, "refused_after_explanation"),
+        ("scope", [], "nothing_agreed"),
+        ("scope", [*AGREED, work(15)], "within_agreement"),
+        ("scope", [*AGREED, work(45)], "unpaid_hours"),
+        ("scope", [told("change.requested", 5, change="x")] * 1, "unpaid_requests"),
+        ("time", [], "no_contact"),
+        ("time", [told("message.received", 4.1)], "respectful"),
+        ("time", [told("call.received", 4.6)], "out_of_hours"),
+        ("time", [told("message.received", 4.1, urgent=True)], "emergencies"),
+        ("time", [told("meeting.missed", 4)], "meetings_missed"),
+        ("rate", [], "nothing_to_compare"),
+        ("rate", [told("rate.accepted", 4, rate=100, currency="USD")], "fair"),
+        ("rate", [told("rate.refused", 4)], "refused"),
+        ("late", [], "nothing_due"),
+        ("late", invoice(1, 10), "nothing_due"),
+        ("late", invoice(1, 60, 40), "in_time"),
+        (
+            "late",
+            [e for n in range(8) for e in invoice(n, 300 - 30 * n, 275 - 30 * n)] + invoice(9, 60, 20),
+            "exception",
+        ),
+        ("late", [e for n in range(8) for e in invoice(n, 300 - 30 * n, 240 - 30 * n)], "habit"),
+        ("nonpayment", [], "nothing_billed"),
+        ("nonpayment", invoice(1, 60, 40), "nothing_overdue"),
+        ("nonpayment", invoice(1, 60), "overdue"),
+        ("nonpayment", [*invoice(1, 60), told("reminder.sent", 20, invoice="INV-1")], "ignores_reminders"),
+        ("nonpayment", [*invoice(1, 60), told("invoice.written_off", 2, invoice="INV-1")], "written_off"),
+        ("nonpayment", [*invoice(1, 60, 40), told("payment.charged_back", 5, invoice="INV-1")], "charged_back"),
+    ],
+)
+def test_the_reason_has_a_code_and_a_sentence(sign: str, events: list[Event], expected: str):
+    assert reason(events, sign) == expected
+    text = sentence(events, sign)
+    assert text.endswith(".")
+    assert "{" not in text
+
+
+def test_sentences_name_what_moves_people():
+    assert "INV-7 is overdue" in sentence(invoice(7, 70), "nonpayment")
+    assert "40 days" in sentence(invoice(7, 70), "nonpayment")
+    assert "2 of 2 invoices were late" in sentence(
+        [*invoice(1, 100, 40), *invoice(2, 100, 40), told("reminder.sent", 60, invoice="INV-1")], "late"
+    )
+
+
+def test_the_events_that_weigh_most_come_first():
+    mild, grave = invoice(1, 100, 68), invoice(2, 130, 50)
+    found = sign_of(assessed([*mild, *grave]), "late")
+    assert [ref.id for ref in found.weighed.events] == [grave[1].id, mild[1].id]
+
+
+def test_an_explained_refusal_weighs_more_than_an_unexplained_one():
+    assert evidence(AFTER, "contract") > evidence(REFUSED, "contract") > evidence(SENT, "contract") > 0
+
+
+def test_an_approved_change_is_no_creep():
+    approved = [told("change.approved", 24 - 5 * n, change=f"C{n}") for n in range(4)]
+    assert evidence([*AGREED, *CREEP], "scope") > 5
+    assert evidence([*AGREED, *CREEP, *approved], "scope") <= 0
+
+
+def test_creep_that_accelerates_says_so():
+    steady = [told("agreement.made", 360, hours=20, period="month")]
+    steady += [told("time.logged", 355 - 30 * n, hours=22) for n in range(12)]
+    sudden = [told("time.logged", 20 - n, hours=6) for n in range(8)]
+    assert reason([*steady, *sudden], "scope") == "accelerating"
+    assert evidence([*steady, *sudden], "scope") > evidence(steady, "scope")
+
+
+def test_a_rush_job_is_one_that_leaves_too_few_working_hours():
+    asked = NOW - timedelta(days=3.9)
+    tight = told("deadline.requested", 3.9, due_at=asked + timedelta(hours=3))
+    ample = told("deadline.requested", 3.9, due_at=asked + timedelta(days=9))
+    assert evidence([tight], "time") > 0
+    assert evidence([ample], "time") < 0
+    assert reason([tight], "time") == "rush_jobs"
+
+
+def test_a_meeting_moved_in_good_time_is_no_slip():
+    base = NOW - timedelta(days=10)
+    late = told("meeting.moved", 10, scheduled_at=base + timedelta(hours=2))
+    early = told("meeting.moved", 10, scheduled_at=base + timedelta(days=5))
+    ours = told("meeting.moved", 10, scheduled_at=base + timedelta(hours=2), by="us")
+    assert evidence([late], "time") > 0
+    assert evidence([early], "time") <= 0
+    assert evidence([ours], "time") == 0
+
+
+def test_the_probability_of_a_late_invoice_follows_the_past():
+    def probability(events: list[Event]) -> float:
+        return sign_of(assessed(events), "late").weighed.figures["next_invoice_late_probability"].value
+
+    good = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 285 - 30 * n)]
+    bad = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 255 - 30 * n)]
+    assert probability(good) < probability([]) < probability(bad)
+    assert probability(good) < 0.1
+    assert probability(bad) > 0.8
