@@ -95,7 +95,7 @@ class ScopePolicy:
     Attributes:
         ordinary_overrun: the mean share of unpaid hours beyond the agreed ones with ordinary clients.
         creeping_overrun: that with clients who stretch the scope.
-        settling_hours: agreed hours after which the share is trusted to 63 %.
+        settling_hours: how many hours it takes until the overrun is trusted.
         priors: the share of requests beyond the agreement that nobody pays for.
         recent_half_life: what is weighed on its own, to notice that it accelerates.
     """

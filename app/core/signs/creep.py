@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from calendar import monthrange
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,33 +13,52 @@ from app.core.facts.work import Terms
 from app.core.policy import Policy
 from app.core.signs.sign import weight_after_telling
 
-__all__ = ["Creep", "creep_of"]
+__all__ = ["Creep", "Overrun", "creep_of"]
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_LEAST_AGREED = 8.0
+"""Hours: a day's work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """One period that was agreed: hours unpaid beyond the agreed ones, weighted by telling, and how long ago.
+
+    Attributes:
+        share: unpaid hours as a share of the agreed ones, as if a day's work had been agreed at least.
+        days_since_start: age of the period.
+        days_since_last: age of its newest unpaid hour; that of the period where there is none.
+    """
+
+    share: float
+    days_since_start: int
+    days_since_last: int
 
 
 @dataclass(frozen=True, slots=True)
 class Creep:
-    """Hours, faded by age.
+    """Hours are faded by age.
 
     Attributes:
         agreed_hours: what was agreed for the periods that have begun.
         unpaid_hours: what was worked beyond that and is not paid for.
-        told_hours: how much of that after the client was told what has to change.
-        periods: how many periods there are to judge by.
+        recent_share: the same as a share of the agreed hours, with a short memory.
+        told_hours: how many unpaid hours came after the client was told what has to change.
+        overruns: period by period.
         pull: how many hours each event adds.
     """
 
     agreed_hours: float
     unpaid_hours: float
+    recent_share: float
     told_hours: float
-    periods: int
+    overruns: tuple[Overrun, ...]
     pull: tuple[tuple[float, EventRef], ...]
 
     @property
     def share(self) -> float:
-        """Unpaid hours as a share of the agreed ones, as if a day's work had been agreed at least."""
-        return self.unpaid_hours / max(self.agreed_hours, 8.0)
+        """Unpaid hours as a share of the agreed ones."""
+        return self.unpaid_hours / max(self.agreed_hours, _LEAST_AGREED)
 
 
 @dataclass(slots=True)
@@ -46,6 +66,8 @@ class _Period:
     starts: date
     hours: float
     worked: float = 0.0
+    unpaid: float = 0.0
+    last: date | None = None
 
     def hours_beyond(self, hours: float) -> float:
         """Work some hours more, and return how many of them are beyond the agreed ones."""
@@ -53,35 +75,74 @@ class _Period:
         self.worked += hours
         return max(self.worked - self.hours, 0.0) - before
 
+    def add(self, hours: float, day: date) -> None:
+        """Note hours that are not paid for."""
+        self.unpaid += hours
+        self.last = max(self.last or day, day)
 
-def creep_of(facts: Facts, policy: Policy, half_life_days: float) -> Creep:
-    """Measure creep, what is older counting less by the half-life.
+
+@dataclass(frozen=True, slots=True)
+class _Beyond:
+    """Hours beyond the agreement, from one effort."""
+
+    day: date
+    hours: float
+    weight: float
+    ref: EventRef
+
+
+def creep_of(facts: Facts, policy: Policy) -> Creep:
+    """Measure creep.
 
     An hour for a change that the client pays for is agreed, however much there is of them. In each period the agreed
     hours come first; what comes after them is beyond. An hour for a change that is not paid for is beyond at once.
-    Hours before any agreement belong to none and are left out.
+    Hours before any agreement belong to none and are left out, but for those of a change.
     """
-    periods = _periods(facts)
+    agreed = _periods(facts)
+    # What is done for an unpaid change where nothing was agreed at all belongs to a period without agreed hours.
+    before = _Period(agreed[0].starts if agreed else facts.today, 0.0)
+    found = list(_beyond(facts, policy, agreed, before))
+    periods = [*agreed, before] if before.last else agreed
+
+    def faded_share(half_life: float) -> tuple[float, float]:
+        unpaid = sum(one.hours * one.weight * fading(facts.days_since(one.day), half_life) for one in found)
+        return unpaid, sum(period.hours * fading(facts.days_since(period.starts), half_life) for period in agreed)
+
+    unpaid, agreed_hours = faded_share(policy.half_life_days)
+    recent, recently_agreed = faded_share(policy.scope.recent_half_life)
+    fresh = {one.ref: fading(facts.days_since(one.day), policy.half_life_days) for one in found}
+    return Creep(
+        agreed_hours=agreed_hours,
+        unpaid_hours=unpaid,
+        recent_share=recent / max(recently_agreed, _LEAST_AGREED),
+        told_hours=sum(one.hours * fresh[one.ref] for one in found if one.weight > 1),
+        overruns=tuple(
+            Overrun(
+                share=period.unpaid / max(period.hours, _LEAST_AGREED),
+                days_since_start=facts.days_since(period.starts),
+                days_since_last=facts.days_since(period.last or period.starts),
+            )
+            for period in periods
+        ),
+        pull=tuple((one.hours * one.weight * fresh[one.ref], one.ref) for one in found),
+    )
+
+
+def _beyond(facts: Facts, policy: Policy, agreed: list[_Period], before: _Period) -> Iterator[_Beyond]:
     paid = {change.id for change in facts.work.changes if change.is_paid_for}
-    starts = [period.starts for period in periods]
-    unpaid = told = 0.0
-    pull: list[tuple[float, EventRef]] = []
+    starts = [period.starts for period in agreed]
     for effort in facts.work.efforts:
         if effort.change in paid:
             continue
         index = bisect_right(starts, effort.day) - 1
-        beyond = effort.hours
+        period = agreed[index] if index >= 0 else before
+        hours = effort.hours
         if effort.change is None:
-            beyond = periods[index].hours_beyond(effort.hours) if index >= 0 else 0.0
-        if beyond <= 0:
-            continue
-        weight = weight_after_telling(facts, "scope", effort.mark, policy)
-        hours = beyond * fading(facts.days_since(effort.day), half_life_days)
-        unpaid += hours * weight
-        told += hours if weight > 1 else 0.0
-        pull.append((hours * weight, effort.mark.ref))
-    agreed = sum(period.hours * fading(facts.days_since(period.starts), half_life_days) for period in periods)
-    return Creep(agreed, unpaid, told, len(periods), tuple(pull))
+            hours = period.hours_beyond(effort.hours) if index >= 0 else 0.0
+        if hours > 0:
+            weight = weight_after_telling(facts, "scope", effort.mark, policy)
+            period.add(hours * weight, effort.day)
+            yield _Beyond(effort.day, hours, weight, effort.mark.ref)
 
 
 def _periods(facts: Facts) -> list[_Period]:

@@ -1,8 +1,8 @@
 """Sign 2: asks for more and more than was agreed, for the same money."""
 
-from math import log
+from math import exp
 
-from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
+from app.core.decibans import fading, saturating_share, virtual_evidence
 from app.core.facts import Facts
 from app.core.facts.work import Change
 from app.core.policy import Policy
@@ -13,47 +13,61 @@ from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight
 
 __all__ = ["SCOPE"]
 
+_MOST_SHARE = 5.0
+"""An overrun of five times the agreement says all that an overrun can say."""
+
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     """Unpaid effort against the agreed one, and how often more is asked for without pay."""
     del portfolio  # the agreement with this client is the yardstick
     settings = policy.scope
-    lasting = creep_of(facts, policy, policy.half_life_days)
-    recent = creep_of(facts, policy, settings.recent_half_life)
+    creep = creep_of(facts, policy)
     requests = [_request(facts, policy, change) for change in facts.work.changes]
     habit = habit_of(requests, settings.priors)
-    if lasting.agreed_hours <= 0 and lasting.unpaid_hours <= 0 and not requests:
+    if creep.agreed_hours <= 0 and creep.unpaid_hours <= 0 and not requests:
         return Weighed(0.0, "nothing_agreed")
-    hours = max(_overrun(policy, lasting), _overrun(policy, recent))
+    hours = _overrun(policy, creep)
     asked = [change for change in facts.work.changes if not change.is_paid_for]
-    told = habit.after_telling + lasting.told_hours / 8
+    told = habit.after_telling + creep.told_hours / 8
     decibans, spread = bounded(hours + habit.decibans, habit.spread, settings.caps, told)
     return Weighed(
         decibans=decibans,
         spread=spread,
-        reason=_reason(hours, habit, lasting, recent),
-        occasions=habit.bad + habit.good + lasting.periods,
+        reason=_reason(hours, habit, creep),
+        occasions=habit.bad + habit.good + len(creep.overruns),
         figures={
-            "unpaid_hours_beyond": Figure(round(lasting.unpaid_hours, 2), "hours"),
-            "agreed_hours": Figure(round(lasting.agreed_hours, 2), "hours"),
-            "overrun_share": Figure(round(lasting.share, 4), "ratio"),
-            "recent_overrun_share": Figure(round(recent.share, 4), "ratio"),
+            "unpaid_hours_beyond": Figure(round(creep.unpaid_hours, 2), "hours"),
+            "agreed_hours": Figure(round(creep.agreed_hours, 2), "hours"),
+            "overrun_share": Figure(round(creep.share, 4), "ratio"),
+            "recent_overrun_share": Figure(round(creep.recent_share, 4), "ratio"),
             "requests_beyond": Figure(len(facts.work.changes), "count"),
             "unpaid_requests": Figure(len(asked), "count"),
         },
         held_against={"overrun_share": Figure(settings.ordinary_overrun, "ratio")},
-        events=heaviest([*lasting.pull, *((request.bad, request.ref) for request in requests)]),
+        events=heaviest([*creep.pull, *((request.bad, request.ref) for request in requests)]),
     )
 
 
 def _overrun(policy: Policy, creep: Creep) -> float:
-    """The ratio of two exponential densities of the overrun, believed as far as there is work to judge by."""
+    """Each period is an occasion: the ratio of two exponential densities of its overrun.
+
+    Whoever stretches the scope has calm periods too, every other one. As with every habit, one bad period is not yet
+    one: what worries is scaled by `k / (k + 1)`, k being the faded count of bad periods.
+    """
     settings = policy.scope
     low, high = settings.ordinary_overrun, settings.creeping_overrun
-    decibans = DECIBANS_PER_NAT * (log(low / high) + creep.share * (1 / low - 1 / high))
-    if decibans > 0:
-        return decibans * saturating_share(creep.unpaid_hours, settings.settling_hours / 4)
-    return decibans * saturating_share(creep.agreed_hours, settings.settling_hours * 4)
+    worry = calm = count = 0.0
+    for overrun in creep.overruns:
+        share = min(overrun.share, _MOST_SHARE)
+        decibans = virtual_evidence(0.5, low / high * exp(share * (1 / low - 1 / high)))
+        if decibans > 0:
+            fresh = fading(overrun.days_since_last, policy.half_life_days)
+            worry += decibans * fresh
+            count += fresh
+        else:
+            calm += decibans * fading(overrun.days_since_start, policy.half_life_days)
+    worry *= count / (count + 1) * saturating_share(creep.unpaid_hours, settings.settling_hours / 4)
+    return worry + calm * saturating_share(creep.agreed_hours, settings.settling_hours * 4)
 
 
 def _request(facts: Facts, policy: Policy, change: Change) -> Occasion:
@@ -69,11 +83,11 @@ def _request(facts: Facts, policy: Policy, change: Change) -> Occasion:
     return Occasion(bad * weight * fresh, 0.0, mark.ref, told)
 
 
-def _reason(hours: float, habit: Habit, lasting: Creep, recent: Creep) -> str:
+def _reason(hours: float, habit: Habit, creep: Creep) -> str:
     if max(hours, habit.decibans) <= 0:
         return "within_agreement"
     if hours >= habit.decibans:
-        return "accelerating" if recent.share > 1.25 * lasting.share else "unpaid_hours"
+        return "accelerating" if creep.recent_share > 1.25 * creep.share else "unpaid_hours"
     return "unpaid_requests"
 
 
