@@ -188,8 +188,8 @@ class NonpaymentPolicy:
     caps: Caps = Caps(untold=25, told=28, reassurance=0)
     bayes_factor: float = 300
     never_paid: tuple[tuple[int, float], ...] = (
-        (0, 0.02),
-        (30, 0.06),
+        (0, 0.005),
+        (30, 0.04),
         (60, 0.12),
         (90, 0.26),
         (180, 0.48),

@@ -91,7 +91,10 @@ def _debt(facts: Facts, invoice: Invoice, paid: dict[str, float], policy: Policy
     currency, amount = _comparable(invoice, policy)
     still_open = amount * float(invoice.open_amount / invoice.amount.amount)
     share = still_open / (still_open + paid.get(currency, 0.0)) if still_open else 0.0
+    # Every invoice may stay unpaid: only what is likelier than on its due day says something.
+    ordinary = portfolio.recovery.never_paid(0)
     decibans = virtual_evidence(loss * share, settings.bayes_factor)
+    decibans -= virtual_evidence(ordinary * share, settings.bayes_factor)
     gain = settings.bayes_factor - 1.0
     slope = DECIBANS_PER_NAT * share * gain / (1.0 + loss * share * gain)
     variance = slope**2 * loss * (1 - loss) / (settings.prior_invoices + portfolio.recovery.invoices)
