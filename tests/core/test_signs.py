@@ -84,7 +84,7 @@ def test_the_reason_has_a_code_and_a_sentence(sign: str, events: list[Event], ex
 def test_sentences_name_what_moves_people():
     assert "INV-7 is overdue" in sentence(invoice(7, 70), "nonpayment")
     assert "40 days" in sentence(invoice(7, 70), "nonpayment")
-    assert "2 of 2 invoices were late" in sentence(
+    assert "2 of 2 invoices came late" in sentence(
         [*invoice(1, 100, 40), *invoice(2, 100, 40), told("reminder.sent", 60, invoice="INV-1")], "late"
     )
 

@@ -128,10 +128,12 @@ CONTRACT = Sign(
             "{hours_without_contract:.0f} hours of work were done in the {days_unsigned:.0f} days that the contract "
             "has been waiting for a signature."
         ),
-        "refused": "The client has refused to sign {refusals:.0f} times; {hours_without_contract:.0f} hours of work "
-        "have no contract.",
+        "refused": (
+            "The client has refused to sign (refusals: {refusals:.0f}); {hours_without_contract:.0f} hours of work have "
+            "no contract."
+        ),
         "refused_after_explanation": (
-            "The client was told why a contract is needed and still refused, {refusals:.0f} times in all; "
+            "The client was told why a contract is needed and still refused (refusals in all: {refusals:.0f}); "
             "{hours_without_contract:.0f} hours of work have no contract."
         ),
     },

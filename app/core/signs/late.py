@@ -6,7 +6,7 @@ from app.core.money import convert
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.punctuality import delays_of
-from app.core.signs.habits import Occasion, habit_of
+from app.core.signs.habits import Habit, Occasion, habit_of
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest
 
 __all__ = ["LATE"]
@@ -37,7 +37,7 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     return Weighed(
         decibans=decibans,
         spread=spread,
-        reason=_reason(len(late), habit.decibans),
+        reason=_reason(len(late), habit),
         occasions=habit.bad + habit.good,
         figures=figures,
         held_against=held_against,
@@ -85,10 +85,10 @@ def _days_beyond_terms(facts: Facts, invoices: list[Invoice], policy: Policy) ->
     return weighted / total if total else 0.0
 
 
-def _reason(late: int, decibans: float) -> str:
+def _reason(late: int, habit: Habit) -> str:
     if not late:
         return "in_time"
-    return "habit" if decibans > 0 else "exception"
+    return "habit" if habit.decibans > 0 and habit.bad > 1.5 else "exception"
 
 
 LATE = Sign(
@@ -98,9 +98,9 @@ LATE = Sign(
     sentences={
         "nothing_due": "No invoice has been paid or has come due, so there is nothing to weigh.",
         "in_time": "All {invoices:.0f} invoices were paid in time.",
-        "exception": "{late_invoices:.0f} of {invoices:.0f} invoices were late: an exception, not a habit.",
+        "exception": "{late_invoices:.0f} of {invoices:.0f} invoices came late, which is not yet a habit.",
         "habit": (
-            "{late_invoices:.0f} of {invoices:.0f} invoices were late, by amount {days_beyond_terms:.0f} days after "
+            "{late_invoices:.0f} of {invoices:.0f} invoices came late, by amount {days_beyond_terms:.0f} days after "
             "terms, the longest {longest_delay:.0f} days."
         ),
     },
