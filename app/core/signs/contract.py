@@ -129,8 +129,8 @@ CONTRACT = Sign(
             "has been waiting for a signature."
         ),
         "refused": (
-            "The client has refused to sign (refusals: {refusals:.0f}); {hours_without_contract:.0f} hours of work have "
-            "no contract."
+            "The client has refused to sign (refusals: {refusals:.0f}); {hours_without_contract:.0f} hours of work "
+            "have no contract."
         ),
         "refused_after_explanation": (
             "The client was told why a contract is needed and still refused (refusals in all: {refusals:.0f}); "
