@@ -25,6 +25,7 @@ class Service:
     port: int
     process: "subprocess.Popen[bytes] | None" = None
     log: str = "server.log"
+    database_url: str = ""
 
     @property
     def url(self) -> str:
@@ -92,7 +93,12 @@ class Service:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "PARTWISE_API_KEY")}
-        return {**kept, "PARTWISE_HOME": str(self.home), "PORT": str(self.port)}
+        return {
+            **kept,
+            "PARTWISE_HOME": str(self.home),
+            "PORT": str(self.port),
+            "DATABASE_URL": self.database_url,
+        }
 
 
 @contextmanager

@@ -73,8 +73,10 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except DBAPIError as error:
-            if _code(error.orig) not in _PASSING or attempt == _ATTEMPTS:
+            if _code(error.orig) not in _PASSING:
                 raise
+            if attempt == _ATTEMPTS:
+                raise StoreUnavailableError("the database is too busy") from error
     raise AssertionError("unreachable")
 
 
@@ -83,5 +85,5 @@ def _code(error: BaseException | None) -> str:
 
 
 def _is_outage(error: BaseException | None) -> bool:
-    """Connection exceptions (08), operator intervention (57P), too many connections (53)."""
-    return _code(error).startswith(("08", "57P", "53"))
+    """Lost connections (08), no resources (53), cancelled or shut down (57), waited in vain for a lock (55P03)."""
+    return _code(error).startswith(("08", "53", "57", "55P03", "25P03"))

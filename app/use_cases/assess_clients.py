@@ -1,7 +1,6 @@
 """Assess clients: from their events to the answer, one client or all of them."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,13 +14,15 @@ from app.core.portfolio import Portfolio, portfolio_of, share_of
 from app.ports.clock import Clock
 from app.use_cases.errors import NotFoundError
 from app.use_cases.histories import Histories
+from app.use_cases.recent import Recent
 
 __all__ = ["AssessClients", "Ranked"]
 
 _INLINE_EVENTS = 5_000
 """Above so many events the work is done beside the event loop, which must not wait for it."""
-_KEPT = 64
-"""Portfolios and rankings kept at hand."""
+_PORTFOLIOS = 64
+_RANKED = 20_000
+"""Portfolios, and clients in rankings, kept at hand: the pages of one list are cut from one ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class AssessClients:
         """Weigh histories at the time of a clock."""
         self._histories = histories
         self._clock = clock
-        self._portfolios: OrderedDict[tuple[str, int, date, str], Portfolio] = OrderedDict()
-        self._rankings: OrderedDict[tuple[str, int, datetime, str], list[Ranked]] = OrderedDict()
+        self._portfolios: Recent[tuple[str, int, date, str], Portfolio] = Recent(_PORTFOLIOS)
+        self._rankings: Recent[tuple[str, int, datetime, str], list[Ranked]] = Recent(_RANKED)
 
     def policy(self, tenant_id: str) -> Policy:
         """The tenant's active policy: the default one, until tenants can have their own."""
@@ -92,7 +93,7 @@ class AssessClients:
                 return sorted(found, key=lambda one: (-one.assessment.score, one.client_id))
 
             ranked = await _beside_the_loop(work, histories)
-            _keep(self._rankings, key, ranked)
+            self._rankings.put(key, ranked, len(ranked))
         return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
 
     async def _portfolio(self, tenant_id: str, policy: Policy, as_of: datetime) -> Portfolio:
@@ -112,12 +113,11 @@ class AssessClients:
                 return portfolio_of(shares, policy)
 
             portfolio = await _beside_the_loop(work, histories)
-            _keep(self._portfolios, key, portfolio)
+            self._portfolios.put(key, portfolio)
         return portfolio
 
 
 T = TypeVar("T")
-K = TypeVar("K")
 
 
 async def _beside_the_loop(work: Callable[[], T], histories: Mapping[str, list[Event]]) -> T:
@@ -125,9 +125,3 @@ async def _beside_the_loop(work: Callable[[], T], histories: Mapping[str, list[E
     if sum(map(len, histories.values())) > _INLINE_EVENTS:
         return await asyncio.to_thread(work)
     return work()
-
-
-def _keep(kept: OrderedDict[K, T], key: K, value: T) -> None:
-    kept[key] = value
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)

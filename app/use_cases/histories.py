@@ -1,10 +1,10 @@
 """Histories: the events of clients, kept at hand until new ones come."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from app.core.events import Event
 from app.ports.ledger import Ledger
+from app.use_cases.recent import Recent
 
 __all__ = ["Histories"]
 
@@ -19,9 +19,7 @@ class Histories:
     def __init__(self, ledger: Ledger, most_events: int = 500_000) -> None:
         """Read from a ledger."""
         self._ledger = ledger
-        self._most_events = most_events
-        self._kept: OrderedDict[tuple[str, str], tuple[int, list[Event]]] = OrderedDict()
-        self._events = 0
+        self._kept: Recent[tuple[str, str], tuple[int, list[Event]]] = Recent(most_events)
 
     async def of_client(self, tenant_id: str, client_id: str) -> list[Event] | None:
         """All events of one client; None for an unknown one."""
@@ -40,20 +38,11 @@ class Histories:
         for client_id, revision in revisions.items():
             kept = self._kept.get((tenant_id, client_id))
             if kept is not None and kept[0] == revision:
-                self._kept.move_to_end((tenant_id, client_id))
                 found[client_id] = kept[1]
         missing = [client_id for client_id in revisions if client_id not in found]
         for start in range(0, len(missing), 1000):
             fresh = await self._ledger.histories(tenant_id, missing[start : start + 1000])
             for client_id, events in fresh.items():
                 found[client_id] = events
-                self._keep((tenant_id, client_id), revisions[client_id], events)
+                self._kept.put((tenant_id, client_id), (revisions[client_id], events), len(events))
         return found
-
-    def _keep(self, key: tuple[str, str], revision: int, events: list[Event]) -> None:
-        before = self._kept.pop(key, None)
-        self._events += len(events) - (len(before[1]) if before else 0)
-        self._kept[key] = (revision, events)
-        while self._events > self._most_events and len(self._kept) > 1:
-            _, (_, dropped) = self._kept.popitem(last=False)
-            self._events -= len(dropped)

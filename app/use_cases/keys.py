@@ -3,13 +3,13 @@
 import hashlib
 import secrets
 import uuid
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.ports.clock import Clock
 from app.ports.tenants import ApiKey, Scope, Tenants
 from app.use_cases.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from app.use_cases.recent import Recent
 
 __all__ = ["Keys", "Principal"]
 
@@ -45,7 +45,7 @@ class Keys:
         """Keep keys with the tenants, at the time of a clock."""
         self._tenants = tenants
         self._clock = clock
-        self._trusted: OrderedDict[bytes, tuple[datetime, ApiKey]] = OrderedDict()
+        self._trusted: Recent[bytes, tuple[datetime, ApiKey]] = Recent(_MOST_TRUSTED)
 
     async def create(
         self, tenant: str, scopes: frozenset[Scope], name: str = "key", expires_at: datetime | None = None
@@ -102,10 +102,7 @@ class Keys:
             return None
         if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
             await self._tenants.used(key.tenant_id, key.key_id, now)
-        self._trusted[digest] = (now, key)
-        self._trusted.move_to_end(digest)
-        while len(self._trusted) > _MOST_TRUSTED:
-            self._trusted.popitem(last=False)
+        self._trusted.put(digest, (now, key))
         return key
 
 

@@ -198,3 +198,16 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def test_a_postgres_of_ones_own_is_used_instead(fresh_database_url: str, tmp_path: Path):
+    service = Service(tmp_path / "home", _free_port(), database_url=fresh_database_url)
+    service.home.mkdir()
+    service.start()
+    try:
+        with client_of(service, "own-postgres") as http:
+            assert http.put("/v1/clients/acme", json={"name": "Acme"}).status_code == 201
+    finally:
+        service.stop()
+    assert not (service.home / "postgres").exists()
+    assert "embedded" not in service.output()
