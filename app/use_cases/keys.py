@@ -108,4 +108,4 @@ class Keys:
 
 def _digest(secret: str) -> bytes:
     """A plain hash is enough: 256 random bits cannot be guessed, so there is nothing for a slow hash to slow down."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
