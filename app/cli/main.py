@@ -60,14 +60,20 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(app.__version__)
+        raise typer.Exit
+
+
 def _every_command(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
-    if version:
-        typer.echo(app.__version__)
-        raise typer.Exit
+    del version
     context.obj.debug = debug
 
 
