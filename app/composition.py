@@ -22,6 +22,7 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.keys import Keys
+from app.use_cases.portfolios import Portfolios
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
 
@@ -70,6 +71,7 @@ def _wire(settings: Settings) -> _Wired:
     clock = SystemClock()
     decoder = EventDecoder(clock)
     ledger = PostgresLedger(engine, decoder.load)
+    histories = Histories(ledger)
 
     async def ready() -> bool:
         try:
@@ -84,7 +86,7 @@ def _wire(settings: Settings) -> _Wired:
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(PostgresClients(engine), ledger, clock),
-        assess=AssessClients(Histories(ledger), clock),
+        assess=AssessClients(histories, Portfolios(histories), clock),
         decoder=decoder,
         ready=ready,
     )

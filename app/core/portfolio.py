@@ -1,23 +1,19 @@
 """The portfolio: what the tenant's clients show together, against which each one is held."""
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from math import exp, log
-from types import MappingProxyType
+from math import log
 
 from app.core.decibans import fading
 from app.core.facts import Facts
 from app.core.money import convert
 from app.core.policy import Policy
 from app.core.punctuality import Delays, Punctuality, delays_of
+from app.core.rates import Rates, RateTable
 from app.core.recovery import Overdue, Recovery
 
-__all__ = ["Portfolio", "Rates", "Share", "billed_until", "portfolio_of", "share_of"]
-
-_MAD_TO_DEVIATION = 1.4826
-"""A normal distribution's standard deviation in median absolute deviations."""
+__all__ = ["Portfolio", "Share", "billed_until", "portfolio_of", "share_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +34,24 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """The effective hourly rates of clients: how many, the median, and the spread as a deviation of natural logs."""
-
-    clients: int
-    median: float
-    spread: float
-
-
-@dataclass(frozen=True, slots=True)
 class Portfolio:
-    """What the clients show together.
+    """What the clients show together, as one of them is held against it.
 
     Attributes:
         punctuality: how they keep due days.
         recovery: what becomes of overdue invoices.
         rates: what an hour brings with the other clients, or None when none is known.
-        log_rates: by client, natural log of the rate and the hours it rests on.
     """
 
     punctuality: Punctuality
     recovery: Recovery
     rates: Rates | None = None
-    log_rates: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    table: RateTable | None = field(default=None, repr=False, compare=False)
 
     def beside(self, client_id: str) -> "Portfolio":
-        """The same, with the rates of all clients but one, for that one to be held against."""
-        others = [pair for client, pair in self.log_rates.items() if client != client_id]
-        return Portfolio(self.punctuality, self.recovery, _rates(others), self.log_rates)
+        """The same, for one client to be held against: with the rates of all the others."""
+        rates = self.table.without(client_id) if self.table else None
+        return Portfolio(self.punctuality, self.recovery, rates, self.table)
 
 
 def share_of(facts: Facts, policy: Policy) -> Share:
@@ -103,8 +89,9 @@ def portfolio_of(shares: Mapping[str, Share], policy: Policy) -> Portfolio:
     ordered = [shares[client] for client in sorted(shares)]
     settings = policy.nonpayment
     log_rates = {
-        client: (share.log_rate, share.hours) for client, share in sorted(shares.items()) if share.log_rate is not None
+        client: (share.log_rate, share.hours) for client, share in shares.items() if share.log_rate is not None
     }
+    table = RateTable(log_rates)
     return Portfolio(
         punctuality=Punctuality.learned(share.delays for share in ordered),
         recovery=Recovery.learned(
@@ -112,8 +99,8 @@ def portfolio_of(shares: Mapping[str, Share], policy: Policy) -> Portfolio:
             settings.prior_invoices,
             (invoice for share in ordered for invoice in share.overdue),
         ),
-        rates=_rates(log_rates.values()),
-        log_rates=MappingProxyType(log_rates),
+        rates=table.without(""),
+        table=table,
     )
 
 
@@ -121,22 +108,3 @@ def billed_until(facts: Facts, policy: Policy) -> date:
     """The last day whose hours are billed or should be: what is younger may still be, and is not counted."""
     lag = facts.today - timedelta(days=policy.rate.billing_lag_days)
     return max((invoice.issued_day for invoice in facts.invoices), default=lag) if facts.invoices else lag
-
-
-def _rates(pairs: Iterable[tuple[float, float]]) -> Rates | None:
-    """Median and median absolute deviation, both weighted by hours, in logs (Huber, *Robust Statistics*, 1981)."""
-    known = list(pairs)
-    if not known:
-        return None
-    middle = _weighted_median(known)
-    apart = _weighted_median([(abs(value - middle), hours) for value, hours in known])
-    return Rates(len(known), exp(middle), _MAD_TO_DEVIATION * apart)
-
-
-def _weighted_median(pairs: list[tuple[float, float]]) -> float:
-    ordered = sorted(pairs)
-    total, sums = 0.0, []
-    for _, weight in ordered:
-        total += weight
-        sums.append(total)
-    return ordered[min(bisect_left(sums, total / 2), len(ordered) - 1)][0]

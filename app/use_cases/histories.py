@@ -1,6 +1,6 @@
 """Histories: the events of clients, kept at hand until new ones come."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from app.core.events import Event
 from app.ports.ledger import Ledger
@@ -8,30 +8,46 @@ from app.use_cases.recent import Recent
 
 __all__ = ["Histories"]
 
+_GROUP = 5_000
+"""Events read at once: enough to be quick, few enough that nobody else has to wait long."""
+
 
 class Histories:
     """Reads each client's events once for each revision.
 
-    What is kept is bound by `most_events`; the clients asked for longest ago make room. A revision is read before the
-    events are, so that what is kept may be newer than its label but never older, and the next read mends that.
+    A revision is read before the events are, so that what is kept may be newer than its label but never older, and the
+    next read mends that.
     """
 
     def __init__(self, ledger: Ledger, most_events: int = 500_000) -> None:
-        """Read from a ledger."""
+        """Read from a ledger, and keep so many events at most."""
         self._ledger = ledger
         self._kept: Recent[tuple[str, str], tuple[int, list[Event]]] = Recent(most_events)
 
-    async def of_client(self, tenant_id: str, client_id: str) -> list[Event] | None:
-        """All events of one client; None for an unknown one."""
-        revision = await self._ledger.revision(tenant_id, client_id)
-        if revision is None:
-            return None
-        return (await self._read(tenant_id, {client_id: revision}))[client_id]
+    async def revision(self, tenant_id: str, client_id: str) -> int | None:
+        """The revision of one client; None for an unknown one."""
+        return await self._ledger.revision(tenant_id, client_id)
 
-    async def of_all(self, tenant_id: str) -> tuple[dict[str, int], Mapping[str, list[Event]]]:
-        """The revision of every client of a tenant, and all their events."""
-        revisions = await self._ledger.revisions(tenant_id)
-        return revisions, await self._read(tenant_id, revisions)
+    async def revisions(self, tenant_id: str) -> dict[str, int]:
+        """The revision of every client of a tenant."""
+        return await self._ledger.revisions(tenant_id)
+
+    async def groups(self, tenant_id: str, revisions: Mapping[str, int]) -> AsyncIterator[dict[str, list[Event]]]:
+        """All events of some clients, some clients at a time, so that they need not be in memory together.
+
+        Args:
+            tenant_id: whose clients they are.
+            revisions: the clients, with revisions that were read before.
+        """
+        group: dict[str, int] = {}
+        for client_id, revision in revisions.items():
+            group[client_id] = revision
+            # A revision is the number of events.
+            if sum(group.values()) >= _GROUP:
+                yield await self._read(tenant_id, group)
+                group = {}
+        if group:
+            yield await self._read(tenant_id, group)
 
     async def _read(self, tenant_id: str, revisions: Mapping[str, int]) -> dict[str, list[Event]]:
         found: dict[str, list[Event]] = {}
@@ -40,8 +56,8 @@ class Histories:
             if kept is not None and kept[0] == revision:
                 found[client_id] = kept[1]
         missing = [client_id for client_id in revisions if client_id not in found]
-        for start in range(0, len(missing), 1000):
-            fresh = await self._ledger.histories(tenant_id, missing[start : start + 1000])
+        if missing:
+            fresh = await self._ledger.histories(tenant_id, missing)
             for client_id, events in fresh.items():
                 found[client_id] = events
                 self._kept.put((tenant_id, client_id), (revisions[client_id], events), len(events))

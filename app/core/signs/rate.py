@@ -149,10 +149,10 @@ RATE = Sign(
         "nothing_to_compare": "There are no billed hours to compare with other clients, so there is nothing to weigh.",
         "fair": "The client pays what your other clients pay, or agreed to talk about the rate.",
         "low": "An hour for this client brings {rate_share:.0%} of what it brings with your other clients.",
-        "refused": "The client refused {refused_talks:.0f} talks about the rate.",
+        "refused": "The client refuses to talk about the rate (talks refused: {refused_talks:.0f}).",
         "low_and_refused": (
             "An hour for this client brings {rate_share:.0%} of what it brings with your other clients, and "
-            "{refused_talks:.0f} talks about the rate were refused."
+            "talks about the rate are refused (talks refused: {refused_talks:.0f})."
         ),
     },
 )
