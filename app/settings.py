@@ -34,7 +34,8 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections that one server process keeps open at most."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """From which level on the server logs to stderr."""
 
     @field_validator("database_url")
     @classmethod

@@ -1,5 +1,6 @@
 """`serve`: the HTTP server alone, as production runs it."""
 
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -35,12 +36,13 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
     """Serve on a socket that listens already, until a signal says to end; requests in flight are finished."""
     from app.composition import create_app
 
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
         http="httptools",
         lifespan="on",
-        log_config=None,  # the composition root configures logging
+        log_config=None,
         access_log=False,
         server_header=False,
         backlog=BACKLOG,

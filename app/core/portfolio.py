@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from math import log
 
-from app.core.decibans import fading
+from app.core.earnings import earnings_of
 from app.core.facts import Facts
-from app.core.money import convert
 from app.core.policy import Policy
 from app.core.punctuality import Delays, Punctuality, delays_of
 from app.core.rates import Rates, RateTable
 from app.core.recovery import Overdue, Recovery
 
-__all__ = ["Portfolio", "Share", "billed_until", "portfolio_of", "share_of"]
+__all__ = ["Portfolio", "Share", "portfolio_of", "share_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +53,7 @@ class Portfolio:
 
 def share_of(facts: Facts, policy: Policy) -> Share:
     """What one client adds to the portfolio."""
-    last = billed_until(facts, policy)
-    hours = sum(
-        effort.hours * fading(facts.days_since(effort.day), policy.half_life_days)
-        for effort in facts.work.efforts
-        if effort.day <= last
-    )
-    billed = 0.0
-    for invoice in facts.invoices:
-        money = convert(invoice.amount, policy.currency, policy.exchange_rates)
-        if money is not None and invoice.written_off is None:
-            billed += float(money) * fading(facts.days_since(invoice.issued_day), policy.half_life_days)
+    earnings = earnings_of(facts, policy)
     return Share(
         delays=delays_of(facts.invoices, facts.today, policy.half_life_days),
         overdue=tuple(
@@ -74,8 +61,8 @@ def share_of(facts: Facts, policy: Policy) -> Share:
             for invoice in facts.invoices
             if invoice.days_beyond_terms(facts.today) > 0
         ),
-        log_rate=log(billed / hours) if billed > 0 and hours > 0 else None,
-        hours=hours,
+        log_rate=earnings.log_rate,
+        hours=earnings.hours,
     )
 
 
@@ -102,9 +89,3 @@ def portfolio_of(shares: Mapping[str, Share], policy: Policy) -> Portfolio:
         rates=table.without(""),
         table=table,
     )
-
-
-def billed_until(facts: Facts, policy: Policy) -> date:
-    """The last day whose hours are billed or should be: what is younger may still be, and is not counted."""
-    lag = facts.today - timedelta(days=policy.rate.billing_lag_days)
-    return max((invoice.issued_day for invoice in facts.invoices), default=lag) if facts.invoices else lag

@@ -101,10 +101,6 @@ class Ledger(Protocol):
         """For each client, a number that grows with every event stored."""
         ...
 
-    async def revision(self, tenant_id: str, client_id: str) -> int | None:
-        """The same for one client, or None for an unknown one."""
-        ...
-
     async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:
         """All events of some clients, ready to be weighed."""
         ...

@@ -1,6 +1,6 @@
 """The FastAPI application: routes, problems and the operators' endpoints."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -16,14 +16,14 @@ from app.rest.services import Services, UsedServices
 
 __all__ = ["create_rest", "openapi_document"]
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None] | AsyncIterator[None]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _DESCRIPTION = """Which client relationships to mend, which to part with, why, and what would change that.
 
 Send what happens with each client as CloudEvents, then ask for its score and explanation."""
 
 
-def create_rest(services: Services, lifespan: Any) -> FastAPI:
+def create_rest(services: Services, lifespan: Lifespan) -> FastAPI:
     """Build the application around the use cases."""
     rest = FastAPI(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services

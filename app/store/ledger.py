@@ -154,12 +154,6 @@ class PostgresLedger:
         async with transaction(self._engine) as connection:
             return {row.client_id: row.revision for row in await connection.execute(statement)}
 
-    async def revision(self, tenant_id: str, client_id: str) -> int | None:
-        """Tell one client's revision; see the port."""
-        statement = select(client.c.revision).where(client.c.tenant_id == tenant_id, client.c.client_id == client_id)
-        async with transaction(self._engine) as connection:
-            return (await connection.execute(statement)).scalar_one_or_none()
-
     async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:
         """Read all events of some clients; see the port."""
         found: dict[str, list[Event]] = {client_id: [] for client_id in client_ids}

@@ -24,10 +24,6 @@ class Histories:
         self._ledger = ledger
         self._kept: Recent[tuple[str, str], tuple[int, list[Event]]] = Recent(most_events)
 
-    async def revision(self, tenant_id: str, client_id: str) -> int | None:
-        """The revision of one client; None for an unknown one."""
-        return await self._ledger.revision(tenant_id, client_id)
-
     async def revisions(self, tenant_id: str) -> dict[str, int]:
         """The revision of every client of a tenant."""
         return await self._ledger.revisions(tenant_id)

@@ -1,7 +1,6 @@
 """Events of what was agreed: how many hours for what price in which period."""
 
 from dataclasses import dataclass
-from datetime import date
 
 from app.core.events.event import EventData
 from app.core.events.fields import AgreementId, Amount, Currency, Day, Hours, Period
@@ -34,8 +33,3 @@ class AgreementAmended(EventData):
     currency: Currency | None = None
     period: Period = "project"
     starts: Day | None = None
-
-
-def first_day(terms: AgreementMade | AgreementAmended, event_day: date) -> date:
-    """The first day that the terms cover."""
-    return terms.starts or event_day

@@ -1,16 +1,14 @@
 """Sign 4: pays less than the other clients, and refuses every talk about it."""
 
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from math import exp, log, sqrt
 
 from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
+from app.core.earnings import Earnings, earnings_of
 from app.core.events import EventRef
 from app.core.facts import Facts, Mark
-from app.core.money import convert
 from app.core.policy import Policy
-from app.core.portfolio import Portfolio, billed_until
+from app.core.portfolio import Portfolio
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
 
 __all__ = ["RATE"]
@@ -34,23 +32,22 @@ class _Gap:
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     """The ratio of two normal densities of the log rate, and each talk refused or accepted."""
-    last = billed_until(facts, policy)
-    billed, hours = _weighted(facts, policy, last)
-    gap = _gap(billed, hours, policy, portfolio)
+    earnings = earnings_of(facts, policy)
+    gap = _gap(earnings, policy, portfolio)
     talks = _talks(facts, policy)
     if gap.log_ratio is None and not talks:
         return Weighed(0.0, "nothing_to_compare")
     refused = len(facts.talks.rate_refused)
-    unpaid = sum(effort.hours for effort in facts.work.efforts if not effort.billable and effort.day <= last)
+    unpaid = sum(effort.hours for effort in facts.work.efforts if not effort.billable and effort.day <= earnings.last)
     figures = {
         "refused_talks": Figure(refused, "count"),
-        "hours": Figure(round(hours, 2), "hours"),
+        "hours": Figure(round(earnings.hours, 2), "hours"),
         "unpaid_hours": Figure(round(unpaid, 2), "hours"),
     }
     held_against: dict[str, Figure] = {}
     per_hour = f"{policy.currency}/hour"
     if gap.log_ratio is not None and gap.reference is not None:
-        figures["effective_rate"] = Figure(round(billed / hours, 2), per_hour)
+        figures["effective_rate"] = Figure(round(earnings.money / earnings.hours, 2), per_hour)
         figures["rate_share"] = Figure(round(exp(gap.log_ratio), 4), "ratio")
         held_against["effective_rate"] = Figure(round(gap.reference, 2), per_hour)
     total = gap.decibans + sum(weight for weight, _ in talks)
@@ -59,31 +56,14 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         decibans=decibans,
         spread=spread,
         reason=_reason(gap, refused),
-        occasions=len(talks) + hours / max(policy.rate.settling_hours, 1.0),
+        occasions=len(talks) + earnings.hours / max(policy.rate.settling_hours, 1.0),
         figures=figures,
         held_against=held_against,
         events=heaviest([*((weight, ref) for weight, ref in talks if weight > 0), *_heaviest_work(facts, gap)]),
     )
 
 
-def _weighted(facts: Facts, policy: Policy, last: date) -> tuple[float, float]:
-    """Net money billed, in the tenant's currency, and all hours worked, both faded and up to the same day."""
-    hours = sum(
-        effort.hours * fading(facts.days_since(effort.day), policy.half_life_days)
-        for effort in facts.work.efforts
-        if effort.day <= last
-    )
-    billed = 0.0
-    for invoice in facts.invoices:
-        money = convert(invoice.amount, policy.currency, policy.exchange_rates)
-        lost = invoice.open_amount / invoice.amount.amount if invoice.written_off else Decimal(0)
-        if money is not None:
-            fresh = fading(facts.days_since(invoice.issued_day), policy.half_life_days)
-            billed += float(money * (1 - lost)) * fresh
-    return billed, hours
-
-
-def _gap(billed: float, hours: float, policy: Policy, portfolio: Portfolio) -> _Gap:
+def _gap(earnings: Earnings, policy: Policy, portfolio: Portfolio) -> _Gap:
     settings = policy.rate
     distance = -log(settings.bargain_share)
     references = []
@@ -92,19 +72,19 @@ def _gap(billed: float, hours: float, policy: Policy, portfolio: Portfolio) -> _
     if settings.floor is not None:
         # At the floor itself the evidence is to be nil: half the distance lies below the reference.
         references.append(float(settings.floor) * exp(distance / 2))
-    if not references or billed <= 0 or hours <= 0:
+    if not references or earnings.log_rate is None:
         return _Gap(None, None, 0.0, 0.0)
     reference = max(references)
     spread = max(settings.least_spread, portfolio.rates.spread if portfolio.rates else 0.0)
-    ratio = log(billed / hours / reference)
+    ratio = earnings.log_rate - log(reference)
     slope = distance / spread**2
     nats = -slope * (ratio + distance / 2)
-    known = saturating_share(hours, settings.settling_hours)
-    noise = slope * spread / sqrt(1.0 + hours / settings.settling_hours) / 2
+    known = saturating_share(earnings.hours, settings.settling_hours)
+    noise = slope * spread / sqrt(1.0 + earnings.hours / settings.settling_hours) / 2
     if nats > 0:
         return _Gap(reference, ratio, DECIBANS_PER_NAT * nats * known, DECIBANS_PER_NAT * noise * known)
     # Reassurance rests on the money that came, so that an unpaid hour more can never reassure.
-    known = saturating_share(billed / reference, settings.settling_hours)
+    known = saturating_share(earnings.money / reference, settings.settling_hours)
     return _Gap(reference, ratio, DECIBANS_PER_NAT * nats * known, DECIBANS_PER_NAT * noise * known)
 
 

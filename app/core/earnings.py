@@ -1,0 +1,53 @@
+"""Earnings: what a client's work brought, and how many hours it took."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from math import log
+
+from app.core.decibans import fading
+from app.core.facts import Facts
+from app.core.money import convert
+from app.core.policy import Policy
+
+__all__ = ["Earnings", "earnings_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Earnings:
+    """Net money billed, in the tenant's currency, and all hours worked, both faded by age and up to the same day.
+
+    Attributes:
+        money: without what was lost; invoices in a currency without a rate are left out.
+        hours: unpaid ones included.
+        last: the last day whose hours are billed or should be: what is younger may still be, and is not counted.
+    """
+
+    money: float
+    hours: float
+    last: date
+
+    @property
+    def log_rate(self) -> float | None:
+        """Natural log of what an hour brought; None where nothing was billed or worked."""
+        return log(self.money / self.hours) if self.money > 0 and self.hours > 0 else None
+
+
+def earnings_of(facts: Facts, policy: Policy) -> Earnings:
+    """Add up what one client's work brought."""
+    last = max(
+        (invoice.issued_day for invoice in facts.invoices),
+        default=facts.today - timedelta(days=policy.rate.billing_lag_days),
+    )
+    hours = sum(
+        effort.hours * fading(facts.days_since(effort.day), policy.half_life_days)
+        for effort in facts.work.efforts
+        if effort.day <= last
+    )
+    money = 0.0
+    for invoice in facts.invoices:
+        billed = convert(invoice.amount, policy.currency, policy.exchange_rates)
+        lost = invoice.open_amount / invoice.amount.amount if invoice.written_off else Decimal(0)
+        if billed is not None:
+            money += float(billed * (1 - lost)) * fading(facts.days_since(invoice.issued_day), policy.half_life_days)
+    return Earnings(money, hours, last)
