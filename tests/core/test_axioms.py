@@ -370,6 +370,13 @@ def test_9_what_happens_after_telling_weighs_more(sign: str):
 # ------------------------------------------------------------------------------------------ all of the catalogue
 
 
+@given(histories(), st.sampled_from(PORTFOLIOS))
+def test_every_contribution_names_its_events(history: list[Event], portfolio: Portfolio):
+    for part in assessed(history, portfolio=portfolio, as_of=NOW).signs:
+        assert part.weighed.events or part.decibans == 0
+        assert {ref.id for ref in part.weighed.events} <= {event.id for event in history}
+
+
 @given(histories(60), instants())
 def test_every_history_can_be_assessed(history: list[Event], as_of: datetime):
     facts = gather(history, POLICY.calendar, as_of)

@@ -7,8 +7,9 @@ from math import sqrt
 from app.core.decibans import beta_bayes_factor
 from app.core.events import EventRef
 from app.core.policy import HabitPriors
+from app.core.signs.sign import heaviest
 
-__all__ = ["Habit", "Occasion", "habit_of"]
+__all__ = ["Habit", "Occasion", "events_behind", "habit_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
     higher = _evidence(bad + noise, max(good - noise, 0.0), priors)
     lower = _evidence(max(bad - noise, 0.0), good + noise, priors)
     return Habit(decibans, (higher - lower) / 2, bad, good, after)
+
+
+def events_behind(occasions: Iterable[Occasion], decibans: float) -> tuple[EventRef, ...]:
+    """The events that say it: bad occasions, and where the evidence does not worry the good ones after them."""
+    behind_it = 0.0 if decibans > 0 else 1e-6
+    return heaviest((occasion.bad + occasion.good * behind_it, occasion.ref) for occasion in occasions)
 
 
 def _evidence(bad: float, good: float, priors: HabitPriors) -> float:

@@ -6,8 +6,8 @@ from app.core.money import convert
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.punctuality import delays_of
-from app.core.signs.habits import Habit, Occasion, habit_of
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest
+from app.core.signs.habits import Habit, Occasion, events_behind, habit_of
+from app.core.signs.sign import Figure, Sign, Weighed, bounded
 
 __all__ = ["LATE"]
 
@@ -41,7 +41,7 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         occasions=habit.bad + habit.good,
         figures=figures,
         held_against=held_against,
-        events=heaviest((occasion.bad, occasion.ref) for occasion in occasions),
+        events=events_behind(occasions, decibans),
     )
 
 

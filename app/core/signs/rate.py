@@ -59,7 +59,7 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         occasions=len(talks) + earnings.hours / max(policy.rate.settling_hours, 1.0),
         figures=figures,
         held_against=held_against,
-        events=heaviest([*((weight, ref) for weight, ref in talks if weight > 0), *_heaviest_work(facts, gap)]),
+        events=_events(facts, talks, decibans),
     )
 
 
@@ -106,10 +106,13 @@ def _told(facts: Facts, policy: Policy) -> float:
     return max(len(refused) - 1, 0) + expected
 
 
-def _heaviest_work(facts: Facts, gap: _Gap) -> list[tuple[float, EventRef]]:
-    if gap.decibans <= 0:
-        return []
-    return [(effort.hours / 1000, effort.mark.ref) for effort in facts.work.efforts if not effort.billable]
+def _events(facts: Facts, talks: list[tuple[float, EventRef]], decibans: float) -> tuple[EventRef, ...]:
+    """The talks that say it, then unpaid hours where the rate is low, then the newest invoices."""
+    towards = 1.0 if decibans > 0 else -1.0
+    spoken = [(weight * towards, ref) for weight, ref in talks if weight * towards > 0]
+    unpaid = [(effort.hours * 1e-3, effort.mark.ref) for effort in facts.work.efforts if not effort.billable]
+    billed = [(fading(facts.age(invoice.issued), 365.0) * 1e-6, invoice.issued.ref) for invoice in facts.invoices]
+    return heaviest([*spoken, *(unpaid if decibans > 0 else ()), *billed])
 
 
 def _reason(gap: _Gap, refused: int) -> str:

@@ -3,6 +3,7 @@
 from math import exp
 
 from app.core.decibans import fading, saturating_share, virtual_evidence
+from app.core.events import EventRef
 from app.core.facts import Facts
 from app.core.facts.work import Change
 from app.core.policy import Policy
@@ -44,7 +45,7 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
             "unpaid_requests": Figure(len(asked), "count"),
         },
         held_against={"overrun_share": Figure(settings.ordinary_overrun, "ratio")},
-        events=heaviest([*creep.pull, *((request.bad, request.ref) for request in requests)]),
+        events=_events(facts, creep, requests, decibans),
     )
 
 
@@ -81,6 +82,14 @@ def _request(facts: Facts, policy: Policy, change: Change) -> Occasion:
     bad = 1.0 if refused or change.delivered else 0.5
     told = weight > 1 or (refused and change.quoted is not None)
     return Occasion(bad * weight * fresh, 0.0, mark.ref, told)
+
+
+def _events(facts: Facts, creep: Creep, requests: list[Occasion], decibans: float) -> tuple[EventRef, ...]:
+    """The efforts and requests beyond the agreement; where there is nothing to worry about, what was agreed."""
+    if decibans > 0:
+        return heaviest([*creep.pull, *((request.bad, request.ref) for request in requests)])
+    agreed = ((fading(facts.age(terms.mark), 365.0), terms.mark.ref) for terms in facts.work.terms)
+    return heaviest([*agreed, *((request.good, request.ref) for request in requests)])
 
 
 def _reason(hours: float, habit: Habit, creep: Creep) -> str:

@@ -5,8 +5,8 @@ from app.core.facts import Facts, Mark
 from app.core.facts.contacts import Contact, Deadline, Slip
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.signs.habits import Occasion, habit_of
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+from app.core.signs.habits import Occasion, events_behind, habit_of
+from app.core.signs.sign import Figure, Sign, Weighed, bounded, weight_after_telling
 
 __all__ = ["TIME"]
 
@@ -50,7 +50,7 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
             "disregard_share": Figure(round(habit.bad / (habit.bad + habit.good), 4), "ratio"),
         },
         held_against={"disregard_share": Figure(round(policy.time.priors.ordinary.mean, 4), "ratio")},
-        events=heaviest((occasion.bad, occasion.ref) for occasion in occasions),
+        events=events_behind(occasions, decibans),
     )
 
 
