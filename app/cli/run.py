@@ -28,5 +28,7 @@ def run(
             migrate_database(ready.database_url or "")
             key = prepare_demo(ready)
             url = base_url(listener)
-            serve_until_told(ready, listener, lambda: typer.echo(welcome(url, key)))
-            tell("Stopping")
+            try:
+                serve_until_told(ready, listener, lambda: typer.echo(welcome(url, key)))
+            finally:
+                tell("Stopping")
