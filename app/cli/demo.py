@@ -16,6 +16,7 @@ from app.stories import STORIES, events_of, monday_of
 from app.use_cases.errors import UnauthenticatedError
 
 _SCOPES = frozenset(Scope)
+_FILE = "demo-key"
 
 
 def demo() -> None:
@@ -29,17 +30,22 @@ def demo() -> None:
 
 def prepare_demo(settings: Settings) -> str:
     """Load the demo and return its key, the same as in the run before where that one is still good."""
-    file = settings.home / "demo-key"
-    kept = ""
-    with suppress(OSError, UnicodeDecodeError):
-        kept = file.read_text().strip()
+    kept = kept_key(settings)
     key = asyncio.run(load_demo(settings, kept))
+    file = settings.home / _FILE
     if key != kept:
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch(mode=0o600)
             file.write_text(key + "\n")
     return key
+
+
+def kept_key(settings: Settings) -> str:
+    """The key of the newest demo in this data folder; empty where there is none."""
+    with suppress(OSError, UnicodeDecodeError):
+        return (settings.home / _FILE).read_text().strip()
+    return ""
 
 
 async def load_demo(settings: Settings, kept: str = "", today: date | None = None) -> str:

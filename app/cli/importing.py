@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.cli.demo import kept_key
 from app.cli.errors import CommandError
 from app.settings import read_settings
 from app.sources import TABLES, RowError, TableSource
@@ -26,7 +27,10 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header line.")],
     map: Annotated[str, typer.Option(help=f"How to read it: {', '.join(TABLES)}.")],  # noqa: A002 - the option's name
     key: Annotated[
-        str, typer.Option(envvar="PARTWISE_API_KEY", help="An API key with the scope ingest.", show_envvar=True)
+        str,
+        typer.Option(
+            envvar="PARTWISE_API_KEY", help="A key with the scope ingest [default: that of the demo].", show_envvar=True
+        ),
     ] = "",
     url: Annotated[
         str | None, typer.Option(help="Where Partwise answers [default: this machine, PORT or 8000].")
@@ -39,10 +43,12 @@ def import_(
     source = TABLES.get(map)
     if source is None:
         raise CommandError(f"--map: expected one of {', '.join(TABLES)}; got {map!r}")
+    settings = read_settings()
+    key = key or kept_key(settings)
     if not key:
         raise CommandError("no API key: give --key, or set PARTWISE_API_KEY (`keys create` makes one)")
     rows = _check(file, source)
-    base = url or f"http://127.0.0.1:{read_settings().port}"
+    base = url or f"http://127.0.0.1:{settings.port}"
     counts = _send_all(file, source, rows, base.rstrip("/"), key)
     typer.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "nothing to send")
     if counts["conflict"] or counts["invalid"]:

@@ -1,5 +1,6 @@
 """`serve`: the HTTP server alone, as production runs it."""
 
+import gc
 import logging
 import signal
 import socket
@@ -60,6 +61,13 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         raise CommandError("the server could not start; the lines above say why")
 
 
+def _spare_the_collector() -> None:
+    """Let the garbage collector look at what is new, not at all that was loaded or is kept at hand."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 class _Server(uvicorn.Server):
     """Uvicorn, telling when it answers."""
 
@@ -71,4 +79,5 @@ class _Server(uvicorn.Server):
         """Start, then tell."""
         await super().startup(sockets=sockets)
         if self.started:
+            _spare_the_collector()
             self._when_ready()

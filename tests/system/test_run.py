@@ -59,7 +59,7 @@ def test_a_key_is_printed_alone(service: Service):
     ("arguments", "expected"),
     [
         (("keys", "create", "--tenant", "studio", "--scopes", "everything"), "expected some of ingest, read"),
-        (("import", "nothing.csv", "--map", "receivables"), "no API key"),
+        (("import", "nothing.csv", "--map", "receivables"), "nothing.csv: No such file"),
         (("import", "nothing.csv", "--map", "x", "--key", "k"), "expected one of receivables"),
         (("import", "nothing.csv", "--map", "receivables", "--key", "k"), "nothing.csv: No such file"),
         (("serve",), "DATABASE_URL is not set"),
@@ -106,6 +106,16 @@ def test_a_table_is_imported_once(service: Service, tmp_path: Path):
     late = next(sign for sign in found["signs"] if sign["sign"] == "late")
     assert late["figures"]["late_invoices"] == 3
     assert late["figures"]["days_beyond_terms"] == 28
+
+
+def test_without_a_key_a_table_goes_to_the_demo(service: Service, tmp_path: Path):
+    file = tmp_path / "table.csv"
+    file.write_text(_HEADER + "a-newcomers-client,1,1/2/2013,2/2/2013,5,No,,\n")
+    assert service.run("import", str(file), "--map", "receivables").returncode == 0
+    headers = {"Authorization": f"Bearer {_key_in(service.output())}"}
+    assert httpx.get(f"{service.url}/v1/clients/a-newcomers-client", headers=headers).is_success
+    nowhere = service.run("import", str(file), "--map", "receivables", PARTWISE_HOME=str(tmp_path))
+    assert "no API key" in nowhere.stderr
 
 
 def test_a_table_with_a_bad_row_sends_nothing(service: Service, tmp_path: Path):
