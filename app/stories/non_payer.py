@@ -8,7 +8,7 @@ NON_PAYER = Story(
     client_id="mirage-ventures",
     title="Does not pay at all",
     paragraph=(
-        "Mirage Ventures paid its first invoice. The five after it are unpaid, the oldest for half a year; four "
+        "Mirage Ventures paid its first invoice. The five after it are unpaid, the oldest for eight months; four "
         "reminders went unanswered and one payment bounced. Work has stopped."
     ),
     happenings=(

@@ -77,3 +77,9 @@ def test_the_newcomer_has_no_evidence():
     found = told(monday, datetime(2026, 11, 24, tzinfo=UTC))["first-light-yoga"]
     assert found.evidence_level == "none"
     assert found.total_decibans == DEFAULT_POLICY.prior_decibans
+
+
+def test_the_page_of_the_documentation_is_that_of_the_stories():
+    from docs.stories import FILE, render
+
+    assert FILE.read_text() == render(), "`python -m docs.stories` writes it anew"

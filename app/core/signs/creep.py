@@ -37,19 +37,22 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class Creep:
-    """Hours are faded by age.
+    """What is *fresh* is faded by age and weighted by telling; the rest is plain hours, as a person would count them.
 
     Attributes:
         agreed_hours: what was agreed for the periods that have begun.
         unpaid_hours: what was worked beyond that and is not paid for.
-        recent_share: the same as a share of the agreed hours, with a short memory.
-        told_hours: how many unpaid hours came after the client was told what has to change.
+        fresh_agreed_hours, fresh_unpaid_hours: the same, faded.
+        recent_share: fresh unpaid hours as a share of the agreed ones, with a short memory.
+        told_hours: how many unpaid hours came after the client was told what has to change, faded.
         overruns: period by period.
         pull: how many hours each event adds.
     """
 
     agreed_hours: float
     unpaid_hours: float
+    fresh_agreed_hours: float
+    fresh_unpaid_hours: float
     recent_share: float
     told_hours: float
     overruns: tuple[Overrun, ...]
@@ -59,6 +62,11 @@ class Creep:
     def share(self) -> float:
         """Unpaid hours as a share of the agreed ones."""
         return self.unpaid_hours / max(self.agreed_hours, _LEAST_AGREED)
+
+    @property
+    def fresh_share(self) -> float:
+        """The same, faded."""
+        return self.fresh_unpaid_hours / max(self.fresh_agreed_hours, _LEAST_AGREED)
 
 
 @dataclass(slots=True)
@@ -104,16 +112,18 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
     found = list(_beyond(facts, policy, agreed, before))
     periods = [*agreed, before] if before.last else agreed
 
-    def faded_share(half_life: float) -> tuple[float, float]:
+    def faded(half_life: float) -> tuple[float, float]:
         unpaid = sum(one.hours * one.weight * fading(facts.days_since(one.day), half_life) for one in found)
         return unpaid, sum(period.hours * fading(facts.days_since(period.starts), half_life) for period in agreed)
 
-    unpaid, agreed_hours = faded_share(policy.half_life_days)
-    recent, recently_agreed = faded_share(policy.scope.recent_half_life)
+    fresh_unpaid, fresh_agreed = faded(policy.half_life_days)
+    recent, recently_agreed = faded(policy.scope.recent_half_life)
     fresh = {one.ref: fading(facts.days_since(one.day), policy.half_life_days) for one in found}
     return Creep(
-        agreed_hours=agreed_hours,
-        unpaid_hours=unpaid,
+        agreed_hours=sum(period.hours for period in agreed),
+        unpaid_hours=sum(one.hours for one in found),
+        fresh_agreed_hours=fresh_agreed,
+        fresh_unpaid_hours=fresh_unpaid,
         recent_share=recent / max(recently_agreed, _LEAST_AGREED),
         told_hours=sum(one.hours * fresh[one.ref] for one in found if one.weight > 1),
         overruns=tuple(

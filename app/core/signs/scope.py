@@ -67,8 +67,8 @@ def _overrun(policy: Policy, creep: Creep) -> float:
             count += fresh
         else:
             calm += decibans * fading(overrun.days_since_start, policy.half_life_days)
-    worry *= count / (count + 1) * saturating_share(creep.unpaid_hours, settings.settling_hours / 4)
-    return worry + calm * saturating_share(creep.agreed_hours, settings.settling_hours * 4)
+    worry *= count / (count + 1) * saturating_share(creep.fresh_unpaid_hours, settings.settling_hours / 4)
+    return worry + calm * saturating_share(creep.fresh_agreed_hours, settings.settling_hours * 4)
 
 
 def _request(facts: Facts, policy: Policy, change: Change) -> Occasion:
@@ -96,7 +96,7 @@ def _reason(hours: float, habit: Habit, creep: Creep) -> str:
     if max(hours, habit.decibans) <= 0:
         return "within_agreement"
     if hours >= habit.decibans:
-        return "accelerating" if creep.recent_share > 1.25 * creep.share else "unpaid_hours"
+        return "accelerating" if creep.recent_share > 1.25 * creep.fresh_share else "unpaid_hours"
     return "unpaid_requests"
 
 

@@ -1,0 +1,48 @@
+"""Write docs/stories.md from the stories and the scoring core.
+
+python -m docs.stories
+"""
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from app.core.explanation import sentence_of
+from app.stories import STORIES, events_of
+from tests.stories.test_stories import told
+
+FILE = Path(__file__).parent / "stories.md"
+MONDAY = date(2026, 11, 23)
+
+_HEAD = """# Ten clients whom everyone can picture
+
+One for each sign of the mission, and four more. They are the demo portfolio of `make run`, tests
+(`tests/stories`) and this page, which `python -m docs.stories` writes from them. Each is told in weeks before the
+present one; here as of a Monday. Client type and recourse are what an owner would expect; the service does not tell
+them yet.
+"""
+
+
+def render() -> str:
+    """The page."""
+    found = told(MONDAY, datetime(MONDAY.year, MONDAY.month, MONDAY.day, 8, tzinfo=UTC))
+    parts = [_HEAD]
+    for story in STORIES:
+        answer, outcome = found[story.client_id], story.outcome
+        events = len(list(events_of(story, MONDAY)))
+        low, high = answer.interval.low, answer.interval.high
+        verdict = f"**{answer.verdict}**, score {answer.score:.0f} ({low:.0f} to {high:.0f})"
+        mended = f" What would mend it: {outcome.recourse}." if outcome.recourse else ""
+        telling = sorted((part for part in answer.signs if part.decibans > 0), key=lambda part: -part.decibans)
+        parts += [
+            f"## {story.title}\n",
+            f"`{story.client_id}`, {events} event{'s' if events > 1 else ''}. {story.paragraph}\n",
+            f"{verdict}, evidence {answer.evidence_level}; client type `{outcome.client_type}`.{mended}\n",
+            *(f"- {part.sign.name} {part.decibans:+.1f} dB: {sentence_of(part)}" for part in telling),
+            "",
+        ]
+    return re.sub("\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(render())
