@@ -9,7 +9,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi bench bench-late bench-stream plots clean
+.PHONY: help run stop test lint format types architecture check lock openapi bench bench-late bench-stream docs clean
 .PHONY: env-local env-dev env-bench
 
 help: ## List the targets
@@ -55,8 +55,9 @@ bench-late: env-bench ## Measure the late-payment probability on the receivables
 bench-stream: env-bench ## Send a million events as one stream, kill the server in the middle, send them again
 	$(VENV)/python -m benchmarks.stream $(ARGS)
 
-plots: env-bench ## Draw the curves of docs/scoring.md anew from the code
+docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots
+	$(VENV)/python -m docs.stories
 
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs a package index)
 	@test -x .venv-lock/bin/uv || ($(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install -qq uv==$(UV_VERSION))

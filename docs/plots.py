@@ -1,6 +1,6 @@
 """Draw the curves of docs/scoring.md from the code itself: evidence against the main input of each sign.
 
-make plots
+make docs
 """
 
 from collections.abc import Callable, Sequence

@@ -82,4 +82,4 @@ def test_the_newcomer_has_no_evidence():
 def test_the_page_of_the_documentation_is_that_of_the_stories():
     from docs.stories import FILE, render
 
-    assert FILE.read_text() == render(), "`python -m docs.stories` writes it anew"
+    assert FILE.read_text() == render(), "`make docs` writes it anew"
