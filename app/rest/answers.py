@@ -13,6 +13,7 @@ from app.core.signs import Figure
 from app.ports.clients import ClientRecord
 from app.ports.ledger import Outcome, StoredEvent
 from app.use_cases.record_events import Answer
+from app.use_cases.viewpoint import Viewpoint
 
 __all__ = ["ClientAnswer", "ClientPage", "EventAnswer", "EventPage", "Explanation", "IngestAnswer", "Score"]
 
@@ -33,12 +34,13 @@ class Score(BaseModel):
     verdict: Verdict
     evidence_level: EvidenceLevel
     as_of: datetime
+    known_at: datetime | None = Field(description="What was told later is not counted; null for all that is known.")
     policy_version: str
 
     @classmethod
-    def of(cls, client_id: str, found: Assessment) -> Self:
+    def of(cls, client_id: str, viewpoint: Viewpoint, found: Assessment) -> Self:
         """Make it from an assessment."""
-        return cls(**_score(client_id, found))
+        return cls(**_score(client_id, viewpoint, found))
 
 
 class SignAnswer(BaseModel):
@@ -64,10 +66,10 @@ class Explanation(Score):
     signs: list[SignAnswer]
 
     @classmethod
-    def of(cls, client_id: str, found: Assessment) -> Self:
+    def of(cls, client_id: str, viewpoint: Viewpoint, found: Assessment) -> Self:
         """Make it from an assessment."""
         return cls(
-            **_score(client_id, found),
+            **_score(client_id, viewpoint, found),
             prior_decibans=found.prior_decibans,
             total_decibans=found.total_decibans,
             signs=[_sign(part) for part in found.signs],
@@ -86,7 +88,7 @@ class ClientAnswer(BaseModel):
     score: Score | None = None
 
     @classmethod
-    def of(cls, client: ClientRecord, found: Assessment | None = None) -> Self:
+    def of(cls, client: ClientRecord, viewpoint: Viewpoint | None = None, found: Assessment | None = None) -> Self:
         """Make it from what is known of a client."""
         return cls(
             client_id=client.client_id,
@@ -95,7 +97,7 @@ class ClientAnswer(BaseModel):
             currency=client.currency,
             time_zone=client.time_zone,
             created_at=client.created_at,
-            score=Score.of(client.client_id, found) if found else None,
+            score=Score.of(client.client_id, viewpoint, found) if viewpoint and found else None,
         )
 
 
@@ -180,7 +182,7 @@ def result(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def _score(client_id: str, found: Assessment) -> dict[str, Any]:
+def _score(client_id: str, viewpoint: Viewpoint, found: Assessment) -> dict[str, Any]:
     return {
         "client_id": client_id,
         "score": found.score,
@@ -188,6 +190,7 @@ def _score(client_id: str, found: Assessment) -> dict[str, Any]:
         "verdict": found.verdict,
         "evidence_level": found.evidence_level,
         "as_of": found.as_of,
+        "known_at": viewpoint.known_at,
         "policy_version": found.policy_version,
     }
 

@@ -1,5 +1,7 @@
 """Clients: put, get and list them, their score and why."""
 
+import re
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -8,10 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.core.assessment import Verdict
 from app.core.money import CURRENCIES
 from app.rest.answers import ClientAnswer, ClientPage, Explanation, Score
-from app.rest.parameters import AsOf, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
+from app.rest.viewpoint import Viewed
 from app.use_cases.clients import ClientProfile
+from app.use_cases.errors import InvalidRequestError
+from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import time_zones
 
 __all__ = ["router"]
@@ -61,41 +66,57 @@ async def put_client(
 async def list_clients(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,
+    viewpoint: Viewed,
     verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
-    as_of: AsOf = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ClientPage:
-    """List clients by score, so that the first are those to worry about. A cursor keeps to its instant."""
-    at = services.assess.moment(moment(as_of, "as_of"), principal.tenant_id)
+    """List clients by score, so that the first are those to worry about. A cursor keeps to its viewpoint."""
     start = 0
     if cursor is not None:
-        instant, place = decode_cursor(cursor, 2)
-        at = services.assess.moment(moment(instant, "cursor"), principal.tenant_id)
-        start = int(place) if place.isdecimal() and len(place) < 10 else 0
-    ranked = await services.assess.ranking(principal.tenant_id, at, verdict)
+        viewpoint, start = _place(cursor)
+    ranked = await services.assess.ranking(principal.tenant_id, viewpoint, verdict)
     records = await services.clients.all(principal.tenant_id)
     page = ranked[start : start + limit]
     return ClientPage(
-        items=[ClientAnswer.of(records[one.client_id], one.assessment) for one in page if one.client_id in records],
-        next=encode_cursor(at.isoformat(), str(start + limit)) if start + limit < len(ranked) else None,
+        items=[
+            ClientAnswer.of(records[one.client_id], viewpoint, one.assessment)
+            for one in page
+            if one.client_id in records
+        ],
+        next=_cursor(viewpoint, start + limit) if start + limit < len(ranked) else None,
     )
 
 
+def _cursor(viewpoint: Viewpoint, start: int) -> str:
+    known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
+    return encode_cursor(viewpoint.as_of.isoformat(), known_at, str(start))
+
+
+def _place(cursor: str) -> tuple[Viewpoint, int]:
+    as_of, known_at, start = decode_cursor(cursor, 3)
+    found, known = moment(as_of, "cursor"), moment(known_at or None, "cursor")
+    if (
+        not isinstance(found, datetime)
+        or not isinstance(known, datetime | None)
+        or not re.fullmatch("[0-9]{1,9}", start)
+    ):
+        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
+    return Viewpoint(found, known), int(start)
+
+
 @router.get("/{client_id}/score", summary="Get a client's score")
-async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedServices, as_of: AsOf = None) -> Score:
+async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed) -> Score:
     """How the relationship stands."""
-    at = services.assess.moment(moment(as_of, "as_of"), principal.tenant_id)
-    return Score.of(client_id, await services.assess.one(principal.tenant_id, client_id, at))
+    return Score.of(client_id, viewpoint, await services.assess.one(principal.tenant_id, client_id, viewpoint))
 
 
 @router.get("/{client_id}/explanation", summary="Get a client's explanation")
 async def get_explanation(
-    client_id: ClientIdPath, principal: Reader, services: UsedServices, as_of: AsOf = None
+    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed
 ) -> Explanation:
     """Why the score is what it is, sign by sign."""
-    at = services.assess.moment(moment(as_of, "as_of"), principal.tenant_id)
-    return Explanation.of(client_id, await services.assess.one(principal.tenant_id, client_id, at))
+    return Explanation.of(client_id, viewpoint, await services.assess.one(principal.tenant_id, client_id, viewpoint))
 
 
 @router.get("/{client_id}", summary="Get a client")

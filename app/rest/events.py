@@ -8,9 +8,10 @@ from fastapi.responses import JSONResponse
 from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
+from app.rest.bodies import read_body, refuse_encoded
 from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import EventIdPath
-from app.rest.problems import HttpError, problem, refuse_encoded
+from app.rest.problems import HttpError, problem
 from app.rest.services import Ingester, Reader, Services, UsedServices
 from app.rest.streaming import NdjsonExchange, taken
 from app.use_cases.errors import InvalidRequestError
@@ -23,7 +24,6 @@ __all__ = ["MEDIA_TYPES", "router"]
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
-MOST_BYTES = 8 * 1024 * 1024
 MOST_EVENTS = 1000
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -62,22 +62,12 @@ async def send_events(
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
         raise HttpError(415, f"expected Content-Type {', '.join(MEDIA_TYPES)}; got {media or 'none'}")
-    body = await _body(request)
+    body = await read_body(request)
     if binary and media == "application/json":
         return await _single(services, principal, services.decoder.binary(request.headers, body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
         return await _batch(services, principal, body, atomic=atomic)
     return await _single(services, principal, services.decoder.structured(body))
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MOST_BYTES:
-            raise HttpError(413, f"expected at most {MOST_BYTES} bytes; send more as {NDJSON}")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> JSONResponse:

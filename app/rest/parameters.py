@@ -11,20 +11,11 @@ from fastapi import Query
 from app.use_cases.errors import InvalidRequestError
 from app.wire.fields import is_name
 
-__all__ = ["AsOf", "Cursor", "Limit", "decode_cursor", "encode_cursor", "moment"]
+__all__ = ["Cursor", "Limit", "decode_cursor", "encode_cursor", "moment"]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _YEARS = (1970, 2199)
 
-AsOf = Annotated[
-    str | None,
-    Query(
-        alias="as_of",
-        max_length=40,
-        description="What was true then: an RFC 3339 instant, or a day: its end in your zone. By default now.",
-        examples=["2026-03-31", "2026-03-31T12:00:00Z"],
-    ),
-]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.")]
 

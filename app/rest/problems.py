@@ -20,7 +20,7 @@ from app.use_cases.errors import (
     UnauthenticatedError,
 )
 
-__all__ = ["HttpError", "install", "problem", "refuse_encoded"]
+__all__ = ["HttpError", "install", "problem"]
 
 _STATUS: Mapping[type[PartwiseError], int] = {
     NotFoundError: 404,
@@ -55,17 +55,6 @@ def problem(
     if errors:
         body["errors"] = list(errors)
     return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
-
-
-def refuse_encoded(request: Request) -> None:
-    """Refuse a body that is compressed.
-
-    Raises:
-        HttpError: 415, when it is.
-    """
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", ""):
-        raise HttpError(415, f"expected a body without Content-Encoding, got {encoding[:40]}")
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:

@@ -1,7 +1,7 @@
 """Assess clients: from their events to the answer, one client or all of them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -13,10 +13,11 @@ from app.core.portfolio import Portfolio
 from app.ports.clock import Clock
 from app.use_cases.errors import NotFoundError
 from app.use_cases.histories import Histories
-from app.use_cases.portfolios import Portfolios
+from app.use_cases.portfolios import Portfolios, Supposed
 from app.use_cases.recent import Recent
+from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["AssessClients", "Ranked"]
+__all__ = ["AssessClients", "Ranked", "Simulation"]
 
 _RANKED = 20_000
 """Clients in rankings kept at hand: the pages of one list are cut from one ranking."""
@@ -30,6 +31,14 @@ class Ranked:
     assessment: Assessment
 
 
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A client as it is, and as it would be."""
+
+    before: Assessment
+    after: Assessment
+
+
 class AssessClients:
     """Answers how relationships stand."""
 
@@ -38,7 +47,7 @@ class AssessClients:
         self._histories = histories
         self._portfolios = portfolios
         self._clock = clock
-        self._rankings: Recent[tuple[str, int, datetime, str], list[Ranked]] = Recent(_RANKED)
+        self._rankings: Recent[tuple[str, int, Viewpoint, str], list[Ranked]] = Recent(_RANKED)
 
     def policy(self, tenant_id: str) -> Policy:
         """The tenant's active policy: the default one, until tenants can have their own."""
@@ -53,43 +62,70 @@ class AssessClients:
             return as_of.astimezone(UTC)
         return self.policy(tenant_id).calendar.end_of(as_of)
 
-    async def one(self, tenant_id: str, client_id: str, as_of: datetime) -> Assessment:
+    async def one(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Assessment:
         """Assess one client.
 
         Raises:
             NotFoundError: no event ever named that client.
         """
         policy = self.policy(tenant_id)
-        revisions = await self._histories.revisions(tenant_id)
-        if client_id not in revisions:
-            raise NotFoundError(f"there is no client {client_id!r}")
-        portfolio = await self._portfolios.on(tenant_id, policy, as_of, revisions)
-        async for group in self._histories.groups(tenant_id, {client_id: revisions[client_id]}):
-            (ranked,) = await asyncio.to_thread(_assess_all, group, policy, portfolio, as_of)
-            return ranked.assessment
-        raise AssertionError("a client that is known has events")
+        revisions, events = await self._history(tenant_id, client_id)
+        portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
+        (ranked,) = await asyncio.to_thread(_assess_all, {client_id: events}, policy, portfolio, viewpoint)
+        return ranked.assessment
 
-    async def ranking(self, tenant_id: str, as_of: datetime, verdict: Verdict | None) -> list[Ranked]:
+    async def simulate(
+        self, tenant_id: str, client_id: str, viewpoint: Viewpoint, hypothetical: Sequence[Event]
+    ) -> Simulation:
+        """Assess one client as it is, and as it would be had some more events happened; nothing is stored.
+
+        The second assessment is the one that the same events would lead to if they were really sent, for the portfolio
+        counts them too.
+
+        Raises:
+            NotFoundError: no event ever named that client.
+        """
+        policy = self.policy(tenant_id)
+        before = await self.one(tenant_id, client_id, viewpoint)
+        revisions, events = await self._history(tenant_id, client_id)
+        # What was really sent before would be a duplicate, or a conflict: either way it would change nothing.
+        sent = {event.ref for event in events}
+        supposed = Supposed(client_id, [*events, *(event for event in hypothetical if event.ref not in sent)])
+        portfolio = await self._portfolios.supposing(tenant_id, policy, viewpoint, revisions, supposed)
+        (after,) = await asyncio.to_thread(_assess_all, {client_id: supposed.events}, policy, portfolio, viewpoint)
+        return Simulation(before, after.assessment)
+
+    async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:
         """All clients, the highest score first; with a verdict only those who have it."""
         policy = self.policy(tenant_id)
         revisions = await self._histories.revisions(tenant_id)
-        key = (tenant_id, sum(revisions.values()), as_of, policy.version)
+        key = (tenant_id, sum(revisions.values()), viewpoint, policy.version)
         ranked = self._rankings.get(key)
         if ranked is None:
-            portfolio = await self._portfolios.on(tenant_id, policy, as_of, revisions)
+            portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
             ranked = []
             async for group in self._histories.groups(tenant_id, revisions):
-                ranked += await asyncio.to_thread(_assess_all, group, policy, portfolio, as_of)
+                ranked += await asyncio.to_thread(_assess_all, group, policy, portfolio, viewpoint)
             ranked.sort(key=lambda one: (-one.assessment.score, one.client_id))
             self._rankings.put(key, ranked, len(ranked))
         return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
 
+    async def _history(self, tenant_id: str, client_id: str) -> tuple[Mapping[str, int], Sequence[Event]]:
+        """The revisions of all clients, and the events of one."""
+        revisions = await self._histories.revisions(tenant_id)
+        if client_id not in revisions:
+            raise NotFoundError(f"there is no client {client_id!r}")
+        async for group in self._histories.groups(tenant_id, {client_id: revisions[client_id]}):
+            return revisions, group[client_id]
+        raise AssertionError("one client is one group")
+
 
 def _assess_all(
-    histories: Mapping[str, list[Event]], policy: Policy, portfolio: Portfolio, as_of: datetime
+    histories: Mapping[str, Sequence[Event]], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
 ) -> list[Ranked]:
     """Done beside the event loop, which must not wait for it."""
-    return [
-        Ranked(client_id, assess(gather(events, policy.calendar, as_of), policy, portfolio.beside(client_id)))
-        for client_id, events in histories.items()
-    ]
+    found = []
+    for client_id, events in histories.items():
+        facts = gather(events, policy.calendar, viewpoint.as_of, viewpoint.known_at)
+        found.append(Ranked(client_id, assess(facts, policy, portfolio.beside(client_id))))
+    return found

@@ -1,7 +1,8 @@
 """Portfolios: what a tenant's clients show together, kept at hand until new events come."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from app.core.events import Event
@@ -10,11 +11,29 @@ from app.core.policy import Policy
 from app.core.portfolio import Portfolio, Share, portfolio_of, share_of
 from app.use_cases.histories import Histories
 from app.use_cases.recent import Recent
+from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["Portfolios"]
+__all__ = ["Portfolios", "Supposed"]
 
 _PORTFOLIOS = 64
 _SHARES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """One client's events as somebody supposes them to be."""
+
+    client_id: str
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What a share is kept under: the local day that begins, what was known, and the policy's version."""
+
+    day: date
+    known_at: datetime | None
+    policy_version: str
 
 
 class Portfolios:
@@ -26,21 +45,23 @@ class Portfolios:
     def __init__(self, histories: Histories) -> None:
         """Read clients' events."""
         self._histories = histories
-        self._portfolios: Recent[tuple[str, int, date, str], Portfolio] = Recent(_PORTFOLIOS)
-        self._shares: Recent[tuple[str, str, date, str], tuple[int, Share]] = Recent(_SHARES)
+        self._portfolios: Recent[tuple[str, int, _Day], Portfolio] = Recent(_PORTFOLIOS)
+        self._shares: Recent[tuple[str, str, _Day], tuple[int, Share]] = Recent(_SHARES)
 
-    async def on(self, tenant_id: str, policy: Policy, as_of: datetime, revisions: Mapping[str, int]) -> Portfolio:
-        """The portfolio for answers as of an instant.
+    async def seen_from(
+        self, tenant_id: str, policy: Policy, viewpoint: Viewpoint, revisions: Mapping[str, int]
+    ) -> Portfolio:
+        """The portfolio for answers from a viewpoint.
 
         Args:
             tenant_id: whose portfolio.
             policy: the tenant's settings.
-            as_of: any instant of the day.
+            viewpoint: any instant of the day, and what was known.
             revisions: all clients of the tenant, with revisions that were read before.
         """
-        day = policy.calendar.day_of(as_of)
+        day = _Day(policy.calendar.day_of(viewpoint.as_of), viewpoint.known_at, policy.version)
         # Revisions only grow, and so does their sum.
-        key = (tenant_id, sum(revisions.values()), day, policy.version)
+        key = (tenant_id, sum(revisions.values()), day)
         portfolio = self._portfolios.get(key)
         if portfolio is None:
             shares = await self._shares_on(tenant_id, policy, day, revisions)
@@ -48,28 +69,41 @@ class Portfolios:
             self._portfolios.put(key, portfolio)
         return portfolio
 
+    async def supposing(
+        self, tenant_id: str, policy: Policy, viewpoint: Viewpoint, revisions: Mapping[str, int], supposed: Supposed
+    ) -> Portfolio:
+        """The same, if one client had other events than it has; it is not kept."""
+        day = _Day(policy.calendar.day_of(viewpoint.as_of), viewpoint.known_at, policy.version)
+        shares = await self._shares_on(tenant_id, policy, day, revisions)
+
+        def work() -> Portfolio:
+            return portfolio_of(shares | _shares({supposed.client_id: supposed.events}, policy, day), policy)
+
+        return await asyncio.to_thread(work)
+
     async def _shares_on(
-        self, tenant_id: str, policy: Policy, day: date, revisions: Mapping[str, int]
+        self, tenant_id: str, policy: Policy, day: _Day, revisions: Mapping[str, int]
     ) -> dict[str, Share]:
-        began = policy.calendar.end_of(day - timedelta(days=1))
         shares: dict[str, Share] = {}
         missing: dict[str, int] = {}
         for client_id, revision in revisions.items():
-            kept = self._shares.get((tenant_id, client_id, day, policy.version))
+            kept = self._shares.get((tenant_id, client_id, day))
             if kept is not None and kept[0] == revision:
                 shares[client_id] = kept[1]
             else:
                 missing[client_id] = revision
 
-        def work(group: Mapping[str, list[Event]]) -> dict[str, Share]:
-            return {
-                client_id: share_of(gather(events, policy.calendar, began), policy)
-                for client_id, events in group.items()
-            }
-
         async for group in self._histories.groups(tenant_id, missing):
-            found = await asyncio.to_thread(work, group)
+            found = await asyncio.to_thread(_shares, group, policy, day)
             shares |= found
             for client_id, share in found.items():
-                self._shares.put((tenant_id, client_id, day, policy.version), (missing[client_id], share))
+                self._shares.put((tenant_id, client_id, day), (missing[client_id], share))
         return shares
+
+
+def _shares(histories: Mapping[str, Sequence[Event]], policy: Policy, day: _Day) -> dict[str, Share]:
+    began = policy.calendar.end_of(day.day - timedelta(days=1))
+    return {
+        client_id: share_of(gather(events, policy.calendar, began, day.known_at), policy)
+        for client_id, events in histories.items()
+    }

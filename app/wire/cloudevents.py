@@ -13,7 +13,7 @@ from app.core.events import CATALOGUE, EventData
 from app.core.events.fields import Length, PastOrFuture
 from app.ports.clock import Clock
 from app.ports.ledger import NewEvent
-from app.wire.faults import Fault, Invalid, MalformedBodyError
+from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError
 from app.wire.fields import FieldRule, kind_of, rules_of
 from app.wire.readers import ObjectReader
 
@@ -43,6 +43,10 @@ def _envelope_rules() -> tuple[FieldRule, ...]:
     )
 
 
+class _Supposition(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[dict[str, msgspec.Raw]]
+
+
 class EventDecoder:
     """Turns what was sent into events; made once, for all requests."""
 
@@ -58,6 +62,7 @@ class EventDecoder:
             kind.name: ObjectReader(kind.data.__name__, rules_of(kind.data), strict=True) for kind in CATALOGUE.values()
         }
         self._encode = msgspec.json.Encoder(order="deterministic").encode
+        self._supposition = msgspec.json.Decoder(_Supposition)
         self._array = msgspec.json.Decoder(list[msgspec.Raw])
         self._loaders = {kind.name: msgspec.json.Decoder(kind.data) for kind in CATALOGUE.values()}
 
@@ -101,6 +106,33 @@ class EventDecoder:
         if isinstance(found, Invalid):
             return Invalid((*faults, *found.faults), found.id, found.source)
         return Invalid(tuple(faults), found.id, found.source) if faults else found
+
+    def supposed(self, raw: bytes, most: int, client_id: str, time: datetime) -> list[NewEvent | Invalid]:
+        """Read `{"events": […]}`: events of one client that might happen, of which `type` and `data` are enough.
+
+        Raises:
+            MalformedBodyError: the body is no JSON.
+            InvalidBodyError: it is no such object, or holds none or more than `most` events.
+        """
+        try:
+            events = self._supposition.decode(raw).events
+        except msgspec.ValidationError as error:
+            raise InvalidBodyError("/events" if "$.events" in str(error) else "", _plain(error)) from None
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise MalformedBodyError(f"expected JSON: {_plain(error)}") from None
+        if not 0 < len(events) <= most:
+            raise InvalidBodyError("/events", f"expected 1 to {most} events, got {len(events)}")
+        defaults = {
+            "specversion": "1.0",
+            "source": "partwise:simulation",
+            "subject": client_id,
+            "time": time,
+            "data": {},
+        }
+        return [
+            self.structured(self._encode({**defaults, "id": f"supposed-{index}", **given}))
+            for index, given in enumerate(events)
+        ]
 
     def load(self, event_type: str, data: str) -> EventData:
         """Turn stored data back into the catalogue's dataclass."""
@@ -166,6 +198,10 @@ class EventDecoder:
             if reader.read(found["data"]) is None:
                 faults += reader.faults(found["data"], "/data")
         return Invalid(tuple(faults), _text(found.get("id")), _text(found.get("source")))
+
+
+def _plain(error: Exception) -> str:
+    return str(error).replace("`", "").partition(" - at ")[0]
 
 
 def _text(raw: msgspec.Raw | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Fault", "Invalid", "MalformedBodyError"]
+__all__ = ["Fault", "Invalid", "InvalidBodyError", "MalformedBodyError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,12 @@ class Invalid:
 
 class MalformedBodyError(Exception):
     """The body as a whole cannot be read; the message says why."""
+
+
+class InvalidBodyError(Exception):
+    """A body that is JSON but not what was expected; names the field by JSON pointer."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        """Name the field."""
+        super().__init__(detail)
+        self.pointer = pointer

@@ -295,10 +295,12 @@ def test_7_the_time_zone_does_not_matter(history: list[Event], hours: int):
 _PROGRAM = """
 from tests.core.telling import assessed, invoice, told
 from app.rest.answers import Explanation
+from app.use_cases.viewpoint import Viewpoint
 history = [e for n in range(9) for e in invoice(n, 400 - 30 * n, 360 - 30 * n)] + [
     told("contract.sent", 90), told("contract.declined", 80), told("time.logged", 50, hours=33.25),
     told("call.received", 3.5), told("rate.refused", 8), told("agreement.made", 60, hours=10)]
-print(Explanation.of("acme", assessed(history)).model_dump_json())
+found = assessed(history)
+print(Explanation.of("acme", Viewpoint(found.as_of), found).model_dump_json())
 """
 
 

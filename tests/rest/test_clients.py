@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.stories import STORIES
 from tests.cloud_events import BATCH, as_json, cloud_event
 
-SCORE = {"client_id", "score", "interval", "verdict", "evidence_level", "as_of", "policy_version"}
+SCORE = {"client_id", "score", "interval", "verdict", "evidence_level", "as_of", "known_at", "policy_version"}
 EXPLANATION = SCORE | {"prior_decibans", "total_decibans", "signs"}
 SIGN = {"sign", "decibans", "points", "reason_code", "figures", "events", "sentence"}
 

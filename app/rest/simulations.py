@@ -1,0 +1,102 @@
+"""Simulations: what the answer would be, had some more events happened."""
+
+from typing import Self
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from app.core.events import Event
+from app.ports.ledger import NewEvent
+from app.rest.answers import Explanation
+from app.rest.bodies import read_body, refuse_encoded
+from app.rest.paths import ClientIdPath
+from app.rest.problems import HttpError
+from app.rest.services import Reader, Services, UsedServices
+from app.rest.viewpoint import Viewed
+from app.use_cases.assess_clients import Simulation
+from app.use_cases.errors import InvalidRequestError
+from app.use_cases.viewpoint import Viewpoint
+from app.wire.faults import Invalid, InvalidBodyError, MalformedBodyError
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/clients", tags=["clients"])
+
+MOST_EVENTS = 100
+
+
+class SignDifference(BaseModel):
+    """By how much one sign would change."""
+
+    sign: str
+    decibans: float
+    points: float
+
+
+class SimulationAnswer(BaseModel):
+    """The client as it is and as it would be; differences are `after` less `before`."""
+
+    before: Explanation
+    after: Explanation
+    score_difference: float
+    differences: list[SignDifference]
+
+    @classmethod
+    def of(cls, client_id: str, viewpoint: Viewpoint, found: Simulation) -> Self:
+        """Make it from a simulation."""
+        return cls(
+            before=Explanation.of(client_id, viewpoint, found.before),
+            after=Explanation.of(client_id, viewpoint, found.after),
+            score_difference=found.after.score - found.before.score,
+            differences=[
+                SignDifference(
+                    sign=after.sign.name,
+                    decibans=after.decibans - before.decibans,
+                    points=after.points - before.points,
+                )
+                for before, after in zip(found.before.signs, found.after.signs, strict=True)
+            ],
+        )
+
+
+@router.post("/{client_id}/simulate", summary="Simulate events")
+async def simulate(
+    request: Request,
+    client_id: ClientIdPath,
+    principal: Reader,
+    services: UsedServices,
+    viewpoint: Viewed,
+) -> SimulationAnswer:
+    """What the answer would be with hypothetical events added to the real ones; nothing is stored.
+
+    Of each event `type` and `data` are enough; it happens at `as_of` unless it says otherwise. One that happens later
+    changes nothing: to look ahead, ask as of a later day.
+    """
+    refuse_encoded(request)
+    body = await read_body(request)
+    try:
+        found = services.decoder.supposed(body, MOST_EVENTS, client_id, viewpoint.as_of)
+    except MalformedBodyError as error:
+        raise HttpError(400, str(error)) from None
+    except InvalidBodyError as error:
+        raise InvalidRequestError(error.pointer, str(error)) from None
+    events = _events(services, client_id, found, viewpoint)
+    simulation = await services.assess.simulate(principal.tenant_id, client_id, viewpoint, events)
+    return SimulationAnswer.of(client_id, viewpoint, simulation)
+
+
+def _events(services: Services, client_id: str, found: list[NewEvent | Invalid], viewpoint: Viewpoint) -> list[Event]:
+    events: list[Event] = []
+    errors: list[dict[str, str]] = []
+    for index, one in enumerate(found):
+        if isinstance(one, Invalid):
+            errors += [{"pointer": f"/events/{index}{fault.pointer}", "detail": fault.detail} for fault in one.faults]
+        elif one.client_id != client_id:
+            errors.append({"pointer": f"/events/{index}/subject", "detail": f"expected the client, {client_id!r}"})
+        else:
+            data = services.decoder.load(one.type, one.data)
+            told = viewpoint.known_at or viewpoint.as_of
+            events.append(Event(one.source, one.id, one.type, client_id, one.time, data, told))
+    if errors:
+        raise HttpError(422, "some of the events cannot be", errors)
+    return events

@@ -1,0 +1,133 @@
+"""What-ifs over HTTP: nothing is stored, and what is supposed is what would come out."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cloud_events import BATCH, as_json, cloud_event
+from tests.rest.test_bad_input import check
+
+INVOICE = {"invoice": "INV-1", "amount": 100, "currency": "USD", "due_date": "2026-01-31"}
+OVERDUE = cloud_event("i1", data=INVOICE, time="2026-01-01T09:00:00Z")
+PAID = {"type": "invoice.paid", "time": "2026-02-20T09:00:00Z", "data": {"invoice": "INV-1"}}
+AS_OF = "?as_of=2026-03-31"
+
+
+async def send(api: httpx.AsyncClient, *events: dict[str, Any]) -> None:
+    answer = await api.post("/v1/events", content=as_json(list(events)), headers={"Content-Type": BATCH})
+    assert answer.json()["accepted"] == len(events), answer.text
+
+
+async def simulate(api: httpx.AsyncClient, *events: dict[str, Any], query: str = AS_OF) -> httpx.Response:
+    return await api.post(f"/v1/clients/acme/simulate{query}", json={"events": list(events)})
+
+
+async def explanation(api: httpx.AsyncClient, query: str = AS_OF) -> dict[str, Any]:
+    found: dict[str, Any] = (await api.get(f"/v1/clients/acme/explanation{query}")).json()
+    return found
+
+
+async def test_a_what_if_and_the_same_events_really_sent_are_identical(api: httpx.AsyncClient):
+    others = [
+        cloud_event(f"{client}{n}", client=client, data={**OVERDUE["data"], "invoice": f"{client}{n}"})
+        for client in ("b", "c")
+        for n in range(12)
+    ]
+    await send(api, OVERDUE, *others)
+    before = await explanation(api)
+    found = (await simulate(api, PAID)).json()
+    assert found["before"] == before == await explanation(api), "nothing was stored"
+    assert len((await api.get("/v1/events?client_id=acme")).json()["items"]) == 1
+    assert found["after"]["score"] < found["before"]["score"]
+
+    await send(api, cloud_event("p1", "invoice.paid", time=PAID["time"], data=PAID["data"]))
+    after = await explanation(api)
+    for sign in (*after["signs"], *found["after"]["signs"]):
+        sign["events"] = len(sign["events"])
+    assert found["after"] == after
+
+
+async def test_differences_are_told_sign_by_sign(api: httpx.AsyncClient):
+    await send(api, OVERDUE)
+    found = (await simulate(api, PAID)).json()
+    assert found["score_difference"] == found["after"]["score"] - found["before"]["score"]
+    for difference, before, after in zip(
+        found["differences"], found["before"]["signs"], found["after"]["signs"], strict=True
+    ):
+        assert difference["sign"] == before["sign"]
+        assert difference["decibans"] == pytest.approx(after["decibans"] - before["decibans"])
+    assert {one["sign"] for one in found["differences"] if one["decibans"] < 0} == {"nonpayment", "late"}
+
+
+async def test_an_event_happens_at_as_of_unless_it_says_otherwise(api: httpx.AsyncClient):
+    await send(api, OVERDUE)
+    now = {"type": "invoice.paid", "data": {"invoice": "INV-1"}}
+    assert (await simulate(api, now)).json()["after"]["score"] < (await explanation(api))["score"]
+    later = {**now, "time": "2026-04-20T00:00:00Z"}
+    found = (await simulate(api, later)).json()
+    assert found["before"] == found["after"]
+    assert (await simulate(api, later, query="?as_of=2026-05-01")).json()["score_difference"] < 0
+
+
+@pytest.mark.parametrize(
+    ("event", "pointer"),
+    [
+        ({}, "/events/0/type"),
+        ({"type": "nothing"}, "/events/0/type"),
+        ({"type": "invoice.paid"}, "/events/0/data/invoice"),
+        ({**PAID, "subject": "other"}, "/events/0/subject"),
+        ({**PAID, "time": "x"}, "/events/0/time"),
+        ({**PAID, "data": {"invoice": "INV-1", "amount": 0}}, "/events/0/data/amount"),
+        ({**PAID, "id": ""}, "/events/0/id"),
+    ],
+)
+async def test_an_event_that_cannot_be_is_named(api: httpx.AsyncClient, event: dict[str, Any], pointer: str):
+    await send(api, OVERDUE)
+    assert pointer in [error["pointer"] for error in check(await simulate(api, event), 422)["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"null", 422),
+        (b"[]", 422),
+        (b"{}", 422),
+        (b'{"events": []}', 422),
+        (b'{"events": [1]}', 422),
+        (b'{"events": 5, "more": 1}', 422),
+        (json.dumps({"events": [PAID] * 101}).encode(), 422),
+        (json.dumps({"events": [{"type": "\ud800"}]}).encode(), 400),
+        (b'{"events": [{"type": "call.received", "data": ' + b"[" * 50_000 + b"]" * 50_000 + b"}]}", 400),
+        (b'{"events": [{"type": "invoice.paid", "data": {"invoice": "A", "amount": NaN}}]}', 400),
+        (b" " * (8 * 1024 * 1024 + 1), 413),
+    ],
+)
+async def test_a_body_that_cannot_be_used(api: httpx.AsyncClient, body: bytes, status: int):
+    await send(api, OVERDUE)
+    check(await api.post(f"/v1/clients/acme/simulate{AS_OF}", content=body), status)
+
+
+async def test_an_event_that_was_really_sent_changes_nothing_again(api: httpx.AsyncClient):
+    await send(api, OVERDUE)
+    found = (await simulate(api, {**OVERDUE, "data": {**INVOICE, "amount": 5}})).json()
+    assert found["before"] == found["after"]
+
+
+async def test_an_unknown_client_cannot_be_simulated(api: httpx.AsyncClient):
+    check(await simulate(api, PAID), 404)
+
+
+async def test_known_at_shows_what_had_been_told(api: httpx.AsyncClient):
+    await send(api, OVERDUE)
+    told_now = await explanation(api)
+    long_ago = await explanation(api, f"{AS_OF}&known_at=2026-01-15")
+    assert told_now["known_at"] is None
+    assert long_ago["known_at"] == "2026-01-15T23:59:59.999999Z"
+    assert long_ago["evidence_level"] == "none", "the invoice was told today"
+    assert told_now["score"] > long_ago["score"]
+    page = (await api.get(f"/v1/clients{AS_OF}&known_at=2026-01-15")).json()
+    assert page["items"][0]["score"]["score"] == long_ago["score"]
