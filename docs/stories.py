@@ -18,8 +18,7 @@ _HEAD = """# Ten clients whom everyone can picture
 
 One for each sign of the mission, and four more. They are the demo portfolio of `make run`, tests
 (`tests/stories`) and this page, which `python -m docs.stories` writes from them. Each is told in weeks before the
-present one; here as of a Monday. Client type and recourse are what an owner would expect; the service does not tell
-them yet.
+present one; here as of a Monday. What would mend it is what an owner would expect; the service does not tell that yet.
 """
 
 
@@ -33,11 +32,13 @@ def render() -> str:
         low, high = answer.interval.low, answer.interval.high
         verdict = f"**{answer.verdict}**, score {answer.score:.0f} ({low:.0f} to {high:.0f})"
         mended = f" What would mend it: {outcome.recourse}." if outcome.recourse else ""
+        kind = answer.client_type
+        likely = f"`{kind.name}`" + (f" ({kind.probability:.0%})" if kind.probability else "")
         telling = sorted((part for part in answer.signs if part.decibans > 0), key=lambda part: -part.decibans)
         parts += [
             f"## {story.title}\n",
             f"`{story.client_id}`, {events} event{'s' if events > 1 else ''}. {story.paragraph}\n",
-            f"{verdict}, evidence {answer.evidence_level}; client type `{outcome.client_type}`.{mended}\n",
+            f"{verdict}, evidence {answer.evidence_level}; client type {likely}.{mended}\n",
             *(f"- {part.sign.name} {part.decibans:+.1f} dB: {sentence_of(part)}" for part in telling),
             "",
         ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import sqrt
 
+from app.core.client_type import ClientType, client_type_of
 from app.core.decibans import points_of, quantised, score_of
 from app.core.facts import Facts
 from app.core.policy import Policy
@@ -64,6 +65,7 @@ class Assessment:
         evidence_level: how much it rests on.
         as_of: the instant that it holds for.
         policy_version: the policy that it was made with.
+        client_type: what kind of client this is.
         prior_decibans, total_decibans: what was believed before and after the signs were weighed.
         signs: each sign's part; decibans add up to total - prior and points to score - score(prior), to 1e-9.
     """
@@ -74,6 +76,7 @@ class Assessment:
     evidence_level: EvidenceLevel
     as_of: datetime
     policy_version: str
+    client_type: ClientType
     prior_decibans: float
     total_decibans: float
     signs: tuple[SignAssessment, ...]
@@ -97,13 +100,16 @@ def assess(facts: Facts, policy: Policy, portfolio: Portfolio) -> Assessment:
     points = points_of(decibans, prior)
     score = score_of(total)
     interval = _interval(total, weighed, facts, policy)
+    level = _evidence_level(weighed, facts)
+    made = [(sign.client_type, e) for sign, e in zip(SIGNS, decibans, strict=True)]
     return Assessment(
         score=score,
         interval=interval,
         verdict=_verdict(score, interval, policy),
-        evidence_level=_evidence_level(weighed, facts),
+        evidence_level=level,
         as_of=facts.as_of,
         policy_version=policy.version,
+        client_type=client_type_of(made, known=level is not EvidenceLevel.NONE),
         prior_decibans=prior,
         total_decibans=total,
         signs=tuple(

@@ -58,9 +58,18 @@ class SignAnswer(BaseModel):
     sentence: str
 
 
+class ClientTypeAnswer(BaseModel):
+    """What kind of client this is; `unknown` where nothing is known. The probabilities add up to 1."""
+
+    name: str
+    probability: float
+    probabilities: dict[str, float]
+
+
 class Explanation(Score):
     """The score and why: decibans add up to total - prior, points to score - score of the prior."""
 
+    client_type: ClientTypeAnswer
     prior_decibans: float
     total_decibans: float
     signs: list[SignAnswer]
@@ -70,6 +79,11 @@ class Explanation(Score):
         """Make it from an assessment."""
         return cls(
             **_score(client_id, viewpoint, found),
+            client_type=ClientTypeAnswer(
+                name=found.client_type.name,
+                probability=found.client_type.probability,
+                probabilities=dict(found.client_type.probabilities),
+            ),
             prior_decibans=found.prior_decibans,
             total_decibans=found.total_decibans,
             signs=[_sign(part) for part in found.signs],

@@ -13,7 +13,7 @@ from app.stories import STORIES
 from tests.cloud_events import BATCH, as_json, cloud_event
 
 SCORE = {"client_id", "score", "interval", "verdict", "evidence_level", "as_of", "known_at", "policy_version"}
-EXPLANATION = SCORE | {"prior_decibans", "total_decibans", "signs"}
+EXPLANATION = SCORE | {"client_type", "prior_decibans", "total_decibans", "signs"}
 SIGN = {"sign", "decibans", "points", "reason_code", "figures", "events", "sentence"}
 
 
@@ -68,6 +68,8 @@ async def test_days_beyond_terms_are_weighted_by_amount(api: httpx.AsyncClient):
     found = (await api.get("/v1/clients/acme/explanation?as_of=2026-03-01")).json()
     late = next(sign for sign in found["signs"] if sign["sign"] == "late")
     assert late["figures"]["days_beyond_terms"] == 15
+    assert late["figures"]["payment_index"] == 70
+    assert found["client_type"]["name"] in found["client_type"]["probabilities"]
     assert late["events"] == ["p2"]
     assert found["as_of"] == "2026-03-01T23:59:59.999999Z"
 

@@ -47,13 +47,14 @@ def told(monday: date, now: datetime) -> dict[str, Assessment]:
 
 @pytest.mark.parametrize("monday", [date(2026, 11, 23), date(2024, 2, 26), date(2027, 1, 4)])
 @pytest.mark.parametrize("days", [0, 3, 6])
-def test_each_story_has_its_verdict_and_leading_sign(monday: date, days: int):
+def test_each_story_has_its_verdict_type_and_leading_sign(monday: date, days: int):
     now = datetime(monday.year, monday.month, monday.day, 8, tzinfo=UTC) + timedelta(days=days)
     found = told(monday, now)
     for story in STORIES:
         answer = found[story.client_id]
         leading = max(answer.signs, key=lambda part: part.decibans)
         assert answer.verdict == story.outcome.verdict, story.client_id
+        assert answer.client_type.name == story.outcome.client_type, story.client_id
         assert (leading.sign.name if leading.decibans > 0 else None) == story.outcome.leading_sign, story.client_id
 
 

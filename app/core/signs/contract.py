@@ -119,6 +119,7 @@ def _reason(refusals: int, explained: int, hours: float) -> str:
 CONTRACT = Sign(
     name="contract",
     title="Will not sign a contract",
+    client_type="contract_dodger",
     weigh=_weigh,
     sentences={
         "no_contract_asked_for": "No contract has been asked for, so there is nothing to weigh.",

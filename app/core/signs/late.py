@@ -3,6 +3,7 @@
 from app.core.decibans import fading, saturating_share
 from app.core.facts import Facts, Invoice
 from app.core.money import convert
+from app.core.payment_scale import payment_index
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.punctuality import delays_of
@@ -26,8 +27,10 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     habit = habit_of(occasions, policy.late.priors)
     late = [invoice for invoice in judged if _days_late(facts, invoice, policy) > 0]
     overdue = sum(invoice.is_overdue(facts.today) for invoice in judged)
+    beyond = _days_beyond_terms(facts, judged, policy)
     figures |= {
-        "days_beyond_terms": Figure(round(_days_beyond_terms(facts, judged, policy), 2), "days"),
+        "days_beyond_terms": Figure(round(beyond, 2), "days"),
+        "payment_index": Figure(round(payment_index(beyond), 1), "index"),
         "late_invoices": Figure(len(late), "count"),
         "invoices": Figure(len(judged), "count"),
         "overdue_invoices": Figure(overdue, "count"),
@@ -94,6 +97,7 @@ def _reason(late: int, habit: Habit) -> str:
 LATE = Sign(
     name="late",
     title="Pays late",
+    client_type="slow_payer",
     weigh=_weigh,
     sentences={
         "nothing_due": "No invoice has been paid or has come due, so there is nothing to weigh.",

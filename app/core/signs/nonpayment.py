@@ -126,6 +126,7 @@ def _reason(debts: list[_Debt]) -> str:
 NONPAYMENT = Sign(
     name="nonpayment",
     title="Does not pay at all",
+    client_type="non_payer",
     weigh=_weigh,
     sentences={
         "nothing_billed": "Nothing was billed, so there is nothing to weigh.",

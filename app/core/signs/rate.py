@@ -127,6 +127,7 @@ def _reason(gap: _Gap, refused: int) -> str:
 RATE = Sign(
     name="rate",
     title="Pays less than your other clients",
+    client_type="bargain_hunter",
     weigh=_weigh,
     sentences={
         "nothing_to_compare": "There are no billed hours to compare with other clients, so there is nothing to weigh.",

@@ -103,6 +103,7 @@ def _reason(hours: float, habit: Habit, creep: Creep) -> str:
 SCOPE = Sign(
     name="scope",
     title="Asks for more than was agreed",
+    client_type="scope_stretcher",
     weigh=_weigh,
     sentences={
         "nothing_agreed": "No agreed hours and no changes are recorded, so there is nothing to weigh.",

@@ -55,12 +55,14 @@ class Sign:
     Attributes:
         name: as in the API.
         title: for people.
+        client_type: what kind of client the sign makes.
         weigh: from the facts, the policy and the portfolio to evidence; pure.
         sentences: by reason code, one plain sentence with the figures' names as placeholders.
     """
 
     name: str
     title: str
+    client_type: str
     weigh: Callable[[Facts, Policy, Portfolio], Weighed]
     sentences: Mapping[str, str]
 

@@ -90,6 +90,7 @@ def _occasion(facts: Facts, policy: Policy, mark: Mark, disregard: float) -> Occ
 TIME = Sign(
     name="time",
     title="No respect for your time",
+    client_type="firefighter",
     weigh=_weigh,
     sentences={
         "no_contact": "No contact is recorded, so there is nothing to weigh.",
