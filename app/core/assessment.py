@@ -8,11 +8,11 @@ from math import sqrt
 from app.core.client_type import ClientType, client_type_of
 from app.core.decibans import points_of, quantised, score_of
 from app.core.facts import Facts
-from app.core.policy import Policy
+from app.core.policy import Policy, Thresholds
 from app.core.portfolio import Portfolio
 from app.core.signs import SIGNS, Sign, Weighed
 
-__all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "Verdict", "assess"]
+__all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "Verdict", "assess", "verdict_of"]
 
 _NORMAL_90 = 1.6448536269514722
 """Half the width of a 90 % interval, in standard deviations."""
@@ -125,13 +125,21 @@ def _interval(total: float, weighed: list[Weighed], facts: Facts, policy: Policy
     return Interval(score_of(total - half), score_of(total + half))
 
 
-def _verdict(score: float, interval: Interval, policy: Policy) -> Verdict:
-    limits = policy.thresholds
-    if score >= limits.part and interval.low >= limits.part:
+def verdict_of(score: float, thresholds: Thresholds) -> Verdict:
+    """The verdict of a score, were it known for certain."""
+    if score >= thresholds.part:
         return Verdict.PART
-    if score >= limits.renegotiate:
+    if score >= thresholds.renegotiate:
         return Verdict.RENEGOTIATE
-    return Verdict.WATCH if score >= limits.watch else Verdict.KEEP
+    return Verdict.WATCH if score >= thresholds.watch else Verdict.KEEP
+
+
+def _verdict(score: float, interval: Interval, policy: Policy) -> Verdict:
+    """Thin evidence never parts: the lower end of the interval must be over the threshold too (axiom 10)."""
+    verdict = verdict_of(score, policy.thresholds)
+    if verdict is Verdict.PART and interval.low < policy.thresholds.part:
+        return Verdict.RENEGOTIATE
+    return verdict
 
 
 def _evidence_level(weighed: list[Weighed], facts: Facts) -> EvidenceLevel:

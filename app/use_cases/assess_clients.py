@@ -10,6 +10,7 @@ from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.portfolio import Portfolio
+from app.core.recourse import Recourse, recourse_of
 from app.ports.clock import Clock
 from app.use_cases.errors import NotFoundError
 from app.use_cases.histories import Histories
@@ -94,6 +95,21 @@ class AssessClients:
         portfolio = await self._portfolios.supposing(tenant_id, policy, viewpoint, revisions, supposed)
         (after,) = await asyncio.to_thread(_assess_all, {client_id: supposed.events}, policy, portfolio, viewpoint)
         return Simulation(before, after.assessment)
+
+    async def recourse(
+        self, tenant_id: str, client_id: str, viewpoint: Viewpoint
+    ) -> tuple[Assessment, tuple[Recourse, ...]]:
+        """Assess one client, and find what the client could do about it.
+
+        Raises:
+            NotFoundError: no event ever named that client.
+        """
+        policy = self.policy(tenant_id)
+        assessment = await self.one(tenant_id, client_id, viewpoint)
+        revisions, events = await self._history(tenant_id, client_id)
+        portfolio = (await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)).beside(client_id)
+        found = await asyncio.to_thread(recourse_of, events, policy, portfolio, viewpoint.as_of, viewpoint.known_at)
+        return assessment, found
 
     async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:
         """All clients, the highest score first; with a verdict only those who have it."""

@@ -137,3 +137,31 @@ async def test_decibans_and_points_add_up_in_the_json_too(demo: httpx.AsyncClien
         events = [(await demo.get(f"/v1/events/{name}")).json() for name in sign["events"]]
         assert all(event["subject"] == story.client_id for event in events), "the evidence is the client's own"
     assert json.dumps(found)
+
+
+async def test_recourse_really_sent_reaches_the_verdict_that_it_promised(api: httpx.AsyncClient):
+    data = {"invoice": "INV-1", "amount": 100, "currency": "USD", "due_date": "2026-01-31"}
+    await api.post("/v1/events", content=as_json([cloud_event(data=data)]), headers={"Content-Type": BATCH})
+    found = (await api.get("/v1/clients/acme/recourse?as_of=2026-06-30")).json()
+    assert found["now"] == (await api.get("/v1/clients/acme/score?as_of=2026-06-30")).json()
+    best = found["recourse"][-1]
+    assert [(step["action"], step["subjects"]) for step in best["steps"]] == [("pay_invoice", ["INV-1"])]
+    paid = cloud_event("p", "invoice.paid", time="2026-06-30T23:00:00Z", data={"invoice": "INV-1"})
+    await api.post("/v1/events", content=as_json([paid]), headers={"Content-Type": BATCH})
+    after = (await api.get("/v1/clients/acme/score?as_of=2026-06-30")).json()
+    assert after["verdict"] == best["verdict"]
+    assert after["score"] == pytest.approx(best["steps"][-1]["score"], abs=0.01)
+
+
+async def test_recourse_of_the_stories(demo: httpx.AsyncClient):
+    first = {
+        "north-pier-events": "sign_contract",
+        "velvet-fashion": "approve_change",
+        "pennywise-stores": "accept_rate",
+    }
+    for client_id, action in {**first, "mirage-ventures": "pay_invoice"}.items():
+        found = (await demo.get(f"/v1/clients/{client_id}/recourse")).json()
+        assert found["recourse"], client_id
+        assert {step["action"] for step in found["recourse"][0]["steps"]} == {action}
+    for client_id in ("redline-media", "granite-logistics", "harbour-coffee"):
+        assert (await demo.get(f"/v1/clients/{client_id}/recourse")).json()["recourse"] == []

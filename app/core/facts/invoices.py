@@ -32,7 +32,6 @@ class Invoice:
         charged_back: the last time that a payment was taken back and not made good since.
         written_off: when the rest was given up as lost.
         disputed: the dispute, while it is open.
-        closed_day: the local day on which it was written off, or None.
         excused: whether a dispute ended with the client being right, so that lateness does not count.
     """
 
@@ -48,7 +47,6 @@ class Invoice:
     failures: tuple[Mark, ...]
     charged_back: Mark | None
     written_off: Mark | None
-    closed_day: date | None
     disputed: Mark | None
     excused: bool
 
@@ -63,8 +61,8 @@ class Invoice:
         return self.settled_day is None and self.written_off is None
 
     def days_beyond_terms(self, today: date) -> int:
-        """Days from the due day to the payment in full, or to the write-off, or to today; negative when paid early."""
-        return ((self.settled_day or self.closed_day or today) - self.due).days
+        """Days from the due day to the payment in full, or to today while there is none; negative when paid early."""
+        return ((self.settled_day or today) - self.due).days
 
     def is_judged(self, today: date) -> bool:
         """Whether it says something of the client's punctuality: paid, or not paid by its due day, and not excused."""
@@ -166,7 +164,6 @@ def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> In
         failures=tuple(failures),
         charged_back=account.charged_back,
         written_off=account.written_off,
-        closed_day=calendar.day_of(account.written_off.at) if account.written_off else None,
         disputed=account.disputed,
         excused=account.excused,
     )

@@ -1,0 +1,75 @@
+"""Recourse: what the client could do that would lead to a better verdict."""
+
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from app.core.assessment import Assessment, Verdict
+from app.core.recourse import ActionKind, Recourse
+from app.rest.answers import Score
+from app.rest.paths import ClientIdPath
+from app.rest.services import Reader, UsedServices
+from app.rest.viewpoint import Viewed
+from app.use_cases.viewpoint import Viewpoint
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/clients", tags=["clients"])
+
+
+class StepAnswer(BaseModel):
+    """One thing to do, on which contract, change or invoices, and how it would stand after it and those before."""
+
+    action: ActionKind
+    subjects: list[str]
+    score: float
+    verdict: Verdict
+
+
+class BetterVerdict(BaseModel):
+    """A better verdict and the fewest steps that lead to it."""
+
+    verdict: Verdict
+    steps: list[StepAnswer]
+
+
+class RecourseAnswer(BaseModel):
+    """How it stands, and what would lead to each better verdict: nothing, where the client can do nothing today."""
+
+    now: Score
+    recourse: list[BetterVerdict]
+
+    @classmethod
+    def of(cls, client_id: str, viewpoint: Viewpoint, assessment: Assessment, found: tuple[Recourse, ...]) -> Self:
+        """Make it from what was found."""
+        return cls(
+            now=Score.of(client_id, viewpoint, assessment),
+            recourse=[
+                BetterVerdict(
+                    verdict=one.verdict,
+                    steps=[
+                        StepAnswer(
+                            action=step.action.kind,
+                            subjects=list(step.action.subjects),
+                            score=step.score,
+                            verdict=step.verdict,
+                        )
+                        for step in one.steps
+                    ],
+                )
+                for one in found
+            ],
+        )
+
+
+@router.get("/{client_id}/recourse", summary="Get a client's recourse")
+async def get_recourse(
+    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed
+) -> RecourseAnswer:
+    """The smallest set of actions for each better verdict: sign, pay, approve, agree; found exactly.
+
+    Beyond eight open items of one kind the smallest are one action together.
+    """
+    assessment, found = await services.assess.recourse(principal.tenant_id, client_id, viewpoint)
+    return RecourseAnswer.of(client_id, viewpoint, assessment, found)

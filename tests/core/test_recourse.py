@@ -1,0 +1,97 @@
+"""Recourse: what it promises comes true, and nothing smaller would do."""
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.assessment import Verdict, assess, verdict_of
+from app.core.events import Event
+from app.core.facts import gather
+from app.core.policy import DEFAULT_POLICY
+from app.core.portfolio import Portfolio
+from app.core.recourse import Recourse, _Search, recourse_of
+from tests.core.strategies import NOW, histories
+from tests.core.telling import NOW as TODAY
+from tests.core.telling import alone, assessed, invoice, told
+from tests.core.test_axioms import others
+
+ORDER = list(Verdict)
+KINDS = [
+    "contract.sent",
+    "contract.explained",
+    "contract.declined",
+    "time.logged",
+    "change.requested",
+    "change.delivered",
+    "invoice.issued",
+    "invoice.written_off",
+    "rate.proposed",
+    "rate.refused",
+    "reminder.sent",
+]
+PORTFOLIOS = (alone(), others())
+
+
+def keeps_its_promise(found: tuple[Recourse, ...], events: list[Event], portfolio: Portfolio, as_of=NOW) -> None:
+    """Each step, really done, leads where it says."""
+    for one in found:
+        done = list(events)
+        for step in one.steps:
+            done += step.action.events
+            after = assessed(done, portfolio=portfolio, as_of=as_of)
+            assert (after.score, after.verdict) == (step.score, step.verdict)
+        assert one.steps[-1].verdict is one.verdict
+
+
+@given(histories(12, st.sampled_from(KINDS)), st.sampled_from(PORTFOLIOS))
+@settings(max_examples=200)
+def test_it_is_the_smallest_set(history: list[Event], portfolio: Portfolio):
+    """Against all sets of actions, tried one by one."""
+    found = recourse_of(history, DEFAULT_POLICY, portfolio, NOW) if history else ()
+    keeps_its_promise(found, history, portfolio)
+    if not history:
+        return
+    actions = [action for group in _Search(history, DEFAULT_POLICY, portfolio, NOW, None)._groups for action in group]
+    now = ORDER.index(assessed(history, portfolio=portfolio, as_of=NOW).verdict)
+    smallest: dict[int, int] = {}
+    for size in range(1, len(actions) + 1):
+        for chosen in combinations(actions, size):
+            more = [event for action in chosen for event in action.events]
+            facts = gather([*history, *more], DEFAULT_POLICY.calendar, NOW)
+            score = assess(facts, DEFAULT_POLICY, portfolio).score
+            for reached in range(ORDER.index(verdict_of(score, DEFAULT_POLICY.thresholds)), now):
+                smallest.setdefault(reached, size)
+    for reached, size in smallest.items():
+        fewest = min((len(one.steps) for one in found if ORDER.index(one.verdict) <= reached), default=99)
+        # Leaving `part` may take less than the score says: the interval has its word in it.
+        assert fewest == size or (fewest < size and now == ORDER.index(Verdict.PART))
+
+
+def test_where_nothing_would_help_nothing_is_told():
+    calls = [told("call.received", 2 * n + 0.6, urgent=True) for n in range(40)]
+    assert recourse_of(calls, DEFAULT_POLICY, alone(), TODAY) == ()
+
+
+def test_many_open_invoices_are_looked_at_in_time():
+    owing = [event for n in range(40) for event in invoice(n, 300 - 3 * n, amount=100 + n)]
+    last = recourse_of(owing, DEFAULT_POLICY, alone(), TODAY)[-1]
+    keeps_its_promise((last,), owing, alone(), TODAY)
+    subjects = [subject for step in last.steps for subject in step.action.subjects]
+    assert len(subjects) == len(set(subjects)) <= 40
+
+
+@pytest.mark.parametrize("kind", ["sign_contract", "pay_invoice", "approve_change", "accept_rate"])
+def test_every_kind_of_action_can_be_the_one(kind: str):
+    histories_ = {
+        "sign_contract": [told("contract.sent", 60), *(told("contract.declined", 50 - 9 * n) for n in range(4))],
+        "pay_invoice": invoice(1, 150),
+        "approve_change": [told("change.requested", 30 - n, change=f"c{n}", hours=20) for n in range(4)]
+        + [told("change.delivered", 20 - n, change=f"c{n}") for n in range(4)],
+        "accept_rate": [told("rate.proposed", 50, rate=90, currency="USD")]
+        + [told("rate.refused", 40 - 9 * n) for n in range(3)],
+    }
+    found = recourse_of(histories_[kind], DEFAULT_POLICY, alone(), TODAY)
+    assert found
+    assert {step.action.kind for one in found for step in one.steps} == {kind}
