@@ -1,11 +1,14 @@
 """What each sign says, and in which words."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from app.core.events import Event
 from app.core.explanation import sentence_of
+from app.core.policy import DEFAULT_POLICY, Policy
+from app.core.working_calendar import WorkingCalendar
 from tests.core.telling import NOW, assessed, evidence, invoice, sign_of, told
 
 
@@ -141,3 +144,20 @@ def test_the_probability_of_a_late_invoice_follows_the_past():
     assert probability(good) < probability([]) < probability(bad)
     assert probability(good) < 0.1
     assert probability(bad) > 0.8
+
+
+def test_hours_without_a_contract_count_from_the_local_day_it_was_asked_for():
+    """At 23:30 in London it is the next day in Berlin: the work of the London day was before."""
+    berlin = replace(DEFAULT_POLICY, calendar=WorkingCalendar(zone="Europe/Berlin"))
+    sent = told("contract.sent", 10 + 12.5 / 24)
+    day = sent.time.date()
+    worked = told("time.logged", 5, hours=8, day=day)
+
+    def hours(policy: Policy) -> float:
+        return (
+            sign_of(assessed([sent, worked], policy=policy), "contract").weighed.figures["hours_without_contract"].value
+        )
+
+    assert sent.time.hour == 23
+    assert hours(DEFAULT_POLICY) == 8
+    assert hours(berlin) == 0
