@@ -101,14 +101,19 @@ class Service:
         }
 
 
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def running() -> Iterator[Service]:
     """A fresh server for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="partwise-bench-") as folder:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        service = Service(Path(folder), port)
+        service = Service(Path(folder), free_port())
         service.start()
         try:
             yield service

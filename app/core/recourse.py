@@ -24,7 +24,7 @@ ActionKind = Literal["sign_contract", "approve_change", "accept_rate", "pay_invo
 
 _MOST_IN_GROUP: Final = 8
 """Beyond so many open items of one kind, the smallest are done together as one action."""
-_ORDER: Final = (Verdict.KEEP, Verdict.WATCH, Verdict.RENEGOTIATE, Verdict.PART)
+_ORDER: Final = tuple(Verdict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.core.assessment import Verdict
 from app.core.money import CURRENCIES
 from app.rest.answers import ClientAnswer, ClientPage, Explanation, Score
-from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
 from app.rest.viewpoint import Viewed
@@ -23,7 +23,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
 
-_Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Label = Annotated[str, Field(min_length=1, max_length=200, pattern=NAME_PATTERN)]
 
 
 class ClientBody(BaseModel):

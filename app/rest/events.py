@@ -9,7 +9,7 @@ from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
 from app.rest.bodies import read_body, refuse_encoded
-from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import EventIdPath
 from app.rest.problems import HttpError, problem
 from app.rest.services import Ingester, Reader, Services, UsedServices
@@ -18,7 +18,7 @@ from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import Principal
 from app.use_cases.record_events import Answer
 from app.wire.cloudevents import EventDecoder
-from app.wire.faults import Invalid, MalformedBodyError
+from app.wire.faults import Invalid
 
 __all__ = ["MEDIA_TYPES", "router"]
 
@@ -31,7 +31,7 @@ NDJSON = "application/x-ndjson"
 MEDIA_TYPES = (STRUCTURED, BATCH, NDJSON, "application/json")
 
 _SINGLE_STATUS = {Outcome.ACCEPTED: 201, Outcome.DUPLICATE: 200, Outcome.CONFLICT: 409, Outcome.INVALID: 422}
-Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=NAME_PATTERN)]
 
 
 @router.post(
@@ -71,10 +71,7 @@ async def send_events(
 
 
 async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> JSONResponse:
-    try:
-        found = services.decoder.batch(body, MOST_EVENTS)
-    except MalformedBodyError as error:
-        raise HttpError(400, str(error)) from None
+    found = services.decoder.batch(body, MOST_EVENTS)
     answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
     refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)
     if refused:

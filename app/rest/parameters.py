@@ -11,8 +11,9 @@ from fastapi import Query
 from app.use_cases.errors import InvalidRequestError
 from app.wire.fields import is_name
 
-__all__ = ["Cursor", "Limit", "decode_cursor", "encode_cursor", "moment"]
+__all__ = ["NAME_PATTERN", "Cursor", "Limit", "decode_cursor", "encode_cursor", "moment"]
 
+NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _YEARS = (1970, 2199)
 

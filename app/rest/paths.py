@@ -7,9 +7,10 @@ from urllib.parse import unquote
 from fastapi import Depends, Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.rest.parameters import NAME_PATTERN
+
 __all__ = ["ClientIdPath", "EventIdPath", "SlashesInIds"]
 
-_NAME = r"^[^\x00-\x1f\x7f]*$"
 _SLASH = "\ufdd0"
 """Stands for an encoded slash between the server, which decodes paths too soon, and the route; a code point that
 Unicode keeps for such internal use and that is never interchanged."""
@@ -34,7 +35,7 @@ class SlashesInIds:
 
 
 def _id_in_path(description: str) -> Any:
-    return Path(min_length=1, max_length=200, pattern=_NAME, description=description)
+    return Path(min_length=1, max_length=200, pattern=NAME_PATTERN, description=description)
 
 
 def _client_id(client_id: Annotated[str, _id_in_path("Your own id of the client.")]) -> str:

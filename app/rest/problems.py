@@ -19,6 +19,7 @@ from app.use_cases.errors import (
     PartwiseError,
     UnauthenticatedError,
 )
+from app.wire.faults import InvalidBodyError, MalformedBodyError
 
 __all__ = ["HttpError", "install", "problem"]
 
@@ -69,6 +70,15 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
         return problem(status, str(error), errors, headers)
 
+    async def malformed(request: Request, error: Exception) -> JSONResponse:
+        del request
+        return problem(400, str(error))
+
+    async def unusable(request: Request, error: Exception) -> JSONResponse:
+        del request
+        assert isinstance(error, InvalidBodyError)
+        return problem(422, str(error), [{"pointer": error.pointer, "detail": str(error)}])
+
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         del request
         assert isinstance(error, RequestValidationError)
@@ -99,6 +109,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         return problem(500, "an error on our side; it has been logged")
 
     app.add_exception_handler(PartwiseError, known)
+    app.add_exception_handler(MalformedBodyError, malformed)
+    app.add_exception_handler(InvalidBodyError, unusable)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(StoreUnavailableError, away)

@@ -14,9 +14,8 @@ from app.rest.problems import HttpError
 from app.rest.services import Reader, Services, UsedServices
 from app.rest.viewpoint import Viewed
 from app.use_cases.assess_clients import Simulation
-from app.use_cases.errors import InvalidRequestError
 from app.use_cases.viewpoint import Viewpoint
-from app.wire.faults import Invalid, InvalidBodyError, MalformedBodyError
+from app.wire.faults import Invalid
 
 __all__ = ["router"]
 
@@ -74,12 +73,7 @@ async def simulate(
     """
     refuse_encoded(request)
     body = await read_body(request)
-    try:
-        found = services.decoder.supposed(body, MOST_EVENTS, client_id, viewpoint.as_of)
-    except MalformedBodyError as error:
-        raise HttpError(400, str(error)) from None
-    except InvalidBodyError as error:
-        raise InvalidRequestError(error.pointer, str(error)) from None
+    found = services.decoder.supposed(body, MOST_EVENTS, client_id, viewpoint.as_of)
     events = _events(services, client_id, found, viewpoint)
     simulation = await services.assess.simulate(principal.tenant_id, client_id, viewpoint, events)
     return SimulationAnswer.of(client_id, viewpoint, simulation)

@@ -40,6 +40,18 @@ class Simulation:
     after: Assessment
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One client as seen from a viewpoint, with the revisions of all clients."""
+
+    client_id: str
+    viewpoint: Viewpoint
+    policy: Policy
+    revisions: Mapping[str, int]
+    events: Sequence[Event]
+    portfolio: Portfolio
+
+
 class AssessClients:
     """Answers how relationships stand."""
 
@@ -69,11 +81,8 @@ class AssessClients:
         Raises:
             NotFoundError: no event ever named that client.
         """
-        policy = self.policy(tenant_id)
-        revisions, events = await self._history(tenant_id, client_id)
-        portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
-        (ranked,) = await asyncio.to_thread(_assess_all, {client_id: events}, policy, portfolio, viewpoint)
-        return ranked.assessment
+        case = await self._case(tenant_id, client_id, viewpoint)
+        return await _assess(case, case.events, case.portfolio)
 
     async def simulate(
         self, tenant_id: str, client_id: str, viewpoint: Viewpoint, hypothetical: Sequence[Event]
@@ -86,15 +95,15 @@ class AssessClients:
         Raises:
             NotFoundError: no event ever named that client.
         """
-        policy = self.policy(tenant_id)
-        before = await self.one(tenant_id, client_id, viewpoint)
-        revisions, events = await self._history(tenant_id, client_id)
+        case = await self._case(tenant_id, client_id, viewpoint)
         # What was really sent before would be a duplicate, or a conflict: either way it would change nothing.
-        sent = {event.ref for event in events}
-        supposed = Supposed(client_id, [*events, *(event for event in hypothetical if event.ref not in sent)])
-        portfolio = await self._portfolios.supposing(tenant_id, policy, viewpoint, revisions, supposed)
-        (after,) = await asyncio.to_thread(_assess_all, {client_id: supposed.events}, policy, portfolio, viewpoint)
-        return Simulation(before, after.assessment)
+        sent = {event.ref for event in case.events}
+        supposed = Supposed(client_id, [*case.events, *(event for event in hypothetical if event.ref not in sent)])
+        portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, case.revisions, supposed)
+        return Simulation(
+            before=await _assess(case, case.events, case.portfolio),
+            after=await _assess(case, supposed.events, portfolio),
+        )
 
     async def recourse(
         self, tenant_id: str, client_id: str, viewpoint: Viewpoint
@@ -104,12 +113,12 @@ class AssessClients:
         Raises:
             NotFoundError: no event ever named that client.
         """
-        policy = self.policy(tenant_id)
-        assessment = await self.one(tenant_id, client_id, viewpoint)
-        revisions, events = await self._history(tenant_id, client_id)
-        portfolio = (await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)).beside(client_id)
-        found = await asyncio.to_thread(recourse_of, events, policy, portfolio, viewpoint.as_of, viewpoint.known_at)
-        return assessment, found
+        case = await self._case(tenant_id, client_id, viewpoint)
+        beside = case.portfolio.beside(client_id)
+        found = await asyncio.to_thread(
+            recourse_of, case.events, case.policy, beside, viewpoint.as_of, viewpoint.known_at
+        )
+        return await _assess(case, case.events, case.portfolio), found
 
     async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:
         """All clients, the highest score first; with a verdict only those who have it."""
@@ -126,14 +135,22 @@ class AssessClients:
             self._rankings.put(key, ranked, len(ranked))
         return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
 
-    async def _history(self, tenant_id: str, client_id: str) -> tuple[Mapping[str, int], Sequence[Event]]:
-        """The revisions of all clients, and the events of one."""
+    async def _case(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> _Case:
+        """Read once all that answers about one client rest on, so that they rest on the same."""
+        policy = self.policy(tenant_id)
         revisions = await self._histories.revisions(tenant_id)
         if client_id not in revisions:
             raise NotFoundError(f"there is no client {client_id!r}")
+        portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
         async for group in self._histories.groups(tenant_id, {client_id: revisions[client_id]}):
-            return revisions, group[client_id]
+            return _Case(client_id, viewpoint, policy, revisions, group[client_id], portfolio)
         raise AssertionError("one client is one group")
+
+
+async def _assess(case: _Case, events: Sequence[Event], portfolio: Portfolio) -> Assessment:
+    histories = {case.client_id: events}
+    (ranked,) = await asyncio.to_thread(_assess_all, histories, case.policy, portfolio, case.viewpoint)
+    return ranked.assessment
 
 
 def _assess_all(

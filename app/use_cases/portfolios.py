@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Self
 
 from app.core.events import Event
 from app.core.facts import gather
@@ -35,6 +36,11 @@ class _Day:
     known_at: datetime | None
     policy_version: str
 
+    @classmethod
+    def of(cls, policy: Policy, viewpoint: Viewpoint) -> Self:
+        """The day of a viewpoint in the tenant's zone."""
+        return cls(policy.calendar.day_of(viewpoint.as_of), viewpoint.known_at, policy.version)
+
 
 class Portfolios:
     """Puts together portfolios as they stood when the tenant's local day began.
@@ -59,7 +65,7 @@ class Portfolios:
             viewpoint: any instant of the day, and what was known.
             revisions: all clients of the tenant, with revisions that were read before.
         """
-        day = _Day(policy.calendar.day_of(viewpoint.as_of), viewpoint.known_at, policy.version)
+        day = _Day.of(policy, viewpoint)
         # Revisions only grow, and so does their sum.
         key = (tenant_id, sum(revisions.values()), day)
         portfolio = self._portfolios.get(key)
@@ -73,7 +79,7 @@ class Portfolios:
         self, tenant_id: str, policy: Policy, viewpoint: Viewpoint, revisions: Mapping[str, int], supposed: Supposed
     ) -> Portfolio:
         """The same, if one client had other events than it has; it is not kept."""
-        day = _Day(policy.calendar.day_of(viewpoint.as_of), viewpoint.known_at, policy.version)
+        day = _Day.of(policy, viewpoint)
         shares = await self._shares_on(tenant_id, policy, day, revisions)
 
         def work() -> Portfolio:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.cloud_events import NDJSON, as_json, cloud_event
 from tests.embedded.owners import postmaster
-from tests.service import Service
+from tests.service import Service, free_port
 
 # One server for all of them, whichever worker runs them.
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
@@ -187,7 +187,7 @@ def test_a_killed_postgres_comes_back_without_a_restart(service: Service):
 
 
 def test_two_servers_share_one_postgres_and_the_last_stops_it(service: Service):
-    other = Service(service.home, _free_port(), log="other.log")
+    other = Service(service.home, free_port(), log="other.log")
     other.start()
     assert _key_in(other.output()) == _key_in(service.output()), "the demo keeps its key"
     other.process.terminate()
@@ -203,15 +203,8 @@ def _key_in(text: str) -> str:
     return re.findall(r"pw_[\w-]{43}", text)[-1]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def test_a_postgres_of_ones_own_is_used_instead(fresh_database_url: str, tmp_path: Path):
-    service = Service(tmp_path / "home", _free_port(), database_url=fresh_database_url)
+    service = Service(tmp_path / "home", free_port(), database_url=fresh_database_url)
     service.home.mkdir()
     service.start()
     try:
