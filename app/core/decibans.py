@@ -92,7 +92,7 @@ def saturated(decibans: float, cap: float, reassurance_cap: float) -> float:
 
 def fading(age_days: float, half_life_days: float) -> float:
     """The weight of something that is `age_days` old: 1 today, a half after each half-life."""
-    return exp(-log(2.0) * max(age_days, 0.0) / half_life_days)
+    return 1.0 if age_days <= 0 else 0.5 ** (age_days / half_life_days)
 
 
 def score_of(total_decibans: float) -> float:

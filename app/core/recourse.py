@@ -12,7 +12,7 @@ from app.core.events import Event, EventData
 from app.core.events.change import ChangeApproved
 from app.core.events.contract import ContractSigned
 from app.core.events.invoice import InvoicePaid
-from app.core.events.rate import RateAccepted, RateProposed
+from app.core.events.rate import RateAccepted
 from app.core.facts import Facts, gather
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
@@ -111,7 +111,7 @@ class _Search:
 
     @cached_property
     def _groups(self) -> tuple[tuple[Action, ...], ...]:
-        return tuple(_grouped(actions) for actions in _actions(self._facts, self._events, self._event))
+        return tuple(_grouped(actions) for actions in _actions(self._facts, self._event))
 
     def _event(self, kind: str, name: str, data: EventData) -> Event:
         client_id = self._events[0].client_id
@@ -156,7 +156,7 @@ class _Search:
         return Recourse(verdict, tuple(steps))
 
 
-def _actions(facts: Facts, events: Sequence[Event], told: Told) -> Iterator[list[Action]]:
+def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
     """What could be done, by kind; what matters most first."""
     yield [
         Action("sign_contract", (one.id,), (told("contract.signed", one.id, ContractSigned(contract=one.id)),))
@@ -171,7 +171,7 @@ def _actions(facts: Facts, events: Sequence[Event], told: Told) -> Iterator[list
     unpaid = [one for one in facts.invoices if one.is_overdue(facts.today) or one.written_off or one.charged_back]
     # An invoice that was lost and is paid after all raises the rate too: these two kinds are weighed together.
     yield [
-        *_rate_action(facts, events, told),
+        *_rate_action(facts, told),
         *(
             Action("pay_invoice", (one.id,), (told("invoice.paid", one.id, InvoicePaid(invoice=one.id)),))
             for one in sorted(unpaid, key=lambda one: (-one.open_amount, one.id))
@@ -179,14 +179,12 @@ def _actions(facts: Facts, events: Sequence[Event], told: Told) -> Iterator[list
     ]
 
 
-def _rate_action(facts: Facts, events: Sequence[Event], told: Told) -> Iterator[Action]:
+def _rate_action(facts: Facts, told: Told) -> Iterator[Action]:
     """Agreeing to the newest rate that was proposed, where it was refused since or not answered."""
     answered = max((mark.at for mark in facts.talks.rate_accepted), default=None)
-    proposed = [event for event in events if isinstance(event.data, RateProposed) and event.time <= facts.as_of]
-    if proposed:
-        newest = max(proposed, key=lambda event: (event.time, event.ref))
-        if isinstance(newest.data, RateProposed) and (answered is None or answered < newest.time):
-            data = RateAccepted(rate=newest.data.rate, currency=newest.data.currency)
+    for newest in facts.talks.rate_proposed[-1:]:
+        if answered is None or answered < newest.mark.at:
+            data = RateAccepted(rate=newest.rate.amount, currency=newest.rate.currency)
             yield Action("accept_rate", (), (told("rate.accepted", "rate", data),))
 
 

@@ -1,7 +1,8 @@
 """An event: one thing that happened with one client, at one instant, told by one source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 __all__ = ["Event", "EventData", "EventRef"]
 
@@ -12,8 +13,7 @@ class EventData:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class EventRef:
+class EventRef(NamedTuple):
     """Names an event within its tenant: the pair is unique for ever."""
 
     source: str
@@ -32,6 +32,7 @@ class Event:
         time: when it happened, an aware instant in UTC.
         data: what the type carries.
         recorded_at: when we were told, an aware instant in UTC.
+        ref: the event's name within its tenant.
     """
 
     source: str
@@ -41,8 +42,7 @@ class Event:
     time: datetime
     data: EventData
     recorded_at: datetime
+    ref: EventRef = field(init=False, repr=False, compare=False)
 
-    @property
-    def ref(self) -> EventRef:
-        """The event's name within its tenant."""
-        return EventRef(self.source, self.id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ref", EventRef(self.source, self.id))

@@ -1,6 +1,5 @@
 """What the events say of contact: messages, calls, deadlines, meetings that slipped."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,16 +7,18 @@ from typing import Literal
 from app.core.events import Event
 from app.core.events import contact as told
 from app.core.facts.marks import Mark
+from app.core.working_calendar import WorkingCalendar
 
-__all__ = ["Contact", "Contacts", "Deadline", "Slip", "contacts_of"]
+__all__ = ["Contact", "Contacts", "ContactsBook", "Deadline", "Slip"]
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The client wrote or called."""
+    """The client wrote or called, in the tenant's working hours or outside them."""
 
     kind: Literal["message", "call"]
     urgent: bool
+    out_of_hours: bool
     mark: Mark
 
 
@@ -47,28 +48,40 @@ class Contacts:
     slips: tuple[Slip, ...]
 
 
-def contacts_of(events: Iterable[Event]) -> Contacts:
-    """Put together the contact.
+class ContactsBook:
+    """Keeps the contact."""
 
-    Args:
-        events: one client's events, oldest first; those of other subjects are passed over.
-    """
-    contacts: list[Contact] = []
-    deadlines: list[Deadline] = []
-    slips: list[Slip] = []
-    for event in events:
-        mark = Mark(event.time, event.ref)
+    kinds = (
+        told.MessageReceived,
+        told.CallReceived,
+        told.DeadlineRequested,
+        told.MeetingMissed,
+        told.MeetingMoved,
+    )
+
+    def __init__(self, calendar: WorkingCalendar) -> None:
+        """Nothing is known; the calendar says what is out of hours."""
+        self._calendar = calendar
+        self._contacts: list[Contact] = []
+        self._deadlines: list[Deadline] = []
+        self._slips: list[Slip] = []
+
+    def enter(self, event: Event, mark: Mark) -> None:
+        """Enter the next event."""
         match event.data:
             case told.MessageReceived(urgent=urgent):
-                contacts.append(Contact("message", urgent, mark))
+                self._contacts.append(Contact("message", urgent, not self._calendar.is_open(mark.at), mark))
             case told.CallReceived(urgent=urgent):
-                contacts.append(Contact("call", urgent, mark))
+                self._contacts.append(Contact("call", urgent, not self._calendar.is_open(mark.at), mark))
             case told.DeadlineRequested(due_at=due_at):
-                deadlines.append(Deadline(due_at, mark))
+                self._deadlines.append(Deadline(due_at, mark))
             case told.MeetingMissed(by="client", scheduled_at=scheduled_at):
-                slips.append(Slip(True, scheduled_at or event.time, mark))
+                self._slips.append(Slip(True, scheduled_at or event.time, mark))
             case told.MeetingMoved(by="client", scheduled_at=scheduled_at):
-                slips.append(Slip(False, scheduled_at, mark))
+                self._slips.append(Slip(False, scheduled_at, mark))
             case _:
                 pass
-    return Contacts(tuple(contacts), tuple(deadlines), tuple(slips))
+
+    def read(self) -> Contacts:
+        """The contact as it stands."""
+        return Contacts(tuple(self._contacts), tuple(self._deadlines), tuple(self._slips))

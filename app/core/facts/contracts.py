@@ -1,13 +1,13 @@
 """What the events say of each contract: sent, explained, refused, signed, run out."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.core.events import Event
 from app.core.events import contract as told
+from app.core.facts.files import Files
 from app.core.facts.marks import Mark
 
-__all__ = ["Contract", "contracts_of"]
+__all__ = ["Contract", "ContractsBook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +33,31 @@ class Contract:
     ended: Mark | None
 
 
-_OF_CONTRACTS = (
-    told.ContractSent,
-    told.ContractExplained,
-    told.ContractSigned,
-    told.ContractDeclined,
-    told.ContractExpired,
-    told.ContractTerminated,
-)
+class ContractsBook:
+    """Keeps every contract that was talked about."""
 
+    kinds = (
+        told.ContractSent,
+        told.ContractExplained,
+        told.ContractSigned,
+        told.ContractDeclined,
+        told.ContractExpired,
+        told.ContractTerminated,
+    )
 
-def contracts_of(events: Iterable[Event]) -> tuple[Contract, ...]:
-    """Put together every contract that was talked about.
+    def __init__(self) -> None:
+        """Nothing is known."""
+        self._files = Files(_contract)
 
-    Args:
-        events: one client's events, oldest first; those of other subjects are passed over.
+    def enter(self, event: Event, mark: Mark) -> None:
+        """Enter the next event."""
+        del mark
+        assert isinstance(event.data, self.kinds)
+        self._files.enter(event.data.contract, event)
 
-    Returns:
-        The contracts by the first time that they were spoken of.
-    """
-    by_contract: dict[str, list[Event]] = {}
-    for event in events:
-        if isinstance(event.data, _OF_CONTRACTS):
-            by_contract.setdefault(event.data.contract, []).append(event)
-    found = [_contract(name, history) for name, history in by_contract.items()]
-    return tuple(sorted(found, key=lambda contract: (contract.asked.at, contract.id)))
+    def read(self) -> tuple[Contract, ...]:
+        """The contracts by the first time that they were spoken of."""
+        return tuple(sorted(self._files.read(), key=lambda contract: (contract.asked.at, contract.id)))
 
 
 def _contract(name: str, history: list[Event]) -> Contract:

@@ -1,17 +1,17 @@
 """What the events say of each invoice: what was billed, when it was due, what was paid and what is still open."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.core.events import Event, EventRef
 from app.core.events import invoice as told
+from app.core.facts.files import Files
 from app.core.facts.marks import Mark
 from app.core.money import Money
 from app.core.working_calendar import WorkingCalendar
 
-__all__ = ["Invoice", "invoices_of"]
+__all__ = ["Invoice", "InvoicesBook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +85,39 @@ class Invoice:
         return tuple(mark.ref for mark in marks if mark is not None)
 
 
-def invoices_of(events: Iterable[Event], calendar: WorkingCalendar) -> tuple[Invoice, ...]:
-    """Put together every invoice that was issued and not voided.
+class InvoicesBook:
+    """Keeps every invoice that was issued and not voided.
 
-    Args:
-        events: one client's events, oldest first; those of other subjects are passed over.
-        calendar: whose local days count.
-
-    Returns:
-        The invoices by the time they were issued. What is said of an invoice that was never issued is passed over
-        until its `invoice.issued` comes; of two events that issue the same invoice the first counts.
+    What is said of an invoice that was never issued is passed over until its `invoice.issued` comes; of two events that
+    issue the same invoice the first counts.
     """
-    by_invoice: dict[str, list[Event]] = {}
-    for event in events:
-        if isinstance(event.data, _OF_INVOICES):
-            by_invoice.setdefault(event.data.invoice, []).append(event)
-    drafts = (_invoice(number, history, calendar) for number, history in by_invoice.items())
-    found = [invoice for invoice in drafts if invoice is not None]
-    return tuple(sorted(found, key=lambda invoice: (invoice.issued.at, invoice.id)))
 
+    kinds = (
+        told.InvoiceIssued,
+        told.InvoiceDueDateChanged,
+        told.InvoiceDisputed,
+        told.InvoiceDisputeResolved,
+        told.InvoicePaid,
+        told.InvoiceWrittenOff,
+        told.InvoiceVoided,
+        told.PaymentFailed,
+        told.PaymentChargedBack,
+        told.ReminderSent,
+    )
 
-_OF_INVOICES = (
-    told.InvoiceIssued,
-    told.InvoiceDueDateChanged,
-    told.InvoiceDisputed,
-    told.InvoiceDisputeResolved,
-    told.InvoicePaid,
-    told.InvoiceWrittenOff,
-    told.InvoiceVoided,
-    told.PaymentFailed,
-    told.PaymentChargedBack,
-    told.ReminderSent,
-)
+    def __init__(self, calendar: WorkingCalendar) -> None:
+        """Nothing is known; the calendar's local days count."""
+        self._files = Files(lambda number, history: _invoice(number, history, calendar))
+
+    def enter(self, event: Event, mark: Mark) -> None:
+        """Enter the next event."""
+        del mark
+        assert isinstance(event.data, self.kinds)
+        self._files.enter(event.data.invoice, event)
+
+    def read(self) -> tuple[Invoice, ...]:
+        """The invoices by the time they were issued."""
+        return tuple(sorted(self._files.read(), key=lambda invoice: (invoice.issued.at, invoice.id)))
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """What the events say of talks: about the rate, and about what has to change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -8,8 +8,17 @@ from app.core.events import Event
 from app.core.events import rate as told
 from app.core.events.relationship import ExpectationStated
 from app.core.facts.marks import Mark
+from app.core.money import Money
 
-__all__ = ["Talks", "talks_of"]
+__all__ = ["Proposal", "Talks", "TalksBook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A new rate an hour, proposed to the client."""
+
+    rate: Money
+    mark: Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,40 +26,50 @@ class Talks:
     """Talks with one client, each kind by time.
 
     Attributes:
-        rate_proposed: a new rate was proposed.
+        rate_proposed: each new rate that was proposed.
         rate_accepted: the client agreed to one.
         rate_refused: the client refused one, or to talk about it.
-        expectations: by sign, when the client was told what has to change.
+        expectations: by sign, the first time that the client was told what has to change.
     """
 
-    rate_proposed: tuple[Mark, ...]
+    rate_proposed: tuple[Proposal, ...]
     rate_accepted: tuple[Mark, ...]
     rate_refused: tuple[Mark, ...]
-    expectations: Mapping[str, tuple[Mark, ...]]
+    expectations: Mapping[str, Mark]
 
 
-def talks_of(events: Iterable[Event]) -> Talks:
-    """Put together the talks.
+class TalksBook:
+    """Keeps the talks."""
 
-    Args:
-        events: one client's events, oldest first; those of other subjects are passed over.
-    """
-    proposed: list[Mark] = []
-    accepted: list[Mark] = []
-    refused: list[Mark] = []
-    expectations: dict[str, list[Mark]] = {}
-    for event in events:
-        mark = Mark(event.time, event.ref)
+    kinds = (
+        told.RateProposed,
+        told.RateAccepted,
+        told.RateRefused,
+        ExpectationStated,
+    )
+
+    def __init__(self) -> None:
+        """Nothing is known."""
+        self._proposed: list[Proposal] = []
+        self._accepted: list[Mark] = []
+        self._refused: list[Mark] = []
+        self._expectations: dict[str, Mark] = {}
+
+    def enter(self, event: Event, mark: Mark) -> None:
+        """Enter the next event."""
         match event.data:
-            case told.RateProposed():
-                proposed.append(mark)
+            case told.RateProposed(rate=rate, currency=currency):
+                self._proposed.append(Proposal(Money(rate, currency), mark))
             case told.RateAccepted():
-                accepted.append(mark)
+                self._accepted.append(mark)
             case told.RateRefused():
-                refused.append(mark)
+                self._refused.append(mark)
             case ExpectationStated(sign=sign):
-                expectations.setdefault(sign, []).append(mark)
+                self._expectations.setdefault(sign, mark)
             case _:
                 pass
-    stated = MappingProxyType({sign: tuple(marks) for sign, marks in expectations.items()})
-    return Talks(tuple(proposed), tuple(accepted), tuple(refused), stated)
+
+    def read(self) -> Talks:
+        """The talks as they stand."""
+        first = MappingProxyType(dict(self._expectations))
+        return Talks(tuple(self._proposed), tuple(self._accepted), tuple(self._refused), first)

@@ -1,6 +1,6 @@
 """What the events say of the work: hours worked, what was agreed, and the changes that were asked for."""
 
-from collections.abc import Iterable
+from bisect import insort
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,10 +9,11 @@ from app.core.events import agreement as agreed
 from app.core.events import change as changed
 from app.core.events.effort import TimeLogged
 from app.core.events.fields import Period
+from app.core.facts.files import Files
 from app.core.facts.marks import Mark
 from app.core.working_calendar import WorkingCalendar
 
-__all__ = ["Change", "Effort", "Terms", "Work", "work_of"]
+__all__ = ["Change", "Effort", "Terms", "Work", "WorkBook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Change:
             self.rejected_by_us,
             self.delivered,
         )
-        return max((mark for mark in marks if mark is not None), key=lambda mark: (mark.at, mark.ref))
+        return max(mark for mark in marks if mark is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,53 +79,65 @@ class Work:
     changes: tuple[Change, ...]
 
 
-_OF_CHANGES = (
-    changed.ChangeRequested,
-    changed.ChangeQuoted,
-    changed.ChangeApproved,
-    changed.ChangeRejected,
-    changed.ChangeDelivered,
-)
+class WorkBook:
+    """Keeps the work."""
 
+    _OF_CHANGES = (
+        changed.ChangeRequested,
+        changed.ChangeQuoted,
+        changed.ChangeApproved,
+        changed.ChangeRejected,
+        changed.ChangeDelivered,
+    )
+    kinds = (
+        TimeLogged,
+        agreed.AgreementMade,
+        agreed.AgreementAmended,
+        *_OF_CHANGES,
+    )
 
-def work_of(events: Iterable[Event], calendar: WorkingCalendar) -> Work:
-    """Put together the work.
+    def __init__(self, calendar: WorkingCalendar) -> None:
+        """Nothing is known; the calendar's local days count."""
+        self._calendar = calendar
+        self._efforts: list[Effort] = []
+        self._terms: list[Terms] = []
+        self._changes = Files(_change)
+        self._logged: dict[str, float] = {}
 
-    Args:
-        events: one client's events, oldest first; those of other subjects are passed over.
-        calendar: whose local days count.
-    """
-    efforts: list[Effort] = []
-    terms: list[Terms] = []
-    by_change: dict[str, list[Event]] = {}
-    for event in events:
-        mark = Mark(event.time, event.ref)
+    def enter(self, event: Event, mark: Mark) -> None:
+        """Enter the next event."""
         match event.data:
             case TimeLogged(hours=hours, billable=billable, day=day, change=change):
-                efforts.append(Effort(day or calendar.day_of(event.time), float(hours), billable, change, mark))
+                effort = Effort(day or self._calendar.day_of(event.time), float(hours), billable, change, mark)
+                insort(self._efforts, effort, key=_by_day)
+                if change is not None:
+                    self._logged[change] = self._logged.get(change, 0.0) + effort.hours
             case agreed.AgreementMade() | agreed.AgreementAmended():
                 data = event.data
-                starts = data.starts or calendar.day_of(event.time)
-                terms.append(Terms(data.agreement, starts, float(data.hours), data.period, mark))
-            case _ if isinstance(event.data, _OF_CHANGES):
-                by_change.setdefault(event.data.change, []).append(event)
+                starts = data.starts or self._calendar.day_of(event.time)
+                self._terms.append(Terms(data.agreement, starts, float(data.hours), data.period, mark))
             case _:
-                pass
-    changes = [_change(name, history) for name, history in by_change.items()]
-    logged: dict[str | None, float] = {}
-    for effort in efforts:
-        logged[effort.change] = logged.get(effort.change, 0.0) + effort.hours
-    for made in changes:
-        unlogged = made.hours - logged.get(made.id, 0.0)
-        if made.delivered is not None and unlogged > 0:
-            efforts.append(
-                Effort(calendar.day_of(made.delivered.at), unlogged, made.is_paid_for, made.id, made.delivered)
-            )
-    return Work(
-        tuple(sorted(efforts, key=lambda effort: (effort.day, effort.mark.at, effort.mark.ref))),
-        tuple(sorted(terms, key=lambda term: (term.starts, term.mark.at, term.mark.ref))),
-        tuple(sorted(changes, key=lambda change: (change.last.at, change.id))),
-    )
+                assert isinstance(event.data, self._OF_CHANGES)
+                self._changes.enter(event.data.change, event)
+
+    def read(self) -> Work:
+        """The work as it stands."""
+        changes = list(self._changes.read())
+        efforts = list(self._efforts)
+        for made in changes:
+            unlogged = made.hours - self._logged.get(made.id, 0.0)
+            if made.delivered is not None and unlogged > 0:
+                day = self._calendar.day_of(made.delivered.at)
+                insort(efforts, Effort(day, unlogged, made.is_paid_for, made.id, made.delivered), key=_by_day)
+        return Work(
+            tuple(efforts),
+            tuple(sorted(self._terms, key=lambda term: (term.starts, term.mark))),
+            tuple(sorted(changes, key=lambda change: (change.last.at, change.id))),
+        )
+
+
+def _by_day(effort: Effort) -> tuple[date, Mark]:
+    return effort.day, effort.mark
 
 
 def _change(name: str, history: list[Event]) -> Change:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
+from typing import NamedTuple
 
 from app.core.decibans import beta_bayes_factor
 from app.core.events import EventRef
@@ -12,8 +13,7 @@ from app.core.signs.sign import heaviest
 __all__ = ["Habit", "Occasion", "events_behind", "habit_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
+class Occasion(NamedTuple):
     """One occasion: how bad and how good it was (both 0 or more), faded, and after the client was told or not."""
 
     bad: float

@@ -8,7 +8,7 @@ from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.punctuality import delays_of
 from app.core.signs.habits import Habit, Occasion, events_behind, habit_of
-from app.core.signs.sign import Figure, Sign, Weighed, bounded
+from app.core.signs.sign import Figure, Sign, Weighed, bounded, told_before
 
 __all__ = ["LATE"]
 
@@ -63,8 +63,8 @@ def _occasion(facts: Facts, invoice: Invoice, policy: Policy) -> Occasion:
     days = _days_late(facts, invoice, policy)
     if days == 0:
         return Occasion(0.0, fresh, mark.ref)
-    told = invoice.ignored_reminder(facts.as_of, policy.reminder_days) or any(
-        expectation.at < policy.calendar.end_of(invoice.due) for expectation in facts.talks.expectations.get("late", ())
+    told = invoice.ignored_reminder(facts.as_of, policy.reminder_days) or told_before(
+        facts, "late", policy.calendar.end_of(invoice.due)
     )
     weight = policy.told_weight if told else 1.0
     settings = policy.late

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import nsmallest
 
 from app.core.decibans import saturated, saturating_share
 from app.core.events import EventRef
@@ -9,7 +11,7 @@ from app.core.facts import Facts, Mark
 from app.core.policy import Caps, Policy
 from app.core.portfolio import Portfolio
 
-__all__ = ["MOST_EVENTS", "Figure", "Sign", "Weighed", "bounded", "heaviest", "weight_after_telling"]
+__all__ = ["MOST_EVENTS", "Figure", "Sign", "Weighed", "bounded", "heaviest", "told_before", "weight_after_telling"]
 
 MOST_EVENTS = 5
 """How many events a sign names as its reasons."""
@@ -69,8 +71,13 @@ class Sign:
 
 def weight_after_telling(facts: Facts, sign: str, mark: Mark, policy: Policy) -> float:
     """How much a bad event counts: more once the client had been told what has to change about that sign."""
-    told = facts.talks.expectations.get(sign, ())
-    return policy.told_weight if any(before.at < mark.at for before in told) else 1.0
+    return policy.told_weight if told_before(facts, sign, mark.at) else 1.0
+
+
+def told_before(facts: Facts, sign: str, instant: datetime) -> bool:
+    """Whether the client had been told by then what has to change about a sign."""
+    told = facts.talks.expectations.get(sign)
+    return told is not None and told.at < instant
 
 
 def bounded(decibans: float, spread: float, caps: Caps, after_telling: float) -> tuple[float, float]:
@@ -94,5 +101,6 @@ def bounded(decibans: float, spread: float, caps: Caps, after_telling: float) ->
 
 def heaviest(weights: Iterable[tuple[float, EventRef]]) -> tuple[EventRef, ...]:
     """The events that weigh most, heaviest first, each once."""
-    ordered = sorted((pair for pair in weights if pair[0] > 0), key=lambda pair: (-pair[0], pair[1]))
+    # One event comes up three times at most: for what it asked for, its hours and what became of it.
+    ordered = nsmallest(3 * MOST_EVENTS, ((-weight, ref) for weight, ref in weights if weight > 0))
     return tuple(dict.fromkeys(ref for _, ref in ordered))[:MOST_EVENTS]

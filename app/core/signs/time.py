@@ -1,9 +1,12 @@
 """Sign 3: no respect for our time: evening calls, rush jobs, emergencies, meetings missed."""
 
+from collections.abc import Iterable, Iterator
+from itertools import product
+
 from app.core.decibans import fading
 from app.core.facts import Facts, Mark
-from app.core.facts.contacts import Contact, Deadline, Slip
-from app.core.policy import Policy
+from app.core.facts.contacts import Deadline, Slip
+from app.core.policy import Policy, TimePolicy
 from app.core.portfolio import Portfolio
 from app.core.signs.habits import Occasion, events_behind, habit_of
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, weight_after_telling
@@ -14,15 +17,21 @@ __all__ = ["TIME"]
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     """Every contact is an occasion: it respected our time or it did not."""
     del portfolio  # the tenant's own calendar decides
-    calendar = policy.calendar
     contacts, deadlines, slips = facts.contacts.contacts, facts.contacts.deadlines, facts.contacts.slips
-    out_of_hours = [contact for contact in contacts if not calendar.is_open(contact.mark.at)]
+    out_of_hours = [contact for contact in contacts if contact.out_of_hours]
     rushed = [deadline for deadline in deadlines if _shortness(deadline, policy) > 0]
-    occasions = [
-        *(_occasion(facts, policy, contact.mark, _contact(contact, policy)) for contact in contacts),
-        *(_occasion(facts, policy, deadline.mark, _rush(deadline, policy)) for deadline in deadlines),
-        *(_occasion(facts, policy, slip.mark, _slip(slip, policy)) for slip in slips),
-    ]
+    disregard = _disregard_by_contact(policy.time)
+    occasions = list(
+        _occasions(
+            facts,
+            policy,
+            [
+                *((each.mark, disregard[each.kind, each.urgent, each.out_of_hours]) for each in contacts),
+                *((deadline.mark, _rush(deadline, policy)) for deadline in deadlines),
+                *((slip.mark, _slip(slip, policy)) for slip in slips),
+            ],
+        )
+    )
     if not occasions:
         return Weighed(0.0, "no_contact")
     habit = habit_of(occasions, policy.time.priors)
@@ -54,11 +63,13 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     )
 
 
-def _contact(contact: Contact, policy: Policy) -> float:
-    settings = policy.time
-    by_kind = settings.call_out_of_hours if contact.kind == "call" else settings.message_out_of_hours
-    late = 0.0 if policy.calendar.is_open(contact.mark.at) else by_kind
-    return max(late, settings.urgent if contact.urgent else 0.0)
+def _disregard_by_contact(settings: TimePolicy) -> dict[tuple[str, bool, bool], float]:
+    """How much a contact disregards our time: by its kind, whether it was urgent, and whether it was out of hours."""
+    out_of_hours = {"call": settings.call_out_of_hours, "message": settings.message_out_of_hours}
+    return {
+        (kind, urgent, late): max(out_of_hours[kind] if late else 0.0, settings.urgent if urgent else 0.0)
+        for kind, urgent, late in product(out_of_hours, (False, True), (False, True))
+    }
 
 
 def _shortness(deadline: Deadline, policy: Policy) -> float:
@@ -78,13 +89,16 @@ def _slip(slip: Slip, policy: Policy) -> float:
     return policy.time.moved if slip.scheduled_at - slip.mark.at < policy.time.short_notice else 0.0
 
 
-def _occasion(facts: Facts, policy: Policy, mark: Mark, disregard: float) -> Occasion:
+def _occasions(facts: Facts, policy: Policy, marks: Iterable[tuple[Mark, float]]) -> Iterator[Occasion]:
     """A contact that disregards our time says nothing good, however little it disregards it."""
-    fresh = fading(facts.age(mark), policy.half_life_days)
-    if disregard <= 0:
-        return Occasion(0.0, fresh, mark.ref)
-    weight = weight_after_telling(facts, "time", mark, policy)
-    return Occasion(disregard * weight * fresh, 0.0, mark.ref, weight > 1)
+    half_life = policy.half_life_days
+    for mark, disregard in marks:
+        fresh = fading(facts.age(mark), half_life)
+        if disregard <= 0:
+            yield Occasion(0.0, fresh, mark.ref)
+        else:
+            weight = weight_after_telling(facts, "time", mark, policy)
+            yield Occasion(disregard * weight * fresh, 0.0, mark.ref, weight > 1)
 
 
 TIME = Sign(

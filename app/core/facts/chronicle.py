@@ -1,0 +1,163 @@
+"""The chronicle: one client's events, read forward once, with the facts at any instant on the way."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from app.core.events import Event, EventData, EventRef
+from app.core.events.relationship import EventVoided
+from app.core.facts.contacts import Contacts, ContactsBook
+from app.core.facts.contracts import Contract, ContractsBook
+from app.core.facts.invoices import Invoice, InvoicesBook
+from app.core.facts.marks import Mark
+from app.core.facts.profile import ProfileBook
+from app.core.facts.talks import Talks, TalksBook
+from app.core.facts.work import Work, WorkBook
+from app.core.working_calendar import WorkingCalendar
+
+__all__ = ["Chronicle", "Facts", "gather"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One client's facts.
+
+    Attributes:
+        as_of: the instant they are true for, in UTC.
+        today: the tenant's local day at that instant.
+        event_count: how many events they rest on.
+        name: what the client is called, where it is known.
+        contracts: by the first time they were spoken of.
+        work: hours, agreements and changes.
+        contacts: messages, calls, deadlines and meetings.
+        talks: about the rate and about what has to change.
+        invoices: by the time they were issued.
+    """
+
+    as_of: datetime
+    today: date
+    event_count: int
+    name: str | None
+    contracts: tuple[Contract, ...]
+    work: Work
+    contacts: Contacts
+    talks: Talks
+    invoices: tuple[Invoice, ...]
+
+    def age(self, mark: Mark) -> float:
+        """Days since a mark."""
+        return (self.as_of - mark.at).total_seconds() / 86_400.0
+
+    def days_since(self, day: date) -> int:
+        """Local days since a day; 0 for today and for days to come."""
+        return max((self.today - day).days, 0)
+
+
+class Chronicle:
+    """Reads forward: each event is entered once, however many instants are asked for.
+
+    The facts are the same for any order and any repetition of the events (axiom 4).
+    """
+
+    def __init__(self, events: Iterable[Event], calendar: WorkingCalendar, known_at: datetime | None = None) -> None:
+        """Put events in order.
+
+        Args:
+            events: one client's events, in any order.
+            calendar: whose local days count.
+            known_at: events that we were told after this instant are passed over; None for all.
+        """
+        told = {event.ref: event for event in events if known_at is None or event.recorded_at <= known_at}
+        self._calendar = calendar
+        self._events = sorted(told.values(), key=_order)
+        self._takers = [event for event in self._events if isinstance(event.data, EventVoided)]
+        self._voided: frozenset[EventRef] = frozenset()
+        self._begin()
+
+    @property
+    def events(self) -> list[Event]:
+        """All events in order, voided ones included."""
+        return self._events
+
+    def facts(self, as_of: datetime) -> Facts:
+        """The facts at an instant that is not before the last one asked for: later events are passed over."""
+        count = self._next
+        while count < len(self._events) and self._events[count].time <= as_of:
+            count += 1
+        return self.facts_after(count, as_of)
+
+    def facts_after(self, count: int, as_of: datetime) -> Facts:
+        """The facts at an instant after the first `count` events, not fewer than the last time."""
+        until = _order(self._events[count - 1]) if count else None
+        takers = [event for event in self._takers if until is not None and _order(event) <= until]
+        voided = _voided(takers)
+        if any(event.ref in voided and event.ref not in self._voided for event in self._events[: self._next]):
+            # What was entered is taken back: begin again without it.
+            self._begin()
+        self._voided = voided
+        self._enter(count)
+        return Facts(
+            as_of=as_of,
+            today=self._calendar.day_of(as_of),
+            event_count=self._entered,
+            name=self._profile.name,
+            contracts=self._contracts.read(),
+            work=self._work.read(),
+            contacts=self._contacts.read(),
+            talks=self._talks.read(),
+            invoices=self._invoices.read(),
+        )
+
+    def _begin(self) -> None:
+        self._next = 0
+        self._entered = 0
+        self._contracts = ContractsBook()
+        self._work = WorkBook(self._calendar)
+        self._contacts = ContactsBook(self._calendar)
+        self._talks = TalksBook()
+        self._invoices = InvoicesBook(self._calendar)
+        self._profile = ProfileBook()
+        self._books: dict[type[EventData], Callable[[Event, Mark], None]] = {
+            kind: book.enter
+            for book in (
+                self._contracts,
+                self._work,
+                self._contacts,
+                self._talks,
+                self._invoices,
+                self._profile,
+            )
+            for kind in book.kinds
+        }
+
+    def _enter(self, count: int) -> None:
+        voided, books = self._voided, self._books
+        for event in self._events[self._next : count]:
+            ref = event.ref
+            if ref in voided:
+                continue
+            self._entered += 1
+            enter = books.get(type(event.data))
+            if enter is not None:
+                enter(event, Mark(event.time, ref))
+        self._next = count
+
+
+def gather(
+    events: Iterable[Event], calendar: WorkingCalendar, as_of: datetime, known_at: datetime | None = None
+) -> Facts:
+    """Put together the facts at one instant; see `Chronicle`."""
+    return Chronicle(events, calendar, known_at).facts(as_of)
+
+
+def _order(event: Event) -> tuple[datetime, EventRef]:
+    return event.time, event.ref
+
+
+def _voided(takers: Iterable[Event]) -> frozenset[EventRef]:
+    """The events taken back, with those that took them back."""
+    found: set[EventRef] = set()
+    for taker in takers:
+        assert isinstance(taker.data, EventVoided)
+        found |= {taker.ref, EventRef(taker.data.source, taker.data.id)}
+    return frozenset(found)
