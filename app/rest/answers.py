@@ -1,6 +1,6 @@
 """What the API answers: the public models, each made from what the use cases return."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -8,14 +8,27 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from app.core.assessment import Assessment, EvidenceLevel, SignAssessment, Verdict
+from app.core.difference import SignDifference
 from app.core.explanation import sentence_of
 from app.core.signs import Figure
+from app.core.trend import Trend
 from app.ports.clients import ClientRecord
 from app.ports.ledger import Outcome, StoredEvent
 from app.use_cases.record_events import Answer
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["ClientAnswer", "ClientPage", "EventAnswer", "EventPage", "Explanation", "IngestAnswer", "Score"]
+__all__ = [
+    "ClientAnswer",
+    "ClientPage",
+    "EventAnswer",
+    "EventPage",
+    "Explanation",
+    "IngestAnswer",
+    "Interval",
+    "Moved",
+    "Reasons",
+    "Score",
+]
 
 
 class Interval(BaseModel):
@@ -66,7 +79,7 @@ class ClientTypeAnswer(BaseModel):
     probabilities: dict[str, float]
 
 
-class Explanation(Score):
+class Reasons(Score):
     """The score and why: decibans add up to total - prior, points to score - score of the prior."""
 
     client_type: ClientTypeAnswer
@@ -88,6 +101,51 @@ class Explanation(Score):
             total_decibans=found.total_decibans,
             signs=[_sign(part) for part in found.signs],
         )
+
+
+class Moved(BaseModel):
+    """By how much one sign changed, and its part of the change of the score."""
+
+    sign: str
+    decibans: float
+    points: float
+
+    @classmethod
+    def of(cls, found: SignDifference) -> Self:
+        """Make it from a difference."""
+        return cls(sign=found.sign.name, decibans=found.decibans, points=found.points)
+
+
+class TrendAnswer(BaseModel):
+    """Then, and which signs moved the score since; their points add up to `change`."""
+
+    days: int
+    score: float
+    verdict: Verdict
+    change: float = Field(description="The score now less the score then.")
+    moved: list[Moved]
+
+    @classmethod
+    def of(cls, found: Trend) -> Self:
+        """Make it from a trend."""
+        return cls(
+            days=found.days,
+            score=found.score,
+            verdict=found.verdict,
+            change=found.since.score,
+            moved=[Moved.of(one) for one in found.since.moved],
+        )
+
+
+class Explanation(Reasons):
+    """The score, why, and how it has moved; then as now is held against today's portfolio."""
+
+    trend: list[TrendAnswer]
+
+    @classmethod
+    def explained(cls, client_id: str, viewpoint: Viewpoint, found: Assessment, trends: Iterable[Trend]) -> Self:
+        """Make it from an assessment and its trends."""
+        return cls(**dict(Reasons.of(client_id, viewpoint, found)), trend=[TrendAnswer.of(one) for one in trends])
 
 
 class ClientAnswer(BaseModel):

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 import app as partwise
-from app.rest import clients, events, problems, recourse, simulations
+from app.rest import clients, events, history, problems, recourse, simulations
 from app.rest.openapi import openapi_document
 from app.rest.paths import SlashesInIds
 from app.rest.services import Services, UsedServices
@@ -27,13 +27,10 @@ def create_rest(services: Services, lifespan: Lifespan) -> FastAPI:
     rest = FastAPI(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
     rest.add_middleware(SlashesInIds)
-    problems.install(
-        rest, [*events.router.routes, *clients.router.routes, *simulations.router.routes, *recourse.router.routes]
-    )
-    rest.include_router(events.router)
-    rest.include_router(clients.router)
-    rest.include_router(simulations.router)
-    rest.include_router(recourse.router)
+    routers = [part.router for part in (events, clients, history, simulations, recourse)]
+    problems.install(rest, [route for router in routers for route in router.routes])
+    for router in routers:
+        rest.include_router(router)
     rest.add_api_route("/livez", _livez, tags=["operations"], summary="Is the process alive?")
     rest.add_api_route("/readyz", _readyz, tags=["operations"], summary="Can it serve?")
     rest.add_api_route(

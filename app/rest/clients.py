@@ -115,8 +115,9 @@ async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedSe
 async def get_explanation(
     client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed
 ) -> Explanation:
-    """Why the score is what it is, sign by sign."""
-    return Explanation.of(client_id, viewpoint, await services.assess.one(principal.tenant_id, client_id, viewpoint))
+    """Why the score is what it is, sign by sign, and how it has moved in 30 and 90 days."""
+    found, trends = await services.assess.explain(principal.tenant_id, client_id, viewpoint)
+    return Explanation.explained(client_id, viewpoint, found, trends)
 
 
 @router.get("/{client_id}", summary="Get a client")

@@ -5,9 +5,10 @@ from typing import Self
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from app.core.difference import difference_between
 from app.core.events import Event
 from app.ports.ledger import NewEvent
-from app.rest.answers import Explanation
+from app.rest.answers import Moved, Reasons
 from app.rest.bodies import read_body, refuse_encoded
 from app.rest.paths import ClientIdPath
 from app.rest.problems import HttpError
@@ -24,37 +25,23 @@ router = APIRouter(prefix="/v1/clients", tags=["clients"])
 MOST_EVENTS = 100
 
 
-class SignDifference(BaseModel):
-    """By how much one sign would change."""
-
-    sign: str
-    decibans: float
-    points: float
-
-
 class SimulationAnswer(BaseModel):
     """The client as it is and as it would be; differences are `after` less `before`."""
 
-    before: Explanation
-    after: Explanation
+    before: Reasons
+    after: Reasons
     score_difference: float
-    differences: list[SignDifference]
+    differences: list[Moved]
 
     @classmethod
     def of(cls, client_id: str, viewpoint: Viewpoint, found: Simulation) -> Self:
         """Make it from a simulation."""
+        difference = difference_between(found.before, found.after)
         return cls(
-            before=Explanation.of(client_id, viewpoint, found.before),
-            after=Explanation.of(client_id, viewpoint, found.after),
-            score_difference=found.after.score - found.before.score,
-            differences=[
-                SignDifference(
-                    sign=after.sign.name,
-                    decibans=after.decibans - before.decibans,
-                    points=after.points - before.points,
-                )
-                for before, after in zip(found.before.signs, found.after.signs, strict=True)
-            ],
+            before=Reasons.of(client_id, viewpoint, found.before),
+            after=Reasons.of(client_id, viewpoint, found.after),
+            score_difference=difference.score,
+            differences=[Moved.of(one) for one in difference.signs],
         )
 
 

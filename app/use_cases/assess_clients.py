@@ -3,25 +3,36 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Final
 
 from app.core.assessment import Assessment, Verdict, assess
+from app.core.course import Pace, course_of, ends_of
 from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.portfolio import Portfolio
 from app.core.recourse import Recourse, recourse_of
+from app.core.timeline import Effect, Place, timeline_of
+from app.core.trend import Trend, with_trends
 from app.ports.clock import Clock
-from app.use_cases.errors import NotFoundError
+from app.use_cases.errors import InvalidRequestError, NotFoundError
 from app.use_cases.histories import Histories
 from app.use_cases.portfolios import Portfolios, Supposed
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["AssessClients", "Ranked", "Simulation"]
+__all__ = ["MOST_STEPS", "AssessClients", "Ranked", "Simulation"]
 
 _RANKED = 20_000
 """Clients in rankings kept at hand: the pages of one list are cut from one ranking."""
+
+MOST_STEPS: Final = 400
+"""Steps of a history at most."""
+
+_LOOKS_BACK: Final = {Pace.DAY: 90, Pace.WEEK: 364, Pace.MONTH: 730}
+"""Days that a history goes back by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,12 @@ class _Case:
     revisions: Mapping[str, int]
     events: Sequence[Event]
     portfolio: Portfolio
+
+    @property
+    def seen(self) -> tuple[Sequence[Event], Policy, Portfolio, datetime, datetime | None]:
+        """What the core's questions about one client begin with: events, policy, portfolio, as_of and known_at."""
+        viewpoint, beside = self.viewpoint, self.portfolio.beside(self.client_id)
+        return self.events, self.policy, beside, viewpoint.as_of, viewpoint.known_at
 
 
 class AssessClients:
@@ -84,6 +101,59 @@ class AssessClients:
         case = await self._case(tenant_id, client_id, viewpoint)
         return await _assess(case, case.events, case.portfolio)
 
+    async def explain(
+        self, tenant_id: str, client_id: str, viewpoint: Viewpoint
+    ) -> tuple[Assessment, tuple[Trend, ...]]:
+        """Assess one client, and say how it has moved.
+
+        Raises:
+            NotFoundError: no event ever named that client.
+        """
+        case = await self._case(tenant_id, client_id, viewpoint)
+        return await asyncio.to_thread(with_trends, *case.seen)
+
+    async def history(
+        self, tenant_id: str, client_id: str, viewpoint: Viewpoint, pace: Pace, first: date | None
+    ) -> list[Assessment]:
+        """How the relationship stood at the end of each day, week or month, oldest first, and at `as_of`.
+
+        Args:
+            tenant_id: whose client.
+            client_id: which client.
+            viewpoint: the last instant, and what was known.
+            pace: how far apart.
+            first: a local day of the first period; None for a quarter of days, a year of weeks or two years of months.
+
+        Raises:
+            NotFoundError: no event ever named that client.
+            InvalidRequestError: the first day lies ahead of the last, or there would be too many steps.
+        """
+        case = await self._case(tenant_id, client_id, viewpoint)
+        events, policy, portfolio, as_of, known_at = case.seen
+        today = policy.calendar.day_of(as_of)
+        begins = today - timedelta(days=_LOOKS_BACK[pace]) if first is None else first
+        if begins > today:
+            raise InvalidRequestError("?from", f"expected a day that is not after the last one, {today}")
+        instants = list(islice(ends_of(policy.calendar, pace, begins, as_of), MOST_STEPS + 1))
+        if len(instants) > MOST_STEPS:
+            raise InvalidRequestError("?from", f"expected at most {MOST_STEPS} steps: begin later, or take longer ones")
+
+        def work() -> list[Assessment]:
+            return list(course_of(events, policy, portfolio, instants, known_at))
+
+        return await asyncio.to_thread(work)
+
+    async def timeline(
+        self, tenant_id: str, client_id: str, viewpoint: Viewpoint, before: Place | None, limit: int
+    ) -> tuple[list[Effect], Place | None]:
+        """What each event did to the score, the newest first; see `timeline_of`.
+
+        Raises:
+            NotFoundError: no event ever named that client.
+        """
+        case = await self._case(tenant_id, client_id, viewpoint)
+        return await asyncio.to_thread(timeline_of, *case.seen, before, limit)
+
     async def simulate(
         self, tenant_id: str, client_id: str, viewpoint: Viewpoint, hypothetical: Sequence[Event]
     ) -> Simulation:
@@ -114,10 +184,7 @@ class AssessClients:
             NotFoundError: no event ever named that client.
         """
         case = await self._case(tenant_id, client_id, viewpoint)
-        beside = case.portfolio.beside(client_id)
-        found = await asyncio.to_thread(
-            recourse_of, case.events, case.policy, beside, viewpoint.as_of, viewpoint.known_at
-        )
+        found = await asyncio.to_thread(recourse_of, *case.seen)
         return await _assess(case, case.events, case.portfolio), found
 
     async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:

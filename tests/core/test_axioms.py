@@ -300,7 +300,7 @@ history = [e for n in range(9) for e in invoice(n, 400 - 30 * n, 360 - 30 * n)] 
     told("contract.sent", 90), told("contract.declined", 80), told("time.logged", 50, hours=33.25),
     told("call.received", 3.5), told("rate.refused", 8), told("agreement.made", 60, hours=10)]
 found = assessed(history)
-print(Explanation.of("acme", Viewpoint(found.as_of), found).model_dump_json())
+print(Explanation.explained("acme", Viewpoint(found.as_of), found, []).model_dump_json())
 """
 
 

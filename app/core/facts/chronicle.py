@@ -91,7 +91,8 @@ class Chronicle:
         until = _order(self._events[count - 1]) if count else None
         takers = [event for event in self._takers if until is not None and _order(event) <= until]
         voided = _voided(takers)
-        if any(event.ref in voided and event.ref not in self._voided for event in self._events[: self._next]):
+        fresh = voided - self._voided
+        if fresh and any(event.ref in fresh for event in self._events[: self._next]):
             # What was entered is taken back: begin again without it.
             self._begin()
         self._voided = voided

@@ -1,0 +1,165 @@
+"""Time travel over many instants: a client's history as a series, and the timeline of its events."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from app.core.assessment import Assessment, EvidenceLevel, Verdict
+from app.core.course import Pace
+from app.core.events import EventRef
+from app.core.timeline import Effect, Place
+from app.rest.answers import Interval, Moved
+from app.rest.parameters import Cursor, decode_cursor, encode_cursor, moment
+from app.rest.paths import ClientIdPath
+from app.rest.services import Reader, UsedServices
+from app.rest.viewpoint import Viewed
+from app.use_cases.errors import InvalidRequestError
+from app.use_cases.viewpoint import Viewpoint
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/clients", tags=["clients"])
+
+
+class HistoryStep(BaseModel):
+    """How the relationship stood at an instant; `decibans` by sign."""
+
+    as_of: datetime
+    score: float
+    interval: Interval
+    verdict: Verdict
+    evidence_level: EvidenceLevel
+    decibans: dict[str, float]
+
+    @classmethod
+    def of(cls, found: Assessment) -> Self:
+        """Make it from an assessment."""
+        return cls(
+            as_of=found.as_of,
+            score=found.score,
+            interval=Interval(low=found.interval.low, high=found.interval.high),
+            verdict=found.verdict,
+            evidence_level=found.evidence_level,
+            decibans={part.sign.name: part.decibans for part in found.signs},
+        )
+
+
+class HistoryAnswer(BaseModel):
+    """The series, oldest first; every step is held against the portfolio of the last one's day."""
+
+    client_id: str
+    step: Pace
+    known_at: datetime | None
+    policy_version: str
+    items: list[HistoryStep]
+
+
+class TimelineEvent(BaseModel):
+    """One event, the score right before and after it, and which signs it moved; their points add up to `change`."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    recorded_at: datetime
+    score_before: float
+    score: float
+    change: float
+    verdict: Verdict
+    moved: list[Moved]
+
+    @classmethod
+    def of(cls, found: Effect) -> Self:
+        """Make it from an effect."""
+        event = found.event
+        return cls(
+            id=event.id,
+            source=event.source,
+            type=event.type,
+            time=event.time,
+            recorded_at=event.recorded_at,
+            score_before=found.after.score - found.moved.score,
+            score=found.after.score,
+            change=found.moved.score,
+            verdict=found.after.verdict,
+            moved=[Moved.of(one) for one in found.moved.moved],
+        )
+
+
+class TimelinePage(BaseModel):
+    """Events, the newest first; `next` is the cursor of the next page."""
+
+    client_id: str
+    items: list[TimelineEvent]
+    next: str | None
+
+
+@router.get("/{client_id}/history", summary="Get a client's history")
+async def get_history(  # noqa: PLR0917 - each is a parameter of the request
+    client_id: ClientIdPath,
+    principal: Reader,
+    services: UsedServices,
+    viewpoint: Viewed,
+    step: Annotated[Pace, Query(description="Ends of days, weeks (Sundays) or months, in your zone.")] = Pace.WEEK,
+    begins: Annotated[
+        str | None,
+        Query(
+            alias="from",
+            max_length=40,
+            description="A day of the first step. By default 90 days, 52 weeks or two years before the last.",
+            examples=["2026-01-01"],
+        ),
+    ] = None,
+) -> HistoryAnswer:
+    """How the relationship stood step by step, up to `as_of`; at most 400 steps."""
+    first = moment(begins, "from")
+    if isinstance(first, datetime):
+        raise InvalidRequestError("?from", "expected a day such as 2026-03-31")
+    found = await services.assess.history(principal.tenant_id, client_id, viewpoint, step, first)
+    return HistoryAnswer(
+        client_id=client_id,
+        step=step,
+        known_at=viewpoint.known_at,
+        policy_version=found[-1].policy_version,
+        items=[HistoryStep.of(one) for one in found],
+    )
+
+
+@router.get("/{client_id}/timeline", summary="Get a client's timeline")
+async def get_timeline(  # noqa: PLR0917 - each is a parameter of the request
+    client_id: ClientIdPath,
+    principal: Reader,
+    services: UsedServices,
+    viewpoint: Viewed,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Items on a page at most.")] = 50,
+) -> TimelinePage:
+    """What each event did to the score when it happened. A cursor keeps to its viewpoint.
+
+    What comes with time alone, such as a day that falls due, is no event's doing and shows in `/history`.
+    """
+    before: Place | None = None
+    if cursor is not None:
+        viewpoint, before = _place(cursor)
+    found, further = await services.assess.timeline(principal.tenant_id, client_id, viewpoint, before, limit)
+    return TimelinePage(
+        client_id=client_id,
+        items=[TimelineEvent.of(one) for one in found],
+        next=None if further is None else _cursor(viewpoint, further),
+    )
+
+
+def _cursor(viewpoint: Viewpoint, place: Place) -> str:
+    time, ref = place
+    known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
+    return encode_cursor(viewpoint.as_of.isoformat(), known_at, time.isoformat(), ref.source, ref.id)
+
+
+def _place(cursor: str) -> tuple[Viewpoint, Place]:
+    as_of, known_at, time, source, event_id = decode_cursor(cursor, 5)
+    found, known, place = moment(as_of, "cursor"), moment(known_at or None, "cursor"), moment(time, "cursor")
+    if not (isinstance(found, datetime) and isinstance(place, datetime) and isinstance(known, datetime | None)):
+        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
+    return Viewpoint(found, known), (place, EventRef(source, event_id))
