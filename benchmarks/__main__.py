@@ -14,9 +14,8 @@ from functools import partial
 import httpx
 
 from app.composition import SystemClock
-from app.core.assessment import assess
+from app.core.course import assessment_at
 from app.core.events import Event
-from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
 from app.core.portfolio import portfolio_of
 from app.ports.ledger import NewEvent
@@ -63,7 +62,7 @@ def core() -> None:
     portfolio = portfolio_of({}, DEFAULT_POLICY)
     latency(
         "assess a client with 1,000 events, core alone",
-        lambda: assess(gather(history, DEFAULT_POLICY.calendar, now), DEFAULT_POLICY, portfolio),
+        lambda: assessment_at(history, DEFAULT_POLICY, portfolio, now),
         100,
     )
 

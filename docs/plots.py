@@ -12,7 +12,8 @@ import matplotlib.pyplot as plt
 from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
-from app.core.portfolio import Portfolio, portfolio_of, share_of
+from app.core.portfolio import Portfolio, portfolio_of
+from app.core.shares import share_of
 from tests.core.telling import NOW, evidence, invoice, told
 
 FOLDER = Path(__file__).parent / "plots"

@@ -1,30 +1,24 @@
 """The assessment: what the signs say together, and the verdict."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import sqrt
 
 from app.core.client_type import ClientType, client_type_of
+from app.core.deal_breakers import Broken, broken_deals
 from app.core.decibans import points_of, quantised, score_of
 from app.core.facts import Facts
-from app.core.policy import Policy, Thresholds
+from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.signs import SIGNS, Sign, Weighed
+from app.core.verdict import Standing, Verdict, verdict_of
 
-__all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "Verdict", "assess", "verdict_of"]
+__all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "assess"]
 
 _NORMAL_90 = 1.6448536269514722
 """Half the width of a 90 % interval, in standard deviations."""
-
-
-class Verdict(StrEnum):
-    """What to do, from best to worst."""
-
-    KEEP = "keep"
-    WATCH = "watch"
-    RENEGOTIATE = "renegotiate"
-    PART = "part"
 
 
 class EvidenceLevel(StrEnum):
@@ -62,6 +56,7 @@ class Assessment:
         score: 0 (keep) to 100 (part).
         interval: the 90 % interval of the score.
         verdict: what to do.
+        deal_breakers: what the policy names as reason enough to part, and holds.
         evidence_level: how much it rests on.
         as_of: the instant that it holds for.
         policy_version: the policy that it was made with.
@@ -73,6 +68,7 @@ class Assessment:
     score: float
     interval: Interval
     verdict: Verdict
+    deal_breakers: tuple[Broken, ...]
     evidence_level: EvidenceLevel
     as_of: datetime
     policy_version: str
@@ -81,14 +77,20 @@ class Assessment:
     total_decibans: float
     signs: tuple[SignAssessment, ...]
 
+    @property
+    def standing(self) -> Standing:
+        """What its verdict goes by."""
+        return Standing(self.score, self.interval.low)
 
-def assess(facts: Facts, policy: Policy, portfolio: Portfolio) -> Assessment:
+
+def assess(facts: Facts, policy: Policy, portfolio: Portfolio, lately: Iterable[Standing] = ()) -> Assessment:
     """Weigh all signs.
 
     Args:
         facts: one client's facts, as of an instant.
         policy: the tenant's settings.
         portfolio: what is known of the tenant's clients together, at the same instant.
+        lately: how it stood on the last days, for the verdict; see `course.py`, which knows.
 
     Returns:
         The same assessment for the same input, on any machine.
@@ -101,11 +103,14 @@ def assess(facts: Facts, policy: Policy, portfolio: Portfolio) -> Assessment:
     score = score_of(total)
     interval = _interval(total, weighed, facts, policy)
     level = _evidence_level(weighed, facts)
+    broken = broken_deals(facts, policy)
+    standing = Standing(score, interval.low)
     made = [(sign.client_type, e) for sign, e in zip(SIGNS, decibans, strict=True)]
     return Assessment(
         score=score,
         interval=interval,
-        verdict=_verdict(score, interval, policy),
+        verdict=Verdict.PART if broken else verdict_of(standing, policy.thresholds, lately),
+        deal_breakers=broken,
         evidence_level=level,
         as_of=facts.as_of,
         policy_version=policy.version,
@@ -123,23 +128,6 @@ def _interval(total: float, weighed: list[Weighed], facts: Facts, policy: Policy
     own = sum(one.spread**2 for one in weighed)
     half = quantised(_NORMAL_90 * sqrt(own + policy.model_spread**2 / max(facts.event_count, 1)))
     return Interval(score_of(total - half), score_of(total + half))
-
-
-def verdict_of(score: float, thresholds: Thresholds) -> Verdict:
-    """The verdict of a score, were it known for certain."""
-    if score >= thresholds.part:
-        return Verdict.PART
-    if score >= thresholds.renegotiate:
-        return Verdict.RENEGOTIATE
-    return Verdict.WATCH if score >= thresholds.watch else Verdict.KEEP
-
-
-def _verdict(score: float, interval: Interval, policy: Policy) -> Verdict:
-    """Thin evidence never parts: the lower end of the interval must be over the threshold too (axiom 10)."""
-    verdict = verdict_of(score, policy.thresholds)
-    if verdict is Verdict.PART and interval.low < policy.thresholds.part:
-        return Verdict.RENEGOTIATE
-    return verdict
 
 
 def _evidence_level(weighed: list[Weighed], facts: Facts) -> EvidenceLevel:

@@ -1,18 +1,21 @@
 """The course of a relationship: how it stood at several instants, from one pass over the events."""
 
 from calendar import monthrange
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from app.core.assessment import Assessment, assess
 from app.core.events import Event
 from app.core.facts import Chronicle
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
+from app.core.verdict import Standing
 from app.core.working_calendar import WorkingCalendar
 
-__all__ = ["Pace", "course_of", "ends_of"]
+__all__ = ["Pace", "Recollection", "assessment_at", "course_of", "ends_of"]
 
 
 class Pace(StrEnum):
@@ -23,8 +26,52 @@ class Pace(StrEnum):
     MONTH = "month"
 
 
+class Recollection:
+    """How a relationship stood on the days before, for verdicts that do not flap.
+
+    Reads forward on its own and only when a verdict asks, which is when the score is near a threshold.
+    """
+
+    def __init__(
+        self, events: Iterable[Event], policy: Policy, portfolio: Portfolio, known_at: datetime | None = None
+    ) -> None:
+        """Recollect one client's events, held against one portfolio."""
+        self._events = events
+        self._policy = policy
+        self._portfolio = portfolio
+        self._known_at = known_at
+        self._seen: dict[date, Standing] = {}
+
+    def before(self, as_of: datetime) -> Iterable[Standing]:
+        """How it stood at the ends of the last local days before an instant; instants are asked for in order."""
+        return _LastDays(self._at, self._policy.calendar.day_of(as_of), self._policy.thresholds.settling_days)
+
+    def _at(self, day: date) -> Standing:
+        found = self._seen.get(day)
+        if found is None:
+            facts = self._chronicle.facts(self._policy.calendar.end_of(day))
+            found = self._seen[day] = assess(facts, self._policy, self._portfolio).standing
+        return found
+
+    @cached_property
+    def _chronicle(self) -> Chronicle:
+        return Chronicle(self._events, self._policy.calendar, self._known_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _LastDays:
+    """Some days, oldest first, each looked at when it is reached; they can be gone through again."""
+
+    at: Callable[[date], Standing]
+    today: date
+    count: int
+
+    def __iter__(self) -> Iterator[Standing]:
+        return (self.at(self.today - timedelta(days=back)) for back in range(self.count, 0, -1))
+
+
 def course_of(
-    events: Iterable[Event],
+    events: Sequence[Event],
     policy: Policy,
     portfolio: Portfolio,
     instants: Iterable[datetime],
@@ -35,8 +82,16 @@ def course_of(
     Every instant is held against the same portfolio, so that what moves is this client and not the others.
     """
     chronicle = Chronicle(events, policy.calendar, known_at)
+    recollection = Recollection(events, policy, portfolio, known_at)
     for instant in instants:
-        yield assess(chronicle.facts(instant), policy, portfolio)
+        yield assess(chronicle.facts(instant), policy, portfolio, recollection.before(instant))
+
+
+def assessment_at(
+    events: Sequence[Event], policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
+) -> Assessment:
+    """Assess one client at one instant."""
+    return next(course_of(events, policy, portfolio, [as_of], known_at))
 
 
 def ends_of(calendar: WorkingCalendar, pace: Pace, first: date, as_of: datetime) -> Iterator[datetime]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Literal
 
 from app.core.decibans import Beta
 from app.core.working_calendar import WorkingCalendar
@@ -16,6 +17,8 @@ __all__ = [
     "DEFAULT_POLICY",
     "Caps",
     "ContractPolicy",
+    "DealBreaker",
+    "EmpiricalPolicy",
     "HabitPriors",
     "LatePolicy",
     "NonpaymentPolicy",
@@ -25,6 +28,10 @@ __all__ = [
     "Thresholds",
     "TimePolicy",
 ]
+
+
+DealBreaker = Literal["contract_refused", "payment_charged_back", "debt_written_off", "long_unpaid"]
+"""Facts that can be named as reason enough to part; see `deal_breakers.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +207,41 @@ class NonpaymentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class EmpiricalPolicy:
+    """How far the tenant's own portfolio decides what is ordinary.
+
+    Attributes:
+        fewest_clients: below so many clients with occasions of a habit the policy's priors hold.
+        policy_clients: how many clients' worth of experience the policy's priors are.
+        most_change: the fitted share is at most so many times the policy's, and at least that part of it.
+    """
+
+    fewest_clients: int = 3
+    policy_clients: float = 20
+    most_change: float = 3
+
+
+@dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The scores from which on a verdict is given: a talk costs little, so it is worth it below even odds."""
+    """The scores from which on a verdict is given: a talk costs little, so it is worth it below even odds.
+
+    Attributes:
+        watch, renegotiate, part: scores, 0 to 100.
+        margin: how far beyond a threshold the score must be to change the verdict at once.
+        settling_days: after so many days on the other side it changes without the margin.
+    """
 
     watch: float = 20
     renegotiate: float = 40
     part: float = 80
+    margin: float = 3
+    settling_days: int = 7
 
     def __post_init__(self) -> None:
         if not 0 < self.watch < self.renegotiate < self.part < 100:
             raise ValueError("thresholds must satisfy 0 < watch < renegotiate < part < 100")
+        if not 0 <= self.margin < min(self.watch, self.renegotiate - self.watch, 100 - self.part):
+            raise ValueError("the margin must be less than the thresholds are apart, and 0 at least")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +254,8 @@ class Policy:
         half_life_days: after so many days a past event counts half.
         told_weight: how many times more an event counts after the client was told what has to change.
         reminder_days: a reminder counts as ignored after so many days without payment.
+        deal_breakers: what is reason enough to part, whatever the score says.
+        long_unpaid_days: an invoice of which the client was reminded is `long_unpaid` so many days after its due day.
         model_spread: the standard deviation, in decibans, of what one lone event may be mistaken by.
         currency: ISO 4217 code in which money is added up.
         exchange_rates: how many units of `currency` one unit of a foreign currency is worth.
@@ -234,6 +268,9 @@ class Policy:
     reminder_days: float = 7.0
     model_spread: float = 6.0
     thresholds: Thresholds = Thresholds()
+    deal_breakers: frozenset[DealBreaker] = frozenset()
+    long_unpaid_days: int = 90
+    empirical: EmpiricalPolicy = EmpiricalPolicy()
     calendar: WorkingCalendar = field(default_factory=WorkingCalendar)
     currency: str = "USD"
     exchange_rates: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))

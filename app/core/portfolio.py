@@ -1,33 +1,34 @@
 """The portfolio: what the tenant's clients show together, against which each one is held."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from app.core.earnings import earnings_of
-from app.core.facts import Facts
 from app.core.policy import Policy
-from app.core.punctuality import Delays, Punctuality, delays_of
+from app.core.priors import HabitCounts, OrdinaryPriors
+from app.core.punctuality import Delays, Punctuality
 from app.core.rates import Rates, RateTable
 from app.core.recovery import Overdue, Recovery
 
-__all__ = ["Portfolio", "Share", "portfolio_of", "share_of"]
+__all__ = ["Portfolio", "Share", "portfolio_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one client adds to the portfolio.
+    """What one client adds to the portfolio; see `shares.py`.
 
     Attributes:
         delays: days beyond terms.
         overdue: each invoice that was not paid by its due day.
         log_rate: natural log of the effective hourly rate in the tenant's currency, or None when unknown.
         hours: the hours that the rate rests on.
+        habits: how many occasions went wrong and how many well.
     """
 
     delays: Delays
     overdue: tuple[Overdue, ...]
     log_rate: float | None
     hours: float
+    habits: HabitCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +38,20 @@ class Portfolio:
     Attributes:
         punctuality: how they keep due days.
         recovery: what becomes of overdue invoices.
+        habits: what share of occasions goes wrong with ordinary clients.
         rates: what an hour brings with the other clients, or None when none is known.
     """
 
     punctuality: Punctuality
     recovery: Recovery
+    habits: OrdinaryPriors
     rates: Rates | None = None
     table: RateTable | None = field(default=None, repr=False, compare=False)
 
     def beside(self, client_id: str) -> "Portfolio":
         """The same, for one client to be held against: with the rates of all the others."""
         rates = self.table.without(client_id) if self.table else None
-        return Portfolio(self.punctuality, self.recovery, rates, self.table)
-
-
-def share_of(facts: Facts, policy: Policy) -> Share:
-    """What one client adds to the portfolio."""
-    earnings = earnings_of(facts, policy)
-    return Share(
-        delays=delays_of(facts.invoices, facts.today, policy.half_life_days),
-        overdue=tuple(
-            Overdue(invoice.days_beyond_terms(facts.today), invoice.settled_day is not None)
-            for invoice in facts.invoices
-            if invoice.days_beyond_terms(facts.today) > 0
-        ),
-        log_rate=earnings.log_rate,
-        hours=earnings.hours,
-    )
+        return replace(self, rates=rates)
 
 
 def portfolio_of(shares: Mapping[str, Share], policy: Policy) -> Portfolio:
@@ -86,6 +74,7 @@ def portfolio_of(shares: Mapping[str, Share], policy: Policy) -> Portfolio:
             settings.prior_invoices,
             (invoice for share in ordered for invoice in share.overdue),
         ),
+        habits=OrdinaryPriors.learned([share.habits for share in ordered], policy),
         rates=table.without(""),
         table=table,
     )

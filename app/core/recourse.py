@@ -7,7 +7,8 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import Final, Literal
 
-from app.core.assessment import Assessment, Verdict, assess, verdict_of
+from app.core.assessment import Assessment, assess
+from app.core.course import Recollection
 from app.core.events import Event, EventData
 from app.core.events.change import ChangeApproved
 from app.core.events.contract import ContractSigned
@@ -16,6 +17,7 @@ from app.core.events.rate import RateAccepted
 from app.core.facts import Facts, gather
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
+from app.core.verdict import Standing, Verdict, verdict_of
 
 __all__ = ["Action", "Recourse", "Step", "recourse_of"]
 
@@ -89,11 +91,14 @@ class _Search:
         self._portfolio = portfolio
         self._as_of = as_of
         self._known_at = known_at
+        # What is done today changes no day before.
+        self._lately = Recollection(events, policy, portfolio, known_at).before(as_of)
         self._seen: dict[tuple[Action, ...], Assessment] = {}
 
     def found(self) -> Iterator[Recourse]:
         everything = tuple(action for group in self._groups for action in group)
-        lowest = verdict_of(self._after(everything).score, self._policy.thresholds)
+        score = self._after(everything).score
+        lowest = verdict_of(Standing(score, score), self._policy.thresholds, self._lately)
         reached = _ORDER.index(self._after(()).verdict)
         for size in range(1, len(everything) + 1):
             # No set has a lower score than all actions together; `part` may end by the interval too.
@@ -123,7 +128,7 @@ class _Search:
         if known is None:
             more = [event for action in actions for event in action.events]
             facts = gather([*self._events, *more], self._policy.calendar, self._as_of, self._known_at)
-            known = self._seen[actions] = assess(facts, self._policy, self._portfolio)
+            known = self._seen[actions] = assess(facts, self._policy, self._portfolio, self._lately)
         return known
 
     def _best_of(self, size: int) -> tuple[Action, ...]:
@@ -140,9 +145,10 @@ class _Search:
         ]
         return min(chosen, key=self._standing)
 
-    def _standing(self, actions: tuple[Action, ...]) -> tuple[int, float]:
+    def _standing(self, actions: tuple[Action, ...]) -> tuple[int, int, float]:
+        """Deal-breakers first: while one holds, nothing else counts."""
         after = self._after(actions)
-        return _ORDER.index(after.verdict), after.total_decibans
+        return len(after.deal_breakers), _ORDER.index(after.verdict), after.total_decibans
 
     def _best_in(self, group: tuple[Action, ...], count: int) -> tuple[Action, ...]:
         return min(combinations(group, count), key=self._standing)

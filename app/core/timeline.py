@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.assessment import Assessment, assess
+from app.core.course import Recollection
 from app.core.difference import Difference, difference_between
 from app.core.events import Event, EventRef
 from app.core.facts import Chronicle
@@ -58,11 +59,13 @@ def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
     if before is not None:
         stop = min(stop, bisect_left(chronicle.events, before, key=_place))
     start = max(stop - limit, 0)
+    recollection = Recollection(events, policy, portfolio, known_at)
     found = []
     for count in range(start, stop):
         event = chronicle.events[count]
-        held = assess(chronicle.facts_after(count, event.time), policy, portfolio)
-        after = assess(chronicle.facts_after(count + 1, event.time), policy, portfolio)
+        lately = recollection.before(event.time)
+        held = assess(chronicle.facts_after(count, event.time), policy, portfolio, lately)
+        after = assess(chronicle.facts_after(count + 1, event.time), policy, portfolio, lately)
         found.append(Effect(event, after, difference_between(held, after)))
     return found[::-1], _place(chronicle.events[start]) if start else None
 

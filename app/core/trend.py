@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.core.assessment import Assessment, Verdict
+from app.core.assessment import Assessment
 from app.core.course import course_of
 from app.core.difference import Difference, difference_between
 from app.core.events import Event
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
+from app.core.verdict import Verdict
 
 __all__ = ["Trend", "with_trends"]
 

@@ -7,11 +7,13 @@ from typing import Any, Self
 import msgspec
 from pydantic import BaseModel, Field
 
-from app.core.assessment import Assessment, EvidenceLevel, SignAssessment, Verdict
+from app.core.assessment import Assessment, EvidenceLevel, SignAssessment
+from app.core.deal_breakers import Broken
 from app.core.difference import SignDifference
 from app.core.explanation import sentence_of
 from app.core.signs import Figure
 from app.core.trend import Trend
+from app.core.verdict import Verdict
 from app.ports.clients import ClientRecord
 from app.ports.ledger import Outcome, StoredEvent
 from app.use_cases.record_events import Answer
@@ -38,6 +40,19 @@ class Interval(BaseModel):
     high: float
 
 
+class DealBreakerAnswer(BaseModel):
+    """A fact that the policy names as reason enough to part: for which contract or invoice, and the event behind it."""
+
+    name: str
+    subject: str
+    event: str
+
+    @classmethod
+    def of(cls, found: Broken) -> Self:
+        """Make it from what holds."""
+        return cls(name=found.name, subject=found.subject, event=found.event.id)
+
+
 class Score(BaseModel):
     """How the relationship stands: 0 is keep, 100 is part."""
 
@@ -45,6 +60,7 @@ class Score(BaseModel):
     score: float = Field(ge=0, le=100)
     interval: Interval
     verdict: Verdict
+    deal_breakers: list[DealBreakerAnswer]
     evidence_level: EvidenceLevel
     as_of: datetime
     known_at: datetime | None = Field(description="What was told later is not counted; null for all that is known.")
@@ -260,6 +276,7 @@ def _score(client_id: str, viewpoint: Viewpoint, found: Assessment) -> dict[str,
         "score": found.score,
         "interval": Interval(low=found.interval.low, high=found.interval.high),
         "verdict": found.verdict,
+        "deal_breakers": [DealBreakerAnswer.of(one) for one in found.deal_breakers],
         "evidence_level": found.evidence_level,
         "as_of": found.as_of,
         "known_at": viewpoint.known_at,

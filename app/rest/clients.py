@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.core.assessment import Verdict
 from app.core.money import CURRENCIES
+from app.core.verdict import Verdict
 from app.rest.answers import ClientAnswer, ClientPage, Explanation, Score
 from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import ClientIdPath

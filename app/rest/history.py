@@ -6,10 +6,11 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from app.core.assessment import Assessment, EvidenceLevel, Verdict
+from app.core.assessment import Assessment, EvidenceLevel
 from app.core.course import Pace
 from app.core.events import EventRef
 from app.core.timeline import Effect, Place
+from app.core.verdict import Verdict
 from app.rest.answers import Interval, Moved
 from app.rest.parameters import Cursor, decode_cursor, encode_cursor, moment
 from app.rest.paths import ClientIdPath

@@ -5,8 +5,9 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.core.assessment import Assessment, Verdict
+from app.core.assessment import Assessment
 from app.core.recourse import ActionKind, Recourse
+from app.core.verdict import Verdict
 from app.rest.answers import Score
 from app.rest.paths import ClientIdPath
 from app.rest.services import Reader, UsedServices

@@ -7,15 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from app.core.assessment import Assessment, Verdict, assess
-from app.core.course import Pace, course_of, ends_of
+from app.core.assessment import Assessment
+from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
-from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.portfolio import Portfolio
 from app.core.recourse import Recourse, recourse_of
 from app.core.timeline import Effect, Place, timeline_of
 from app.core.trend import Trend, with_trends
+from app.core.verdict import Verdict
 from app.ports.clock import Clock
 from app.use_cases.errors import InvalidRequestError, NotFoundError
 from app.use_cases.histories import Histories
@@ -226,6 +226,7 @@ def _assess_all(
     """Done beside the event loop, which must not wait for it."""
     found = []
     for client_id, events in histories.items():
-        facts = gather(events, policy.calendar, viewpoint.as_of, viewpoint.known_at)
-        found.append(Ranked(client_id, assess(facts, policy, portfolio.beside(client_id))))
+        beside = portfolio.beside(client_id)
+        assessment = assessment_at(events, policy, beside, viewpoint.as_of, viewpoint.known_at)
+        found.append(Ranked(client_id, assessment))
     return found

@@ -9,7 +9,8 @@ from typing import Self
 from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import Policy
-from app.core.portfolio import Portfolio, Share, portfolio_of, share_of
+from app.core.portfolio import Portfolio, Share, portfolio_of
+from app.core.shares import share_of
 from app.use_cases.histories import Histories
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint

@@ -5,9 +5,9 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from app.core.assessment import Assessment, SignAssessment, assess
+from app.core.assessment import Assessment, SignAssessment
+from app.core.course import assessment_at
 from app.core.events import CATALOGUE, Event
-from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.portfolio import Portfolio, portfolio_of
 
@@ -41,7 +41,7 @@ def assessed(
     events: list[Event], policy: Policy = DEFAULT_POLICY, portfolio: Portfolio | None = None, as_of: datetime = NOW
 ) -> Assessment:
     """Assess a history."""
-    return assess(gather(events, policy.calendar, as_of), policy, portfolio or alone(policy))
+    return assessment_at(events, policy, portfolio or alone(policy), as_of)
 
 
 def sign_of(found: Assessment, name: str) -> SignAssessment:

@@ -13,13 +13,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.core.assessment import Verdict, assess
+from app.core.assessment import assess
 from app.core.decibans import score_of
 from app.core.events import CATALOGUE, Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
-from app.core.portfolio import Portfolio, portfolio_of, share_of
+from app.core.portfolio import Portfolio, portfolio_of
+from app.core.shares import share_of
 from app.core.signs import SIGNS
+from app.core.verdict import Verdict
 from app.core.working_calendar import WorkingCalendar
 from tests.core.strategies import BEGIN, NOW, events, histories, instants, named
 from tests.core.telling import alone, assessed, evidence, invoice, sign_of, told

@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.assessment import assess
-from app.core.course import Pace, course_of, ends_of
+from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
-from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
 from app.core.timeline import timeline_of
 from app.core.trend import with_trends
@@ -20,7 +18,6 @@ from tests.core.telling import NOW as MONDAY
 from tests.core.telling import alone, assessed, told
 
 POLICY = DEFAULT_POLICY
-CALENDAR = POLICY.calendar
 
 
 @given(histories(40), st.lists(instants(-5, 600), min_size=1, max_size=8), st.none() | instants())
@@ -30,7 +27,7 @@ def test_one_pass_says_what_each_instant_alone_would(
     moments.sort()
     alike = list(course_of(history, POLICY, alone(), moments, known_at))
     for moment, found in zip(moments, alike, strict=True):
-        assert found == assess(gather(history, CALENDAR, moment, known_at), POLICY, alone())
+        assert found == assessment_at(history, POLICY, alone(), moment, known_at)
 
 
 @given(histories(40), instants())

@@ -1,17 +1,19 @@
 """Recourse: what it promises comes true, and nothing smaller would do."""
 
+import dataclasses
+from datetime import datetime
 from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.assessment import Verdict, assess, verdict_of
+from app.core.deal_breakers import DEAL_BREAKERS
 from app.core.events import Event
-from app.core.facts import gather
-from app.core.policy import DEFAULT_POLICY
+from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.portfolio import Portfolio
 from app.core.recourse import Recourse, _Search, recourse_of
+from app.core.verdict import Verdict
 from tests.core.strategies import NOW, histories
 from tests.core.telling import NOW as TODAY
 from tests.core.telling import alone, assessed, invoice, told
@@ -34,34 +36,42 @@ KINDS = [
 PORTFOLIOS = (alone(), others())
 
 
-def keeps_its_promise(found: tuple[Recourse, ...], events: list[Event], portfolio: Portfolio, as_of=NOW) -> None:
+def keeps_its_promise(
+    found: tuple[Recourse, ...],
+    events: list[Event],
+    portfolio: Portfolio,
+    as_of: datetime = NOW,
+    policy: Policy = DEFAULT_POLICY,
+) -> None:
     """Each step, really done, leads where it says."""
     for one in found:
         done = list(events)
         for step in one.steps:
             done += step.action.events
-            after = assessed(done, portfolio=portfolio, as_of=as_of)
+            after = assessed(done, policy=policy, portfolio=portfolio, as_of=as_of)
             assert (after.score, after.verdict) == (step.score, step.verdict)
         assert one.steps[-1].verdict is one.verdict
 
 
-@given(histories(12, st.sampled_from(KINDS)), st.sampled_from(PORTFOLIOS))
+STRICT = dataclasses.replace(DEFAULT_POLICY, deal_breakers=frozenset(DEAL_BREAKERS))
+
+
+@given(histories(12, st.sampled_from(KINDS)), st.sampled_from(PORTFOLIOS), st.sampled_from([DEFAULT_POLICY, STRICT]))
 @settings(max_examples=200)
-def test_it_is_the_smallest_set(history: list[Event], portfolio: Portfolio):
+def test_it_is_the_smallest_set(history: list[Event], portfolio: Portfolio, policy: Policy):
     """Against all sets of actions, tried one by one."""
-    found = recourse_of(history, DEFAULT_POLICY, portfolio, NOW) if history else ()
-    keeps_its_promise(found, history, portfolio)
+    found = recourse_of(history, policy, portfolio, NOW) if history else ()
+    keeps_its_promise(found, history, portfolio, policy=policy)
     if not history:
         return
-    actions = [action for group in _Search(history, DEFAULT_POLICY, portfolio, NOW, None)._groups for action in group]
-    now = ORDER.index(assessed(history, portfolio=portfolio, as_of=NOW).verdict)
+    actions = [action for group in _Search(history, policy, portfolio, NOW, None)._groups for action in group]
+    now = ORDER.index(assessed(history, policy=policy, portfolio=portfolio, as_of=NOW).verdict)
     smallest: dict[int, int] = {}
     for size in range(1, len(actions) + 1):
         for chosen in combinations(actions, size):
             more = [event for action in chosen for event in action.events]
-            facts = gather([*history, *more], DEFAULT_POLICY.calendar, NOW)
-            score = assess(facts, DEFAULT_POLICY, portfolio).score
-            for reached in range(ORDER.index(verdict_of(score, DEFAULT_POLICY.thresholds)), now):
+            after = assessed([*history, *more], policy=policy, portfolio=portfolio, as_of=NOW)
+            for reached in range(ORDER.index(after.verdict), now):
                 smallest.setdefault(reached, size)
     for reached, size in smallest.items():
         fewest = min((len(one.steps) for one in found if ORDER.index(one.verdict) <= reached), default=99)

@@ -12,7 +12,17 @@ from app.settings import Settings
 from app.stories import STORIES
 from tests.cloud_events import BATCH, as_json, cloud_event
 
-SCORE = {"client_id", "score", "interval", "verdict", "evidence_level", "as_of", "known_at", "policy_version"}
+SCORE = {
+    "deal_breakers",
+    "client_id",
+    "score",
+    "interval",
+    "verdict",
+    "evidence_level",
+    "as_of",
+    "known_at",
+    "policy_version",
+}
 EXPLANATION = SCORE | {"client_type", "prior_decibans", "total_decibans", "signs", "trend"}
 SIGN = {"sign", "decibans", "points", "reason_code", "figures", "events", "sentence"}
 

@@ -4,11 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from app.core.assessment import Assessment, Verdict, assess
+from app.core.assessment import Assessment
+from app.core.course import assessment_at
 from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
-from app.core.portfolio import portfolio_of, share_of
+from app.core.portfolio import portfolio_of
+from app.core.shares import share_of
+from app.core.verdict import Verdict
 from app.ports.ledger import NewEvent
 from app.stories import STORIES, Story, events_of, monday_of
 from app.wire.cloudevents import EventDecoder
@@ -40,7 +43,7 @@ def told(monday: date, now: datetime) -> dict[str, Assessment]:
     shares = {client: share_of(gather(events, CALENDAR, began), DEFAULT_POLICY) for client, events in histories.items()}
     portfolio = portfolio_of(shares, DEFAULT_POLICY)
     return {
-        client: assess(gather(events, CALENDAR, now), DEFAULT_POLICY, portfolio.beside(client))
+        client: assessment_at(events, DEFAULT_POLICY, portfolio.beside(client), now)
         for client, events in histories.items()
     }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
 
-from app.core.decibans import beta_bayes_factor
+from app.core.decibans import Beta, beta_bayes_factor, score_of
 from app.core.events import EventRef
 from app.core.policy import HabitPriors
 from app.core.signs.sign import heaviest
@@ -44,7 +44,8 @@ def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
     """Weigh occasions.
 
     One bad occasion is not yet a habit: evidence that worries is scaled by `k / (k + 1)`, k being the bad count, which
-    keeps it monotone. The spread is the binomial noise of k put through the slope of the evidence (delta method).
+    keeps it monotone. The spread is that of the share of bad occasions, as the two posteriors see it together, put
+    through the evidence one standard deviation to each side.
     """
     found = list(occasions)
     bad = sum(occasion.bad for occasion in found)
@@ -54,11 +55,26 @@ def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
     count = bad + good
     if count <= 0:
         return Habit(0.0, 0.0, 0.0, 0.0, 0.0)
-    share = (bad + priors.ordinary.a) / (count + priors.ordinary.a + priors.ordinary.b)
-    noise = sqrt(count * share * (1 - share))
+    noise = count * _deviation(bad, good, priors)
     higher = _evidence(bad + noise, max(good - noise, 0.0), priors)
     lower = _evidence(max(bad - noise, 0.0), good + noise, priors)
     return Habit(decibans, (higher - lower) / 2, bad, good, after)
+
+
+def _deviation(bad: float, good: float, priors: HabitPriors) -> float:
+    """The standard deviation of the share of bad occasions, in closed form.
+
+    A mixture of two Beta posteriors, ordinary and habitual, weighted by the evidence at even odds; its variance is the
+    mean of theirs and the variance of their means (law of total variance).
+    """
+    habitual = score_of(beta_bayes_factor(bad, good, priors.habit, priors.ordinary)) / 100.0
+    (m0, v0), (m1, v1) = (_moments(Beta(prior.a + bad, prior.b + good)) for prior in (priors.ordinary, priors.habit))
+    return sqrt((1 - habitual) * v0 + habitual * v1 + habitual * (1 - habitual) * (m1 - m0) ** 2)
+
+
+def _moments(beta: Beta) -> tuple[float, float]:
+    total = beta.a + beta.b
+    return beta.mean, beta.a * beta.b / (total**2 * (total + 1))
 
 
 def events_behind(occasions: Iterable[Occasion], decibans: float) -> tuple[EventRef, ...]:

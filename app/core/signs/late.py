@@ -10,7 +10,7 @@ from app.core.punctuality import delays_of
 from app.core.signs.habits import Habit, Occasion, events_behind, habit_of
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, told_before
 
-__all__ = ["LATE"]
+__all__ = ["LATE", "occasions_of"]
 
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
@@ -20,11 +20,15 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     probability = portfolio.punctuality.late_probability(delays, policy.late.grace_days)
     expected = portfolio.punctuality.late_probability(delays_of((), facts.today, 1.0), policy.late.grace_days)
     figures = {"next_invoice_late_probability": Figure(round(probability, 9), "probability")}
-    held_against = {"next_invoice_late_probability": Figure(round(expected, 9), "probability")}
+    held_against = {
+        "next_invoice_late_probability": Figure(round(expected, 9), "probability"),
+        "late_share": Figure(round(portfolio.habits.late.priors.ordinary.mean, 4), "ratio"),
+        "fitted_to_clients": Figure(portfolio.habits.late.clients, "count"),
+    }
     if not judged:
         return Weighed(0.0, "nothing_due", figures=figures, held_against=held_against)
-    occasions = [_occasion(facts, invoice, policy) for invoice in judged]
-    habit = habit_of(occasions, policy.late.priors)
+    occasions = occasions_of(facts, policy)
+    habit = habit_of(occasions, portfolio.habits.late.priors)
     late = [invoice for invoice in judged if _days_late(facts, invoice, policy) > 0]
     overdue = sum(invoice.is_overdue(facts.today) for invoice in judged)
     beyond = _days_beyond_terms(facts, judged, policy)
@@ -46,6 +50,11 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         held_against=held_against,
         events=events_behind(occasions, decibans),
     )
+
+
+def occasions_of(facts: Facts, policy: Policy) -> list[Occasion]:
+    """Every invoice that was paid or is overdue, and not excused."""
+    return [_occasion(facts, invoice, policy) for invoice in facts.invoices if invoice.is_judged(facts.today)]
 
 
 def _days_late(facts: Facts, invoice: Invoice, policy: Policy) -> int:

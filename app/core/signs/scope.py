@@ -12,7 +12,7 @@ from app.core.signs.creep import Creep, creep_of
 from app.core.signs.habits import Habit, Occasion, habit_of
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
 
-__all__ = ["SCOPE"]
+__all__ = ["SCOPE", "requests_of"]
 
 _MOST_SHARE = 5.0
 """An overrun of five times the agreement says all that an overrun can say."""
@@ -20,11 +20,10 @@ _MOST_SHARE = 5.0
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     """Unpaid effort against the agreed one, and how often more is asked for without pay."""
-    del portfolio  # the agreement with this client is the yardstick
     settings = policy.scope
     creep = creep_of(facts, policy)
-    requests = [_request(facts, policy, change) for change in facts.work.changes]
-    habit = habit_of(requests, settings.priors)
+    requests = requests_of(facts, policy)
+    habit = habit_of(requests, portfolio.habits.requests.priors)
     if creep.agreed_hours <= 0 and creep.unpaid_hours <= 0 and not requests:
         return Weighed(0.0, "nothing_agreed")
     hours = _overrun(policy, creep)
@@ -44,9 +43,18 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
             "requests_beyond": Figure(len(facts.work.changes), "count"),
             "unpaid_requests": Figure(len(asked), "count"),
         },
-        held_against={"overrun_share": Figure(settings.ordinary_overrun, "ratio")},
+        held_against={
+            "overrun_share": Figure(settings.ordinary_overrun, "ratio"),
+            "unpaid_request_share": Figure(round(portfolio.habits.requests.priors.ordinary.mean, 4), "ratio"),
+            "fitted_to_clients": Figure(portfolio.habits.requests.clients, "count"),
+        },
         events=_events(facts, creep, requests, decibans),
     )
+
+
+def requests_of(facts: Facts, policy: Policy) -> list[Occasion]:
+    """Every request beyond the agreement: the client pays for it or does not."""
+    return [_request(facts, policy, change) for change in facts.work.changes]
 
 
 def _overrun(policy: Policy, creep: Creep) -> float:

@@ -11,30 +11,18 @@ from app.core.portfolio import Portfolio
 from app.core.signs.habits import Occasion, events_behind, habit_of
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, weight_after_telling
 
-__all__ = ["TIME"]
+__all__ = ["TIME", "occasions_of"]
 
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
     """Every contact is an occasion: it respected our time or it did not."""
-    del portfolio  # the tenant's own calendar decides
     contacts, deadlines, slips = facts.contacts.contacts, facts.contacts.deadlines, facts.contacts.slips
     out_of_hours = [contact for contact in contacts if contact.out_of_hours]
     rushed = [deadline for deadline in deadlines if _shortness(deadline, policy) > 0]
-    disregard = _disregard_by_contact(policy.time)
-    occasions = list(
-        _occasions(
-            facts,
-            policy,
-            [
-                *((each.mark, disregard[each.kind, each.urgent, each.out_of_hours]) for each in contacts),
-                *((deadline.mark, _rush(deadline, policy)) for deadline in deadlines),
-                *((slip.mark, _slip(slip, policy)) for slip in slips),
-            ],
-        )
-    )
+    occasions = occasions_of(facts, policy)
     if not occasions:
         return Weighed(0.0, "no_contact")
-    habit = habit_of(occasions, policy.time.priors)
+    habit = habit_of(occasions, portfolio.habits.time.priors)
     urgent = sum(contact.urgent for contact in contacts)
     missed = sum(slip.missed for slip in slips)
     parts = {
@@ -58,9 +46,24 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
             "meetings_moved_late": Figure(len(slips) - missed, "count"),
             "disregard_share": Figure(round(habit.bad / (habit.bad + habit.good), 4), "ratio"),
         },
-        held_against={"disregard_share": Figure(round(policy.time.priors.ordinary.mean, 4), "ratio")},
+        held_against={
+            "disregard_share": Figure(round(portfolio.habits.time.priors.ordinary.mean, 4), "ratio"),
+            "fitted_to_clients": Figure(portfolio.habits.time.clients, "count"),
+        },
         events=events_behind(occasions, decibans),
     )
+
+
+def occasions_of(facts: Facts, policy: Policy) -> list[Occasion]:
+    """Every contact, every deadline and every meeting that slipped."""
+    disregard = _disregard_by_contact(policy.time)
+    contacts = facts.contacts
+    marks = [
+        *((each.mark, disregard[each.kind, each.urgent, each.out_of_hours]) for each in contacts.contacts),
+        *((deadline.mark, _rush(deadline, policy)) for deadline in contacts.deadlines),
+        *((slip.mark, _slip(slip, policy)) for slip in contacts.slips),
+    ]
+    return list(_occasions(facts, policy, marks))
 
 
 def _disregard_by_contact(settings: TimePolicy) -> dict[tuple[str, bool, bool], float]:
