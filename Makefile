@@ -4,12 +4,13 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv/bin
+LOCALE := app/language/locale
 INSTALL := @$(PYTHON) requirements/install.py
 
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi bench bench-late bench-stream docs clean
+.PHONY: help run stop test lint format types architecture check lock openapi messages bench bench-late bench-stream docs clean
 .PHONY: env-local env-dev env-bench
 
 help: ## List the targets
@@ -45,6 +46,10 @@ architecture: env-dev ## Import contracts: dependencies point inward
 
 openapi: env-local ## Write openapi/ anew from the code
 	$(VENV)/python -m app openapi
+
+messages: env-local ## Bring the catalogues of app/language up to date with the texts in the code
+	$(VENV)/pybabel -q extract -k N_ -k P_:1,2 --omit-header --no-location --sort-output -o $(LOCALE)/partwise.pot app
+	$(VENV)/pybabel -q update -D partwise -i $(LOCALE)/partwise.pot -d $(LOCALE) --no-fuzzy-matching --ignore-pot-creation-date
 
 bench: env-bench ## Measure the speed of ingest and queries
 	$(VENV)/python -m benchmarks $(ARGS)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from app.core.explanation import sentence_of
+from app.language import speaker
 from app.stories import STORIES, events_of
 from tests.stories.test_stories import told
 
@@ -25,7 +26,7 @@ present one; here as of a Monday. What would mend it is what an owner would expe
 def render() -> str:
     """The page."""
     found = told(MONDAY, datetime(MONDAY.year, MONDAY.month, MONDAY.day, 8, tzinfo=UTC))
-    parts = [_HEAD]
+    parts, english = [_HEAD], speaker("en")
     for story in STORIES:
         answer, outcome = found[story.client_id], story.outcome
         events = len(list(events_of(story, MONDAY)))
@@ -39,7 +40,7 @@ def render() -> str:
             f"## {story.title}\n",
             f"`{story.client_id}`, {events} event{'s' if events > 1 else ''}. {story.paragraph}\n",
             f"{verdict}, evidence {answer.evidence_level}; client type {likely}.{mended}\n",
-            *(f"- {part.sign.name} {part.decibans:+.1f} dB: {sentence_of(part)}" for part in telling),
+            *(f"- {part.sign.name} {part.decibans:+.1f} dB: {english.say(sentence_of(part))}" for part in telling),
             "",
         ]
     return re.sub("\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"

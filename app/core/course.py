@@ -9,13 +9,13 @@ from functools import cached_property
 
 from app.core.assessment import Assessment, assess
 from app.core.events import Event
-from app.core.facts import Chronicle
+from app.core.facts import Chronicle, Facts
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.verdict import Standing
 from app.core.working_calendar import WorkingCalendar
 
-__all__ = ["Pace", "Recollection", "assessment_at", "course_of", "ends_of"]
+__all__ = ["Pace", "Recollection", "assessment_at", "course_of", "ends_of", "readings_of"]
 
 
 class Pace(StrEnum):
@@ -70,6 +70,24 @@ class _LastDays:
         return (self.at(self.today - timedelta(days=back)) for back in range(self.count, 0, -1))
 
 
+def readings_of(
+    events: Sequence[Event],
+    policy: Policy,
+    portfolio: Portfolio,
+    instants: Iterable[datetime],
+    known_at: datetime | None = None,
+) -> Iterator[tuple[Facts, Assessment]]:
+    """Read and assess one client at instants in order of time, reading each event once.
+
+    Every instant is held against the same portfolio, so that what moves is this client and not the others.
+    """
+    chronicle = Chronicle(events, policy.calendar, known_at)
+    recollection = Recollection(events, policy, portfolio, known_at)
+    for instant in instants:
+        facts = chronicle.facts(instant)
+        yield facts, assess(facts, policy, portfolio, recollection.before(instant))
+
+
 def course_of(
     events: Sequence[Event],
     policy: Policy,
@@ -77,14 +95,8 @@ def course_of(
     instants: Iterable[datetime],
     known_at: datetime | None = None,
 ) -> Iterator[Assessment]:
-    """Assess one client at instants in order of time, reading each event once.
-
-    Every instant is held against the same portfolio, so that what moves is this client and not the others.
-    """
-    chronicle = Chronicle(events, policy.calendar, known_at)
-    recollection = Recollection(events, policy, portfolio, known_at)
-    for instant in instants:
-        yield assess(chronicle.facts(instant), policy, portfolio, recollection.before(instant))
+    """The assessments alone."""
+    return (assessment for _, assessment in readings_of(events, policy, portfolio, instants, known_at))
 
 
 def assessment_at(

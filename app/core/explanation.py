@@ -1,12 +1,65 @@
-"""The explanation: an assessment in words that a person would use."""
+"""The explanation: the whole answer for one client, with what an owner does about it."""
 
-from app.core.assessment import SignAssessment
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-__all__ = ["sentence_of"]
+from app.core.assessment import Assessment, SignAssessment
+from app.core.cost import Cost, cost_of_staying
+from app.core.course import readings_of
+from app.core.events import Event
+from app.core.message import Message
+from app.core.parting import Parting, parting_from
+from app.core.policy import Policy
+from app.core.portfolio import Portfolio
+from app.core.strategies import Case, Strategy, strategy_for
+from app.core.trend import LOOKS_BACK, Trend, trend_since
+from app.core.verdict import Verdict
+
+__all__ = ["Explanation", "explain", "sentence_of"]
 
 
-def sentence_of(part: SignAssessment) -> str:
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a client stands, and what to do.
+
+    Attributes:
+        assessment: the score, and what each sign says.
+        trends: how it has moved since some days ago.
+        cost: what it costs to stay, per month.
+        strategy: how to deal with this type of client.
+        parting: how to part well, where that is the verdict.
+    """
+
+    assessment: Assessment
+    trends: tuple[Trend, ...]
+    cost: Cost
+    strategy: Strategy
+    parting: Parting | None
+
+
+def explain(  # noqa: PLR0917 - whom, and a viewpoint
+    client_id: str,
+    events: Sequence[Event],
+    policy: Policy,
+    portfolio: Portfolio,
+    as_of: datetime,
+    known_at: datetime | None = None,
+) -> Explanation:
+    """Explain one client, reading its events once."""
+    instants = [*(as_of - timedelta(days=days) for days in reversed(LOOKS_BACK)), as_of]
+    *past, (facts, now) = readings_of(events, policy, portfolio, instants, known_at)
+    case = Case(facts.name or client_id, facts, policy)
+    return Explanation(
+        assessment=now,
+        trends=tuple(trend_since(days, then, now) for days, (_, then) in zip(LOOKS_BACK, reversed(past), strict=True)),
+        cost=cost_of_staying(facts, policy, portfolio),
+        strategy=strategy_for(now.client_type.name, case),
+        parting=parting_from(case) if now.verdict is Verdict.PART else None,
+    )
+
+
+def sentence_of(part: SignAssessment) -> Message:
     """One plain sentence that says why a sign weighs what it weighs, with the measured figures in it."""
-    template = part.sign.sentences[part.weighed.reason]
     figures = {name: figure.value for name, figure in part.weighed.figures.items()}
-    return template.format(**figures, **part.weighed.words)
+    return Message(part.sign.sentences[part.weighed.reason], {**figures, **part.weighed.words})

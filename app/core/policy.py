@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "Caps",
     "ContractPolicy",
+    "CostPolicy",
     "DealBreaker",
     "EmpiricalPolicy",
     "HabitPriors",
@@ -222,6 +223,23 @@ class EmpiricalPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class CostPolicy:
+    """How the cost of staying is reckoned.
+
+    Attributes:
+        window_days: the last days that are looked at.
+        loss_days: money that is probably lost is spread over so many days: losses are rare, and a half year is short.
+        interest: what money costs in a year, as a share of it.
+        out_of_hours: hours that one contact outside working hours takes.
+    """
+
+    window_days: int = 180
+    loss_days: int = 365
+    interest: float = 0.10
+    out_of_hours: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Thresholds:
     """The scores from which on a verdict is given: a talk costs little, so it is worth it below even odds.
 
@@ -271,6 +289,7 @@ class Policy:
     deal_breakers: frozenset[DealBreaker] = frozenset()
     long_unpaid_days: int = 90
     empirical: EmpiricalPolicy = EmpiricalPolicy()
+    cost: CostPolicy = CostPolicy()
     calendar: WorkingCalendar = field(default_factory=WorkingCalendar)
     currency: str = "USD"
     exchange_rates: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))

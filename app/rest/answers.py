@@ -1,18 +1,14 @@
 """What the API answers: the public models, each made from what the use cases return."""
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
 import msgspec
 from pydantic import BaseModel, Field
 
-from app.core.assessment import Assessment, EvidenceLevel, SignAssessment
+from app.core.assessment import Assessment, EvidenceLevel
 from app.core.deal_breakers import Broken
 from app.core.difference import SignDifference
-from app.core.explanation import sentence_of
-from app.core.signs import Figure
-from app.core.trend import Trend
 from app.core.verdict import Verdict
 from app.ports.clients import ClientRecord
 from app.ports.ledger import Outcome, StoredEvent
@@ -24,12 +20,11 @@ __all__ = [
     "ClientPage",
     "EventAnswer",
     "EventPage",
-    "Explanation",
     "IngestAnswer",
     "Interval",
     "Moved",
-    "Reasons",
     "Score",
+    "score_fields",
 ]
 
 
@@ -69,54 +64,7 @@ class Score(BaseModel):
     @classmethod
     def of(cls, client_id: str, viewpoint: Viewpoint, found: Assessment) -> Self:
         """Make it from an assessment."""
-        return cls(**_score(client_id, viewpoint, found))
-
-
-class SignAnswer(BaseModel):
-    """One sign's part; `units` has the unit of each figure, `held_against` what an ordinary client would show."""
-
-    sign: str
-    title: str
-    decibans: float
-    points: float
-    reason_code: str
-    figures: dict[str, float]
-    units: dict[str, str]
-    held_against: dict[str, float]
-    events: list[str]
-    sentence: str
-
-
-class ClientTypeAnswer(BaseModel):
-    """What kind of client this is; `unknown` where nothing is known. The probabilities add up to 1."""
-
-    name: str
-    probability: float
-    probabilities: dict[str, float]
-
-
-class Reasons(Score):
-    """The score and why: decibans add up to total - prior, points to score - score of the prior."""
-
-    client_type: ClientTypeAnswer
-    prior_decibans: float
-    total_decibans: float
-    signs: list[SignAnswer]
-
-    @classmethod
-    def of(cls, client_id: str, viewpoint: Viewpoint, found: Assessment) -> Self:
-        """Make it from an assessment."""
-        return cls(
-            **_score(client_id, viewpoint, found),
-            client_type=ClientTypeAnswer(
-                name=found.client_type.name,
-                probability=found.client_type.probability,
-                probabilities=dict(found.client_type.probabilities),
-            ),
-            prior_decibans=found.prior_decibans,
-            total_decibans=found.total_decibans,
-            signs=[_sign(part) for part in found.signs],
-        )
+        return cls(**score_fields(client_id, viewpoint, found))
 
 
 class Moved(BaseModel):
@@ -130,38 +78,6 @@ class Moved(BaseModel):
     def of(cls, found: SignDifference) -> Self:
         """Make it from a difference."""
         return cls(sign=found.sign.name, decibans=found.decibans, points=found.points)
-
-
-class TrendAnswer(BaseModel):
-    """Then, and which signs moved the score since; their points add up to `change`."""
-
-    days: int
-    score: float
-    verdict: Verdict
-    change: float = Field(description="The score now less the score then.")
-    moved: list[Moved]
-
-    @classmethod
-    def of(cls, found: Trend) -> Self:
-        """Make it from a trend."""
-        return cls(
-            days=found.days,
-            score=found.score,
-            verdict=found.verdict,
-            change=found.since.score,
-            moved=[Moved.of(one) for one in found.since.moved],
-        )
-
-
-class Explanation(Reasons):
-    """The score, why, and how it has moved; then as now is held against today's portfolio."""
-
-    trend: list[TrendAnswer]
-
-    @classmethod
-    def explained(cls, client_id: str, viewpoint: Viewpoint, found: Assessment, trends: Iterable[Trend]) -> Self:
-        """Make it from an assessment and its trends."""
-        return cls(**dict(Reasons.of(client_id, viewpoint, found)), trend=[TrendAnswer.of(one) for one in trends])
 
 
 class ClientAnswer(BaseModel):
@@ -270,7 +186,8 @@ def result(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def _score(client_id: str, viewpoint: Viewpoint, found: Assessment) -> dict[str, Any]:
+def score_fields(client_id: str, viewpoint: Viewpoint, found: Assessment) -> dict[str, Any]:
+    """The fields of a score, for the answers that have more."""
     return {
         "client_id": client_id,
         "score": found.score,
@@ -282,23 +199,3 @@ def _score(client_id: str, viewpoint: Viewpoint, found: Assessment) -> dict[str,
         "known_at": viewpoint.known_at,
         "policy_version": found.policy_version,
     }
-
-
-def _values(figures: Mapping[str, Figure]) -> dict[str, float]:
-    return {name: figure.value for name, figure in figures.items()}
-
-
-def _sign(part: SignAssessment) -> SignAnswer:
-    weighed = part.weighed
-    return SignAnswer(
-        sign=part.sign.name,
-        title=part.sign.title,
-        decibans=part.decibans,
-        points=part.points,
-        reason_code=weighed.reason,
-        figures=_values(weighed.figures),
-        units={name: figure.unit for name, figure in weighed.figures.items()},
-        held_against=_values(weighed.held_against),
-        events=[ref.id for ref in weighed.events],
-        sentence=sentence_of(part),
-    )

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.core.money import CURRENCIES
 from app.core.verdict import Verdict
-from app.rest.answers import ClientAnswer, ClientPage, Explanation, Score
+from app.rest.answers import ClientAnswer, ClientPage, Score
+from app.rest.explanation import ExplanationAnswer
+from app.rest.language import Spoken
 from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
@@ -113,11 +115,14 @@ async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedSe
 
 @router.get("/{client_id}/explanation", summary="Get a client's explanation")
 async def get_explanation(
-    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed
-) -> Explanation:
-    """Why the score is what it is, sign by sign, and how it has moved in 30 and 90 days."""
-    found, trends = await services.assess.explain(principal.tenant_id, client_id, viewpoint)
-    return Explanation.explained(client_id, viewpoint, found, trends)
+    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed, spoken: Spoken
+) -> ExplanationAnswer:
+    """Why the score is what it is, how it has moved, what it costs to stay, and how to deal with this client.
+
+    Sentences and letters are in English or Russian.
+    """
+    found = await services.assess.explain(principal.tenant_id, client_id, viewpoint)
+    return ExplanationAnswer.explained(client_id, viewpoint, found, spoken)
 
 
 @router.get("/{client_id}", summary="Get a client")

@@ -7,9 +7,12 @@ from pydantic import BaseModel
 
 from app.core.difference import difference_between
 from app.core.events import Event
+from app.language import Speaker
 from app.ports.ledger import NewEvent
-from app.rest.answers import Moved, Reasons
+from app.rest.answers import Moved
 from app.rest.bodies import read_body, refuse_encoded
+from app.rest.explanation import Reasons
+from app.rest.language import Spoken
 from app.rest.paths import ClientIdPath
 from app.rest.problems import HttpError
 from app.rest.services import Reader, Services, UsedServices
@@ -34,24 +37,25 @@ class SimulationAnswer(BaseModel):
     differences: list[Moved]
 
     @classmethod
-    def of(cls, client_id: str, viewpoint: Viewpoint, found: Simulation) -> Self:
-        """Make it from a simulation."""
+    def of(cls, client_id: str, viewpoint: Viewpoint, found: Simulation, spoken: Speaker) -> Self:
+        """Make it from a simulation, in a language."""
         difference = difference_between(found.before, found.after)
         return cls(
-            before=Reasons.of(client_id, viewpoint, found.before),
-            after=Reasons.of(client_id, viewpoint, found.after),
+            before=Reasons.said(client_id, viewpoint, found.before, spoken),
+            after=Reasons.said(client_id, viewpoint, found.after, spoken),
             score_difference=difference.score,
             differences=[Moved.of(one) for one in difference.signs],
         )
 
 
 @router.post("/{client_id}/simulate", summary="Simulate events")
-async def simulate(
+async def simulate(  # noqa: PLR0917 - each is a part of the request
     request: Request,
     client_id: ClientIdPath,
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
+    spoken: Spoken,
 ) -> SimulationAnswer:
     """What the answer would be with hypothetical events added to the real ones; nothing is stored.
 
@@ -63,7 +67,7 @@ async def simulate(
     found = services.decoder.supposed(body, MOST_EVENTS, client_id, viewpoint.as_of)
     events = _events(services, client_id, found, viewpoint)
     simulation = await services.assess.simulate(principal.tenant_id, client_id, viewpoint, events)
-    return SimulationAnswer.of(client_id, viewpoint, simulation)
+    return SimulationAnswer.of(client_id, viewpoint, simulation, spoken)
 
 
 def _events(services: Services, client_id: str, found: list[NewEvent | Invalid], viewpoint: Viewpoint) -> list[Event]:

@@ -10,11 +10,11 @@ from typing import Final
 from app.core.assessment import Assessment
 from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
+from app.core.explanation import Explanation, explain
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.portfolio import Portfolio
 from app.core.recourse import Recourse, recourse_of
 from app.core.timeline import Effect, Place, timeline_of
-from app.core.trend import Trend, with_trends
 from app.core.verdict import Verdict
 from app.ports.clock import Clock
 from app.use_cases.errors import InvalidRequestError, NotFoundError
@@ -101,16 +101,14 @@ class AssessClients:
         case = await self._case(tenant_id, client_id, viewpoint)
         return await _assess(case, case.events, case.portfolio)
 
-    async def explain(
-        self, tenant_id: str, client_id: str, viewpoint: Viewpoint
-    ) -> tuple[Assessment, tuple[Trend, ...]]:
-        """Assess one client, and say how it has moved.
+    async def explain(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Explanation:
+        """Assess one client, and say how it has moved, what it costs and what to do.
 
         Raises:
             NotFoundError: no event ever named that client.
         """
         case = await self._case(tenant_id, client_id, viewpoint)
-        return await asyncio.to_thread(with_trends, *case.seen)
+        return await asyncio.to_thread(explain, client_id, *case.seen)
 
     async def history(
         self, tenant_id: str, client_id: str, viewpoint: Viewpoint, pace: Pace, first: date | None

@@ -295,14 +295,18 @@ def test_7_the_time_zone_does_not_matter(history: list[Event], hours: int):
 # --------------------------------------------------------------------------------------------------------- 8
 
 _PROGRAM = """
-from tests.core.telling import assessed, invoice, told
-from app.rest.answers import Explanation
+from tests.core.telling import NOW, alone, invoice, told
+from app.core.explanation import explain
+from app.core.policy import DEFAULT_POLICY
+from app.language import speaker
+from app.rest.explanation import ExplanationAnswer
 from app.use_cases.viewpoint import Viewpoint
 history = [e for n in range(9) for e in invoice(n, 400 - 30 * n, 360 - 30 * n)] + [
     told("contract.sent", 90), told("contract.declined", 80), told("time.logged", 50, hours=33.25),
     told("call.received", 3.5), told("rate.refused", 8), told("agreement.made", 60, hours=10)]
-found = assessed(history)
-print(Explanation.explained("acme", Viewpoint(found.as_of), found, []).model_dump_json())
+found = explain("acme", history, DEFAULT_POLICY, alone(), NOW)
+for language in ("en", "ru"):
+    print(ExplanationAnswer.explained("acme", Viewpoint(NOW), found, speaker(language)).model_dump_json())
 """
 
 

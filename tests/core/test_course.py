@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
+from app.core.explanation import explain
 from app.core.policy import DEFAULT_POLICY
 from app.core.timeline import timeline_of
-from app.core.trend import with_trends
 from app.core.working_calendar import WorkingCalendar
 from tests.core.strategies import BEGIN, histories, instants
 from tests.core.telling import NOW as MONDAY
@@ -32,7 +32,8 @@ def test_one_pass_says_what_each_instant_alone_would(
 
 @given(histories(40), instants())
 def test_a_trend_adds_up_to_the_change(history: list[Event], as_of: datetime):
-    now, trends = with_trends(history, POLICY, alone(), as_of)
+    found = explain("acme", history, POLICY, alone(), as_of)
+    now, trends = found.assessment, found.trends
     assert now == assessed(history, as_of=as_of)
     assert [trend.days for trend in trends] == [30, 90]
     for trend in trends:

@@ -9,11 +9,12 @@ from app.core.events import Event
 from app.core.explanation import sentence_of
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.working_calendar import WorkingCalendar
+from app.language import speaker
 from tests.core.telling import NOW, assessed, evidence, invoice, sign_of, told
 
 
 def sentence(events: list[Event], sign: str) -> str:
-    return sentence_of(sign_of(assessed(events), sign))
+    return speaker("en").say(sentence_of(sign_of(assessed(events), sign)))
 
 
 def reason(events: list[Event], sign: str) -> str:
@@ -87,7 +88,7 @@ def test_the_reason_has_a_code_and_a_sentence(sign: str, events: list[Event], ex
 def test_sentences_name_what_moves_people():
     assert "INV-7 is overdue" in sentence(invoice(7, 70), "nonpayment")
     assert "40 days" in sentence(invoice(7, 70), "nonpayment")
-    assert "2 of 2 invoices came late" in sentence(
+    assert "Paid late: 2 of 2 invoices" in sentence(
         [*invoice(1, 100, 40), *invoice(2, 100, 40), told("reminder.sent", 60, invoice="INV-1")], "late"
     )
 

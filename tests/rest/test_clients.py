@@ -23,7 +23,16 @@ SCORE = {
     "known_at",
     "policy_version",
 }
-EXPLANATION = SCORE | {"client_type", "prior_decibans", "total_decibans", "signs", "trend"}
+EXPLANATION = SCORE | {
+    "client_type",
+    "prior_decibans",
+    "total_decibans",
+    "signs",
+    "trend",
+    "cost_of_staying",
+    "strategy",
+    "parting",
+}
 SIGN = {"sign", "decibans", "points", "reason_code", "figures", "events", "sentence"}
 
 

@@ -3,6 +3,7 @@
 from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
 from app.core.events import EventRef
 from app.core.facts import Contract, Facts, Mark
+from app.core.message import N_
 from app.core.policy import ContractPolicy, Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
@@ -119,24 +120,23 @@ def _reason(refusals: int, explained: int, hours: float) -> str:
 
 CONTRACT = Sign(
     name="contract",
-    title="Will not sign a contract",
+    title=N_("Will not sign a contract"),
     client_type="contract_dodger",
     weigh=_weigh,
     sentences={
-        "no_contract_asked_for": "No contract has been asked for, so there is nothing to weigh.",
-        "signed": "The contract is signed.",
-        "not_signed_yet": "The contract has been waiting for a signature for {days_unsigned:.0f} days.",
-        "working_unsigned": (
-            "{hours_without_contract:.0f} hours of work were done in the {days_unsigned:.0f} days that the contract "
-            "has been waiting for a signature."
+        "no_contract_asked_for": N_("No contract has been asked for, so there is nothing to weigh."),
+        "signed": N_("The contract is signed."),
+        "not_signed_yet": N_("The contract has been waiting for a signature for {days_unsigned:day}."),
+        "working_unsigned": N_(
+            "Work goes on without a signature: {hours_without_contract:hour} in {days_unsigned:day}."
         ),
-        "refused": (
-            "The client has refused to sign (refusals: {refusals:.0f}); {hours_without_contract:.0f} hours of work "
-            "have no contract."
+        "refused": N_(
+            "The client has refused to sign (refusals: {refusals:count}); work without a contract: "
+            "{hours_without_contract:hour}."
         ),
-        "refused_after_explanation": (
-            "The client was told why a contract is needed and still refused (refusals in all: {refusals:.0f}); "
-            "{hours_without_contract:.0f} hours of work have no contract."
+        "refused_after_explanation": N_(
+            "The client was told why a contract is needed and still refused (refusals in all: {refusals:count}); "
+            "work without a contract: {hours_without_contract:hour}."
         ),
     },
 )

@@ -46,6 +46,7 @@ class Creep:
         recent_share: fresh unpaid hours as a share of the agreed ones, with a short memory.
         told_hours: how many unpaid hours came after the client was told what has to change, faded.
         overruns: period by period.
+        unpaid: the unpaid hours by day.
         pull: how many hours each event adds.
     """
 
@@ -56,6 +57,7 @@ class Creep:
     recent_share: float
     told_hours: float
     overruns: tuple[Overrun, ...]
+    unpaid: tuple[tuple[date, float], ...]
     pull: tuple[tuple[float, EventRef], ...]
 
     @property
@@ -134,6 +136,7 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
             )
             for period in periods
         ),
+        unpaid=tuple((one.day, one.hours) for one in found),
         pull=tuple((one.hours * one.weight * fresh[one.ref], one.ref) for one in found),
     )
 

@@ -2,6 +2,7 @@
 
 from app.core.decibans import fading, saturating_share
 from app.core.facts import Facts, Invoice
+from app.core.message import N_
 from app.core.money import convert
 from app.core.payment_scale import payment_index
 from app.core.policy import Policy
@@ -105,16 +106,16 @@ def _reason(late: int, habit: Habit) -> str:
 
 LATE = Sign(
     name="late",
-    title="Pays late",
+    title=N_("Pays late"),
     client_type="slow_payer",
     weigh=_weigh,
     sentences={
-        "nothing_due": "No invoice has been paid or has come due, so there is nothing to weigh.",
-        "in_time": "All {invoices:.0f} invoices were paid in time.",
-        "exception": "{late_invoices:.0f} of {invoices:.0f} invoices came late, which is not yet a habit.",
-        "habit": (
-            "{late_invoices:.0f} of {invoices:.0f} invoices came late, by amount {days_beyond_terms:.0f} days after "
-            "terms, the longest {longest_delay:.0f} days."
+        "nothing_due": N_("No invoice has been paid or has come due, so there is nothing to weigh."),
+        "in_time": N_("Everything was paid in time: {invoices:invoice}."),
+        "exception": N_("Paid late: {late_invoices:count} of {invoices:invoice}, which is not yet a habit."),
+        "habit": N_(
+            "Paid late: {late_invoices:count} of {invoices:invoice}, by amount {days_beyond_terms:day} after "
+            "terms; the longest delay is {longest_delay:day}."
         ),
     },
 )

@@ -5,6 +5,7 @@ from math import sqrt
 
 from app.core.decibans import DECIBANS_PER_NAT, fading, virtual_evidence
 from app.core.facts import Facts, Invoice
+from app.core.message import N_
 from app.core.money import convert
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
@@ -125,17 +126,18 @@ def _reason(debts: list[_Debt]) -> str:
 
 NONPAYMENT = Sign(
     name="nonpayment",
-    title="Does not pay at all",
+    title=N_("Does not pay at all"),
     client_type="non_payer",
     weigh=_weigh,
     sentences={
-        "nothing_billed": "Nothing was billed, so there is nothing to weigh.",
-        "nothing_overdue": "No invoice is overdue and none was lost.",
-        "overdue": "Invoice {invoice} is overdue, the oldest by {longest_overdue:.0f} days.",
-        "ignores_reminders": (
-            "Invoice {invoice} is overdue by up to {longest_overdue:.0f} days, and reminders go unanswered."
+        "nothing_billed": N_("Nothing was billed, so there is nothing to weigh."),
+        "nothing_overdue": N_("No invoice is overdue and none was lost."),
+        "overdue": N_("Invoice {invoice} is overdue; the oldest open invoice has been for {longest_overdue:day}."),
+        "ignores_reminders": N_(
+            "Invoice {invoice} is overdue and reminders go unanswered; the oldest open invoice has been for "
+            "{longest_overdue:day}."
         ),
-        "charged_back": "The payment of invoice {invoice} was taken back.",
-        "written_off": "Invoice {invoice} was never paid and is written off.",
+        "charged_back": N_("The payment of invoice {invoice} was taken back."),
+        "written_off": N_("Invoice {invoice} was never paid and is written off."),
     },
 )

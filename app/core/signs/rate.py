@@ -7,6 +7,7 @@ from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
 from app.core.earnings import Earnings, earnings_of
 from app.core.events import EventRef
 from app.core.facts import Facts, Mark
+from app.core.message import N_
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
@@ -126,17 +127,19 @@ def _reason(gap: _Gap, refused: int) -> str:
 
 RATE = Sign(
     name="rate",
-    title="Pays less than your other clients",
+    title=N_("Pays less than your other clients"),
     client_type="bargain_hunter",
     weigh=_weigh,
     sentences={
-        "nothing_to_compare": "There are no billed hours to compare with other clients, so there is nothing to weigh.",
-        "fair": "The client pays what your other clients pay, or agreed to talk about the rate.",
-        "low": "An hour for this client brings {rate_share:.0%} of what it brings with your other clients.",
-        "refused": "The client refuses to talk about the rate (talks refused: {refused_talks:.0f}).",
-        "low_and_refused": (
-            "An hour for this client brings {rate_share:.0%} of what it brings with your other clients, and "
-            "talks about the rate are refused (talks refused: {refused_talks:.0f})."
+        "nothing_to_compare": N_(
+            "There are no billed hours to compare with other clients, so there is nothing to weigh."
+        ),
+        "fair": N_("The client pays what your other clients pay, or agreed to talk about the rate."),
+        "low": N_("An hour for this client brings {rate_share:percent} of what it brings with your other clients."),
+        "refused": N_("The client refuses to talk about the rate (talks refused: {refused_talks:count})."),
+        "low_and_refused": N_(
+            "An hour for this client brings {rate_share:percent} of what it brings with your other clients, and "
+            "talks about the rate are refused (talks refused: {refused_talks:count})."
         ),
     },
 )

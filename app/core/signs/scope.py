@@ -6,6 +6,7 @@ from app.core.decibans import fading, saturating_share, virtual_evidence
 from app.core.events import EventRef
 from app.core.facts import Facts
 from app.core.facts.work import Change
+from app.core.message import N_
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.creep import Creep, creep_of
@@ -110,22 +111,22 @@ def _reason(hours: float, habit: Habit, creep: Creep) -> str:
 
 SCOPE = Sign(
     name="scope",
-    title="Asks for more than was agreed",
+    title=N_("Asks for more than was agreed"),
     client_type="scope_stretcher",
     weigh=_weigh,
     sentences={
-        "nothing_agreed": "No agreed hours and no changes are recorded, so there is nothing to weigh.",
-        "within_agreement": "The work keeps to what was agreed.",
-        "unpaid_hours": (
-            "{unpaid_hours_beyond:.0f} hours beyond the agreed {agreed_hours:.0f} were not paid for "
-            "({overrun_share:.0%})."
+        "nothing_agreed": N_("No agreed hours and no changes are recorded, so there is nothing to weigh."),
+        "within_agreement": N_("The work keeps to what was agreed."),
+        "unpaid_hours": N_(
+            "Unpaid work beyond the agreement: {unpaid_hours_beyond:hour}, which is {overrun_share:percent} of "
+            "what was agreed."
         ),
-        "accelerating": (
-            "{unpaid_hours_beyond:.0f} hours beyond the agreed {agreed_hours:.0f} were not paid for, and it is "
-            "getting worse: {recent_overrun_share:.0%} lately."
+        "accelerating": N_(
+            "Unpaid work beyond the agreement: {unpaid_hours_beyond:hour}, and it is getting worse: "
+            "{recent_overrun_share:percent} of what was agreed lately."
         ),
-        "unpaid_requests": (
-            "{unpaid_requests:.0f} of {requests_beyond:.0f} requests beyond the agreement are not paid for."
+        "unpaid_requests": N_(
+            "Requests beyond the agreement that are not paid for: {unpaid_requests:count} of {requests_beyond:count}."
         ),
     },
 )

@@ -6,6 +6,7 @@ from itertools import product
 from app.core.decibans import fading
 from app.core.facts import Facts, Mark
 from app.core.facts.contacts import Deadline, Slip
+from app.core.message import N_
 from app.core.policy import Policy, TimePolicy
 from app.core.portfolio import Portfolio
 from app.core.signs.habits import Occasion, events_behind, habit_of
@@ -106,18 +107,18 @@ def _occasions(facts: Facts, policy: Policy, marks: Iterable[tuple[Mark, float]]
 
 TIME = Sign(
     name="time",
-    title="No respect for your time",
+    title=N_("No respect for your time"),
     client_type="firefighter",
     weigh=_weigh,
     sentences={
-        "no_contact": "No contact is recorded, so there is nothing to weigh.",
-        "respectful": "All {contacts:.0f} contacts kept to your working hours.",
-        "out_of_hours": "{out_of_hours:.0f} of {contacts:.0f} contacts came outside your working hours.",
-        "rush_jobs": "{rush_requests:.0f} requests left less time than you need, out of {contacts:.0f} contacts.",
-        "emergencies": "{urgent:.0f} of {contacts:.0f} contacts were called an emergency.",
-        "meetings_missed": (
-            "{meetings_missed:.0f} meetings were missed and {meetings_moved_late:.0f} moved, out of {contacts:.0f} "
-            "contacts."
+        "no_contact": N_("No contact is recorded, so there is nothing to weigh."),
+        "respectful": N_("Everything kept to your working hours and lead times: {contacts:contact}."),
+        "out_of_hours": N_("Outside your working hours: {out_of_hours:count} of {contacts:contact}."),
+        "rush_jobs": N_("Left less time than you need: {rush_requests:count} of {contacts:contact}."),
+        "emergencies": N_("Called an emergency: {urgent:count} of {contacts:contact}."),
+        "meetings_missed": N_(
+            "Meetings missed: {meetings_missed:count}, moved: {meetings_moved_late:count}; in all there were "
+            "{contacts:contact}."
         ),
     },
 )

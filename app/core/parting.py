@@ -1,0 +1,108 @@
+"""How to part well: what is still open on both sides, the last invoice, the hand-over, the letter."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from math import exp
+from typing import Final
+
+from app.core.earnings import earnings_of
+from app.core.facts import Facts
+from app.core.message import N_, Message
+from app.core.money import Money
+from app.core.strategies.strategy import Case, Draft, invoice_lines, paragraphs
+
+__all__ = ["FinalInvoice", "Parting", "parting_from"]
+
+_HAND_OVER: Final = (
+    N_("Stop taking new work, and say until when you finish what is begun."),
+    N_("Hand over files, accesses and licences against a receipt, once the open invoices are paid."),
+    N_("Name a colleague who could take over, if there is one whom you can recommend."),
+    N_("Close accounts and delete data as the contract and the law say."),
+    N_("Say nothing about the client to others; write down for yourself what you would do otherwise."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FinalInvoice:
+    """Hours that are not billed yet, and what they come to at this client's own rate; None where that is not known."""
+
+    hours: float
+    amount: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """How to part with a client well."""
+
+    obligations: tuple[Message, ...]
+    final_invoice: FinalInvoice | None
+    hand_over: tuple[Message, ...]
+    letter: Draft
+
+
+def parting_from(case: Case) -> Parting:
+    """Gather what is open and draft the letter."""
+    final = _final_invoice(case)
+    return Parting(
+        obligations=tuple(_obligations(case.facts)),
+        final_invoice=final,
+        hand_over=tuple(map(Message, _HAND_OVER)),
+        letter=_letter(case, final),
+    )
+
+
+def _obligations(facts: Facts) -> list[Message]:
+    found = [
+        Message(
+            N_("The client owes {amount} for invoice {invoice}, due on {due}."),
+            {"amount": Money(one.open_amount, one.amount.currency), "invoice": one.id, "due": one.due},
+        )
+        for one in facts.invoices
+        if one.is_open
+    ]
+    found += [
+        Message(N_("You owe the change {change}, which the client approved."), {"change": one.id})
+        for one in facts.work.changes
+        if one.is_paid_for and one.delivered is None
+    ]
+    for contract in facts.contracts:
+        if contract.signed is not None:
+            found.append(
+                Message(N_("The contract {contract} is signed: keep to its notice."), {"contract": contract.id})
+            )
+    return found
+
+
+def _final_invoice(case: Case) -> FinalInvoice | None:
+    facts = case.facts
+    last = max((invoice.issued_day for invoice in facts.invoices), default=None)
+    hours = sum(
+        effort.hours for effort in facts.work.efforts if effort.billable and (last is None or effort.day > last)
+    )
+    if hours <= 0:
+        return None
+    log_rate = earnings_of(facts, case.policy).log_rate
+    if log_rate is None:
+        return FinalInvoice(round(hours, 2), None)
+    amount = Decimal(exp(log_rate) * hours).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    return FinalInvoice(round(hours, 2), Money(amount, case.policy.currency))
+
+
+def _letter(case: Case, final: FinalInvoice | None) -> Draft:
+    unpaid = [invoice for invoice in case.facts.invoices if invoice.is_open]
+    return Draft(
+        Message(N_("The end of our work together")),
+        paragraphs(
+            case,
+            Message(N_("we have decided to end our work for you. You have our thanks for your trust.")),
+            Message(
+                N_("Our last working day for you is {last}; until then we finish what is begun."),
+                {"last": case.deadline},
+            ),
+            Message(N_("You will get a last invoice for {hours:hour}."), {"hours": final.hours}) if final else None,
+            Message(N_("These invoices are still open:")) if unpaid else None,
+            invoice_lines(unpaid) if unpaid else None,
+            Message(N_("Files and accesses are handed over on that day; please tell us who takes them.")),
+            Message(N_("We wish you all the best.")),
+        ),
+    )

@@ -1,0 +1,146 @@
+"""Strategies and partings: there is one for every type, and letters name what the client did."""
+
+import dataclasses
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+
+from app.core.client_type import client_type_of
+from app.core.events import Event
+from app.core.explanation import explain
+from app.core.facts import gather
+from app.core.parting import parting_from
+from app.core.policy import DEFAULT_POLICY
+from app.core.signs import SIGNS
+from app.core.strategies import APPROACHES, Case, strategy_for
+from app.core.verdict import Verdict
+from app.core.working_calendar import WorkingCalendar
+from app.language import speaker
+from tests.core.strategies import NOW, histories
+from tests.core.telling import NOW as MONDAY
+from tests.core.telling import alone, invoice, told
+
+SAY = speaker("en").say
+
+
+def case(events: list[Event], calendar: WorkingCalendar | None = None) -> Case:
+    policy = dataclasses.replace(DEFAULT_POLICY, calendar=calendar or DEFAULT_POLICY.calendar)
+    return Case("Acme", gather(events, policy.calendar, MONDAY), policy)
+
+
+def letter(client_type: str, *events: Event) -> str:
+    (draft,) = strategy_for(client_type, case(list(events))).drafts
+    assert SAY(draft.subject)
+    return speaker("en").paragraphs(draft.paragraphs)
+
+
+def test_every_type_has_a_strategy():
+    types = set(client_type_of([(sign.client_type, 0.0) for sign in SIGNS], known=True).probabilities)
+    assert set(APPROACHES) == types | {"unknown"}
+
+
+@pytest.mark.parametrize("client_type", APPROACHES)
+def test_a_strategy_says_what_to_do_even_where_nothing_is_known(client_type: str):
+    found = strategy_for(client_type, case([]))
+    assert found.client_type == client_type
+    assert len(found.steps) >= 4
+    assert len(found.in_writing) >= 2
+    assert letter(client_type).startswith("Dear Acme,\n\n")
+
+
+@pytest.mark.parametrize(
+    ("client_type", "events", "named"),
+    [
+        (
+            "contract_dodger",
+            [told("contract.sent", 61), told("time.logged", 5, hours=33)],
+            ["December 31, 2025", "33 hours", "March 9, 2026"],
+        ),
+        (
+            "scope_stretcher",
+            [
+                told("agreement.made", 60, hours=20),
+                told("time.logged", 50, hours=27),
+                told("change.requested", 9, change="CR-7", hours=5),
+            ],
+            ["20 hours", "7 hours", "CR-7: 5 hours"],
+        ),
+        (
+            "firefighter",
+            [told("call.received", 1.6), told("call.received", 100.6)],
+            ["1 contact reached", "from 09:00"],
+        ),
+        ("bargain_hunter", [told("rate.proposed", 30, rate=90.5, currency="EUR")], ["€90.50", "January 31, 2026"]),
+        (
+            "slow_payer",
+            [*invoice(17, 100, 60), *invoice(18, 40)],
+            ["2 of 2 invoices", "by 10 days", "INV-18: $1,000.00, due on February 20, 2026"],
+        ),
+        (
+            "non_payer",
+            [*invoice(17, 100), *invoice(18, 140, amount=250.5)],
+            ["INV-17: $1,000.00", "INV-18: $250.50", "Together: $1,250.50", "March 9, 2026"],
+        ),
+        ("reliable_partner", [*invoice(17, 100, 90), *invoice(18, 140, 120)], ["2 invoices"]),
+        ("unknown", [], ["March 9, 2026"]),
+    ],
+)
+def test_letters_are_filled_in(client_type: str, events: list[Event], named: list[str]):
+    text = letter(client_type, *events)
+    assert [one for one in named if one not in text] == []
+
+
+def test_debts_of_two_currencies_are_not_added_up():
+    euros = dataclasses.replace(invoice(2, 100)[0], id="e")
+    euros = dataclasses.replace(euros, data=dataclasses.replace(euros.data, currency="EUR"))
+    assert "Together: €1,000.00\nTogether: $1,000.00" in letter("non_payer", *invoice(1, 100), euros)
+
+
+def test_a_deadline_is_a_working_day():
+    holiday = WorkingCalendar(days_off=frozenset({date(2026, 3, 9), date(2026, 3, 10)}))
+    assert case([], holiday).deadline == date(2026, 3, 11)
+    assert case([]).deadline == MONDAY.date() + timedelta(days=7)
+    never = WorkingCalendar(week=(None,) * 7)
+    assert case([], never).deadline > MONDAY.date()
+
+
+def test_a_parting_lists_what_is_open():
+    events = [
+        told("contract.sent", 300),
+        told("contract.signed", 299),
+        told("time.logged", 200, hours=10),
+        *invoice(1, 190, 180),
+        *invoice(2, 100),
+        told("change.requested", 50, change="CR-1"),
+        told("change.approved", 49, change="CR-1"),
+        told("time.logged", 20, hours=12),
+        told("time.logged", 10, hours=5, billable=False),
+    ]
+    found = parting_from(case(events))
+    assert [SAY(one) for one in found.obligations] == [
+        "The client owes $1,000.00 for invoice INV-2, due on December 22, 2025.",
+        "You owe the change CR-1, which the client approved.",
+        "The contract main is signed: keep to its notice.",
+    ]
+    assert found.final_invoice is not None
+    assert found.final_invoice.hours == 12
+    assert found.final_invoice.amount is not None
+    text = speaker("en").paragraphs(found.letter.paragraphs)
+    assert "12 hours" in text
+    assert "INV-2" in text
+
+
+def test_a_parting_from_somebody_who_owes_nothing():
+    found = parting_from(case([]))
+    assert (found.obligations, found.final_invoice) == ((), None)
+    unbilled = parting_from(case([told("time.logged", 3, hours=2)])).final_invoice
+    assert unbilled is not None
+    assert (unbilled.hours, unbilled.amount) == (2, None)
+
+
+@given(histories(40))
+def test_one_is_told_how_to_part_where_that_is_the_verdict(history: list[Event]):
+    found = explain("acme", history, DEFAULT_POLICY, alone(), NOW)
+    assert (found.parting is not None) == (found.assessment.verdict is Verdict.PART)
+    assert found.strategy.client_type == found.assessment.client_type.name
