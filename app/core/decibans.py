@@ -7,7 +7,9 @@ Evidence*, 1950, after Turing). Evidence adds up; the score is the total put bac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, expm1, lgamma, log, log10, tanh
-from typing import Final
+from typing import Annotated, Final
+
+from annotated_types import Gt, Le
 
 __all__ = [
     "DECIBANS_PER_NAT",
@@ -25,14 +27,16 @@ __all__ = [
 DECIBANS_PER_NAT: Final = 10.0 / log(10.0)
 
 _DIGITS: Final = 10
+_FORGOTTEN: Final = 64
+"""Half-lives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beta:
     """A Beta distribution of a share: `a` weighs for, `b` against."""
 
-    a: float
-    b: float
+    a: Annotated[float, Gt(0), Le(1000)]
+    b: Annotated[float, Gt(0), Le(1000)]
 
     def __post_init__(self) -> None:
         if not (self.a > 0 and self.b > 0):
@@ -92,7 +96,11 @@ def saturated(decibans: float, cap: float, reassurance_cap: float) -> float:
 
 def fading(age_days: float, half_life_days: float) -> float:
     """The weight of something that is `age_days` old: 1 today, a half after each half-life."""
-    return 1.0 if age_days <= 0 else 0.5 ** (age_days / half_life_days)
+    if age_days <= 0:
+        return 1.0
+    half_lives = age_days / half_life_days
+    # What is left after so long is nothing, and no number so small that dividing by it overflows.
+    return 0.5**half_lives if half_lives < _FORGOTTEN else 0.0
 
 
 def score_of(total_decibans: float) -> float:

@@ -5,12 +5,15 @@ docs/scoring.md derives the defaults. Evidence and caps are in decibans, ages an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Final, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
 
 from app.core.decibans import Beta
+from app.core.money import CURRENCIES
 from app.core.working_calendar import WorkingCalendar
 
 __all__ = [
@@ -31,6 +34,20 @@ __all__ = [
 ]
 
 
+Evidence = Annotated[float, Ge(0), Le(60)]
+"""Decibans: sixty are odds of a million to one."""
+Days = Annotated[float, Ge(0), Le(3650)]
+Hours = Annotated[float, Ge(0), Le(1000)]
+Settling = Annotated[float, Ge(0.1), Le(10_000)]
+"""An amount at which something counts to 63 %."""
+Part = Annotated[float, Ge(0), Le(1)]
+Mean = Annotated[float, Ge(0.01), Le(10)]
+Times = Annotated[float, Ge(1), Le(10)]
+Probability = Annotated[float, Gt(0), Lt(1)]
+Amount = Annotated[Decimal, Gt(0), Le(1_000_000_000)]
+
+_FEWEST_POINTS: Final = 2
+
 DealBreaker = Literal["contract_refused", "payment_charged_back", "debt_written_off", "long_unpaid"]
 """Facts that can be named as reason enough to part; see `deal_breakers.py`."""
 
@@ -45,9 +62,9 @@ class Caps:
         reassurance: the best it can say: little, or five good signs would outweigh a bad one at its worst.
     """
 
-    untold: float
-    told: float
-    reassurance: float = 0.6
+    untold: Evidence
+    told: Evidence
+    reassurance: Evidence = 0.6
 
     def __post_init__(self) -> None:
         if not 0 < self.untold <= self.told or self.reassurance < 0:
@@ -86,14 +103,18 @@ class ContractPolicy:
     """
 
     caps: Caps = Caps(untold=26, told=28)
-    days_to_sign: float = 7
-    days_to_sign_dodger: float = 60
-    silence_cap: float = 4
-    exposure_cap: float = 6
-    exposure_hours: float = 20
-    refusal: float = 4.5
-    refusal_explained: float = 8
-    quiet_days: float = 30
+    days_to_sign: Annotated[float, Ge(0.1), Le(365)] = 7
+    days_to_sign_dodger: Annotated[float, Ge(0.1), Le(3650)] = 60
+    silence_cap: Annotated[float, Ge(0.1), Le(60)] = 4
+    exposure_cap: Evidence = 6
+    exposure_hours: Settling = 20
+    refusal: Evidence = 4.5
+    refusal_explained: Evidence = 8
+    quiet_days: Days = 30
+
+    def __post_init__(self) -> None:
+        if self.days_to_sign >= self.days_to_sign_dodger:
+            raise ValueError("days_to_sign must be less than days_to_sign_dodger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +130,15 @@ class ScopePolicy:
     """
 
     caps: Caps = Caps(untold=16, told=26)
-    ordinary_overrun: float = 0.08
-    creeping_overrun: float = 0.40
-    settling_hours: float = 20
+    ordinary_overrun: Mean = 0.08
+    creeping_overrun: Mean = 0.40
+    settling_hours: Settling = 20
     priors: HabitPriors = HabitPriors(ordinary=Beta(1, 4), habit=Beta(3, 2))
-    recent_half_life: float = 30
+    recent_half_life: Annotated[float, Ge(1), Le(3650)] = 30
+
+    def __post_init__(self) -> None:
+        if self.ordinary_overrun >= self.creeping_overrun:
+            raise ValueError("ordinary_overrun must be less than creeping_overrun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +148,20 @@ class TimePolicy:
     Attributes:
         priors: the share of contacts that disregard our time.
         minimum_lead_hours: working hours that a request must leave.
-        short_notice: a meeting moved with less notice slipped.
+        short_notice_hours: a meeting moved with less notice slipped.
         call_out_of_hours, message_out_of_hours, urgent, rush, missed, moved: how much each counts, 0 to 1.
     """
 
     caps: Caps = Caps(untold=16, told=26)
     priors: HabitPriors = HabitPriors(ordinary=Beta(1, 14), habit=Beta(3, 6))
-    minimum_lead_hours: float = 16
-    short_notice: timedelta = timedelta(hours=24)
-    call_out_of_hours: float = 1.0
-    message_out_of_hours: float = 0.5
-    urgent: float = 0.75
-    rush: float = 1.0
-    missed: float = 1.0
-    moved: float = 0.75
+    minimum_lead_hours: Hours = 16
+    short_notice_hours: Hours = 24
+    call_out_of_hours: Part = 1.0
+    message_out_of_hours: Part = 0.5
+    urgent: Part = 0.75
+    rush: Part = 1.0
+    missed: Part = 1.0
+    moved: Part = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +179,14 @@ class RatePolicy:
     """
 
     caps: Caps = Caps(untold=16, told=26)
-    floor: Decimal | None = None
-    bargain_share: float = 0.6
-    least_spread: float = 0.25
-    settling_hours: float = 20
-    billing_lag_days: int = 45
-    fewest_clients: int = 3
-    refused: float = 4.5
-    accepted: float = -4.0
+    floor: Amount | None = None
+    bargain_share: Annotated[float, Ge(0.05), Le(0.95)] = 0.6
+    least_spread: Annotated[float, Ge(0.05), Le(5)] = 0.25
+    settling_hours: Settling = 20
+    billing_lag_days: Annotated[int, Ge(0), Le(3650)] = 45
+    fewest_clients: Annotated[int, Ge(1), Le(1000)] = 3
+    refused: Evidence = 4.5
+    accepted: Annotated[float, Ge(-60), Le(0)] = -4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +201,10 @@ class LatePolicy:
     """
 
     caps: Caps = Caps(untold=16, told=26)
-    grace_days: int = 0
+    grace_days: Annotated[int, Ge(0), Le(365)] = 0
     priors: HabitPriors = HabitPriors(ordinary=Beta(1, 5), habit=Beta(4, 2))
-    least: float = 0.35
-    full_days: float = 7
+    least: Part = 0.35
+    full_days: Settling = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +219,8 @@ class NonpaymentPolicy:
     """
 
     caps: Caps = Caps(untold=25, told=28, reassurance=0)
-    bayes_factor: float = 300
-    never_paid: tuple[tuple[int, float], ...] = (
+    bayes_factor: Annotated[float, Gt(1), Le(1_000_000)] = 300
+    never_paid: tuple[tuple[Annotated[int, Ge(0), Le(36_500)], Probability], ...] = (
         (0, 0.005),
         (30, 0.04),
         (60, 0.12),
@@ -204,7 +229,13 @@ class NonpaymentPolicy:
         (365, 0.73),
         (730, 0.90),
     )
-    prior_invoices: float = 20
+    prior_invoices: Annotated[float, Gt(0), Le(10_000)] = 20
+
+    def __post_init__(self) -> None:
+        points = self.never_paid
+        rising = all(d0 < d1 and p0 <= p1 for (d0, p0), (d1, p1) in pairwise(points))
+        if len(points) < _FEWEST_POINTS or points[0][0] != 0 or not rising:
+            raise ValueError("never_paid needs two points at least, from day 0 on, with days and probabilities rising")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +248,9 @@ class EmpiricalPolicy:
         most_change: the fitted share is at most so many times the policy's, and at least that part of it.
     """
 
-    fewest_clients: int = 3
-    policy_clients: float = 20
-    most_change: float = 3
+    fewest_clients: Annotated[int, Ge(1), Le(1000)] = 3
+    policy_clients: Annotated[float, Gt(0), Le(10_000)] = 20
+    most_change: Times = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +264,10 @@ class CostPolicy:
         out_of_hours: hours that one contact outside working hours takes.
     """
 
-    window_days: int = 180
-    loss_days: int = 365
-    interest: float = 0.10
-    out_of_hours: float = 0.5
+    window_days: Annotated[int, Ge(30), Le(3650)] = 180
+    loss_days: Annotated[int, Ge(30), Le(3650)] = 365
+    interest: Part = 0.10
+    out_of_hours: Hours = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +280,11 @@ class Thresholds:
         settling_days: after so many days on the other side it changes without the margin.
     """
 
-    watch: float = 20
-    renegotiate: float = 40
-    part: float = 80
-    margin: float = 3
-    settling_days: int = 7
+    watch: Annotated[float, Gt(0), Lt(100)] = 20
+    renegotiate: Annotated[float, Gt(0), Lt(100)] = 40
+    part: Annotated[float, Gt(0), Lt(100)] = 80
+    margin: Annotated[float, Ge(0), Lt(100)] = 3
+    settling_days: Annotated[int, Ge(0), Le(60)] = 7
 
     def __post_init__(self) -> None:
         if not 0 < self.watch < self.renegotiate < self.part < 100:
@@ -280,25 +311,30 @@ class Policy:
     """
 
     version: str = "default-1"
-    prior_decibans: float = -10.0
-    half_life_days: float = 180.0
-    told_weight: float = 2.0
-    reminder_days: float = 7.0
-    model_spread: float = 6.0
+    prior_decibans: Annotated[float, Ge(-40), Le(20)] = -10.0
+    half_life_days: Annotated[float, Ge(7), Le(36_500)] = 180.0
+    told_weight: Times = 2.0
+    reminder_days: Days = 7.0
+    model_spread: Annotated[float, Ge(0), Le(30)] = 6.0
     thresholds: Thresholds = Thresholds()
     deal_breakers: frozenset[DealBreaker] = frozenset()
-    long_unpaid_days: int = 90
+    long_unpaid_days: Annotated[int, Ge(0), Le(3650)] = 90
     empirical: EmpiricalPolicy = EmpiricalPolicy()
     cost: CostPolicy = CostPolicy()
     calendar: WorkingCalendar = field(default_factory=WorkingCalendar)
     currency: str = "USD"
-    exchange_rates: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    exchange_rates: Mapping[str, Amount] = field(default_factory=lambda: MappingProxyType({}))
     contract: ContractPolicy = ContractPolicy()
     scope: ScopePolicy = ScopePolicy()
     time: TimePolicy = TimePolicy()
     rate: RatePolicy = RatePolicy()
     late: LatePolicy = LatePolicy()
     nonpayment: NonpaymentPolicy = NonpaymentPolicy()
+
+    def __post_init__(self) -> None:
+        unknown = sorted({self.currency, *self.exchange_rates} - CURRENCIES)
+        if unknown:
+            raise ValueError(f"expected active ISO 4217 currency codes, such as EUR, not {', '.join(unknown)}")
 
 
 DEFAULT_POLICY = Policy()

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import holidays
+from annotated_types import Len
 
 __all__ = ["WorkingCalendar", "WorkingHours"]
 
@@ -18,6 +20,10 @@ class WorkingHours:
 
     opens: time
     closes: time
+
+    def __post_init__(self) -> None:
+        if self.opens >= self.closes or self.opens.tzinfo or self.closes.tzinfo:
+            raise ValueError("a working day opens before it closes, at local times")
 
 
 def _weekdays() -> tuple[WorkingHours | None, ...]:
@@ -50,11 +56,22 @@ class WorkingCalendar:
     week: tuple[WorkingHours | None, ...] = field(default_factory=_weekdays)
     country: str | None = None
     subdivision: str | None = None
-    days_off: frozenset[date] = frozenset()
+    days_off: Annotated[frozenset[date], Len(0, 1000)] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.week) != 7:
-            raise ValueError("a week has seven days")
+            raise ValueError("a week has seven days, Monday first")
+        try:
+            _zone(self.zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("zone must name an IANA time zone, such as Europe/Berlin") from None
+        if self.subdivision is not None and self.country is None:
+            raise ValueError("a subdivision needs its country")
+        if self.country is not None:
+            try:
+                _holidays(self.country, self.subdivision, 2026)
+            except NotImplementedError:
+                raise ValueError("no public holidays are known for this country and subdivision") from None
 
     def local(self, instant: datetime) -> datetime:
         """The tenant's wall clock at an instant."""

@@ -1,6 +1,7 @@
 """Sign 3: no respect for our time: evening calls, rush jobs, emergencies, meetings missed."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from itertools import product
 
 from app.core.decibans import fading
@@ -90,7 +91,9 @@ def _rush(deadline: Deadline, policy: Policy) -> float:
 def _slip(slip: Slip, policy: Policy) -> float:
     if slip.missed:
         return policy.time.missed
-    return policy.time.moved if slip.scheduled_at - slip.mark.at < policy.time.short_notice else 0.0
+    return (
+        policy.time.moved if slip.scheduled_at - slip.mark.at < timedelta(hours=policy.time.short_notice_hours) else 0.0
+    )
 
 
 def _occasions(facts: Facts, policy: Policy, marks: Iterable[tuple[Mark, float]]) -> Iterator[Occasion]:
