@@ -16,15 +16,18 @@ from app.settings import Settings
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
+from app.store.policies import PostgresPolicies
 from app.store.tenants import PostgresTenants
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.keys import Keys
+from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
+from app.wire.policies import JsonPolicies
 
 __all__ = ["SystemClock", "create_app", "services_for"]
 
@@ -72,11 +75,12 @@ def _wire(settings: Settings) -> _Wired:
     decoder = EventDecoder(clock)
     ledger = PostgresLedger(engine, decoder.load)
     histories = Histories(ledger)
+    policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
     async def ready() -> bool:
         try:
             async with transaction(engine) as connection:
-                await connection.execute(text("SELECT 1 FROM event LIMIT 0"))
+                await connection.execute(text("SELECT 1 FROM event, policy LIMIT 0"))
         except StoreUnavailableError:
             return False
         return True
@@ -86,7 +90,8 @@ def _wire(settings: Settings) -> _Wired:
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(PostgresClients(engine), ledger, clock),
-        assess=AssessClients(histories, Portfolios(histories), clock),
+        assess=AssessClients(histories, Portfolios(histories), policies, clock),
+        policies=policies,
         decoder=decoder,
         ready=ready,
     )

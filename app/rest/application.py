@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 import app as partwise
-from app.rest import clients, events, history, problems, recourse, simulations
+from app.rest import clients, events, history, policies, problems, recourse, simulations
 from app.rest.openapi import openapi_document
 from app.rest.paths import SlashesInIds
 from app.rest.services import Services, UsedServices
@@ -27,7 +27,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> FastAPI:
     rest = FastAPI(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
     rest.add_middleware(SlashesInIds)
-    routers = [part.router for part in (events, clients, history, simulations, recourse)]
+    routers = [part.router for part in (events, clients, history, simulations, recourse, policies)]
     problems.install(rest, [route for router in routers for route in router.routes])
     for router in routers:
         rest.include_router(router)

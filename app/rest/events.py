@@ -121,14 +121,14 @@ async def list_events(  # noqa: PLR0917 - query parameters
 ) -> EventPage:
     """List events by time, oldest first; `since <= time < until`, instants or days."""
     times = [
-        services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
         for text, name in ((since, "since"), (until, "until"))
     ]
     after = None
     if cursor is not None:
         at, from_source, event_id = decode_cursor(cursor, 3)
         found = moment(at, "cursor")
-        after = EventKey(services.assess.moment(found, principal.tenant_id), from_source, event_id)
+        after = EventKey(await services.assess.moment(found, principal.tenant_id), from_source, event_id)
     page, following = await services.find.page(
         principal.tenant_id, EventFilter(client_id, type, source, times[0], times[1]), after, limit
     )

@@ -13,7 +13,9 @@ from starlette.routing import BaseRoute, Match
 from app.ports.ledger import StoreUnavailableError
 from app.use_cases.errors import (
     AmbiguousError,
+    ConflictError,
     ForbiddenError,
+    InvalidFieldsError,
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
@@ -28,6 +30,8 @@ _STATUS: Mapping[type[PartwiseError], int] = {
     UnauthenticatedError: 401,
     ForbiddenError: 403,
     AmbiguousError: 409,
+    ConflictError: 409,
+    InvalidFieldsError: 422,
     InvalidRequestError: 422,
 }
 
@@ -66,7 +70,11 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         if isinstance(error, HttpError):
             return problem(error.status, str(error), error.errors)
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-        errors = [{"pointer": error.pointer, "detail": str(error)}] if isinstance(error, InvalidRequestError) else []
+        errors = []
+        if isinstance(error, InvalidRequestError):
+            errors = [{"pointer": error.pointer, "detail": str(error)}]
+        elif isinstance(error, InvalidFieldsError):
+            errors = [{"pointer": pointer, "detail": detail} for pointer, detail in error.faults]
         headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
         return problem(status, str(error), errors, headers)
 

@@ -13,10 +13,11 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.errors import UnauthenticatedError
 from app.use_cases.find_events import FindEvents
 from app.use_cases.keys import Keys, Principal
+from app.use_cases.policies import ManagePolicies
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
 
-__all__ = ["Ingester", "Reader", "Services", "UsedServices"]
+__all__ = ["Ingester", "Manager", "Reader", "Services", "UsedServices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Services:
     find: FindEvents
     clients: ManageClients
     assess: AssessClients
+    policies: ManagePolicies
     decoder: EventDecoder
     ready: Callable[[], Awaitable[bool]]
 
@@ -59,3 +61,4 @@ def _with(scope: Scope) -> Callable[[Principal], Principal]:
 
 Reader = Annotated[Principal, Depends(_with(Scope.READ))]
 Ingester = Annotated[Principal, Depends(_with(Scope.INGEST))]
+Manager = Annotated[Principal, Depends(_with(Scope.MANAGE))]

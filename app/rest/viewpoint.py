@@ -13,7 +13,7 @@ __all__ = ["Viewed"]
 _FORMS = "an RFC 3339 instant, or a day: its end in your zone."
 
 
-def _viewpoint(
+async def _viewpoint(
     principal: Reader,
     services: UsedServices,
     as_of: Annotated[
@@ -34,8 +34,8 @@ def _viewpoint(
     ] = None,
 ) -> Viewpoint:
     tenant_id = principal.tenant_id
-    at = services.assess.moment(moment(as_of, "as_of"), tenant_id)
-    known = None if known_at is None else services.assess.moment(moment(known_at, "known_at"), tenant_id)
+    at = await services.assess.moment(moment(as_of, "as_of"), tenant_id)
+    known = None if known_at is None else await services.assess.moment(moment(known_at, "known_at"), tenant_id)
     return Viewpoint(at, known)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -14,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["METADATA", "api_key", "client", "event", "tenant"]
+__all__ = ["METADATA", "api_key", "client", "event", "policy", "policy_activation", "tenant"]
 
 METADATA = MetaData()
 
@@ -77,4 +78,29 @@ event = Table(
     PrimaryKeyConstraint("tenant_id", "source", "id"),
     Index("event_by_client", "tenant_id", "client_id", "time"),
     Index("event_by_time", "tenant_id", "time", "source", "id"),
+)
+
+policy = Table(
+    "policy",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("based_on", Text, nullable=False),
+    Column("note", Text),
+    Column("settings", Text, nullable=False),
+    Column("created_at", _INSTANT, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "number"),
+    UniqueConstraint("tenant_id", "version"),
+)
+
+# Only ever added to: the newest is in force.
+policy_activation = Table(
+    "policy_activation",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("activated_at", _INSTANT, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "number"),
 )

@@ -1,7 +1,8 @@
 """Assess clients: from their events to the answer, one client or all of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -11,7 +12,7 @@ from app.core.assessment import Assessment
 from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
 from app.core.explanation import Explanation, explain
-from app.core.policy import DEFAULT_POLICY, Policy
+from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.recourse import Recourse, recourse_of
 from app.core.timeline import Effect, Place, timeline_of
@@ -19,11 +20,12 @@ from app.core.verdict import Verdict
 from app.ports.clock import Clock
 from app.use_cases.errors import InvalidRequestError, NotFoundError
 from app.use_cases.histories import Histories
+from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios, Supposed
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["MOST_STEPS", "AssessClients", "Ranked", "Simulation"]
+__all__ = ["MOST_STEPS", "AssessClients", "Changed", "Preview", "Ranked", "Simulation"]
 
 _RANKED = 20_000
 """Clients in rankings kept at hand: the pages of one list are cut from one ranking."""
@@ -52,6 +54,34 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """One client with the active policy and with another."""
+
+    client_id: str
+    before: Assessment
+    after: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What another version of the policy would change.
+
+    Attributes:
+        version, active_version: the two versions.
+        as_of: the instant of both looks.
+        before, after: how many clients have each verdict.
+        changes: clients whose verdict would be another one, those whose score moves most first.
+    """
+
+    version: str
+    active_version: str
+    as_of: datetime
+    before: Mapping[Verdict, int]
+    after: Mapping[Verdict, int]
+    changes: tuple[Changed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
     """One client as seen from a viewpoint, with the revisions of all clients."""
 
@@ -72,25 +102,21 @@ class _Case:
 class AssessClients:
     """Answers how relationships stand."""
 
-    def __init__(self, histories: Histories, portfolios: Portfolios, clock: Clock) -> None:
-        """Weigh histories against portfolios, at the time of a clock."""
+    def __init__(self, histories: Histories, portfolios: Portfolios, policies: ManagePolicies, clock: Clock) -> None:
+        """Weigh histories against portfolios with the tenant's policy, at the time of a clock."""
         self._histories = histories
         self._portfolios = portfolios
+        self._policies = policies
         self._clock = clock
         self._rankings: Recent[tuple[str, int, Viewpoint, str], list[Ranked]] = Recent(_RANKED)
 
-    def policy(self, tenant_id: str) -> Policy:
-        """The tenant's active policy: the default one, until tenants can have their own."""
-        del tenant_id
-        return DEFAULT_POLICY
-
-    def moment(self, as_of: datetime | date | None, tenant_id: str) -> datetime:
+    async def moment(self, as_of: datetime | date | None, tenant_id: str) -> datetime:
         """The instant that is meant: now by default, and for a day its end in the tenant's zone."""
         if as_of is None:
             return self._clock.now()
         if isinstance(as_of, datetime):
             return as_of.astimezone(UTC)
-        return self.policy(tenant_id).calendar.end_of(as_of)
+        return (await self._policies.active(tenant_id)).calendar.end_of(as_of)
 
     async def one(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Assessment:
         """Assess one client.
@@ -187,7 +213,33 @@ class AssessClients:
 
     async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:
         """All clients, the highest score first; with a verdict only those who have it."""
-        policy = self.policy(tenant_id)
+        ranked = await self._ranking(tenant_id, viewpoint, await self._policies.active(tenant_id))
+        return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
+
+    async def preview(self, tenant_id: str, viewpoint: Viewpoint, version: str) -> Preview:
+        """What would change if another version of the policy were active.
+
+        Raises:
+            NotFoundError: there is no such version.
+        """
+        proposed = await self._policies.policy(tenant_id, version)
+        active = await self._policies.active(tenant_id)
+        before = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, active)}
+        after = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, proposed)}
+        # A client that came between the two looks is in neither.
+        both = [Changed(client_id, before[client_id], after[client_id]) for client_id in before if client_id in after]
+        changes = [one for one in both if one.before.verdict is not one.after.verdict]
+        changes.sort(key=lambda one: (-abs(one.after.score - one.before.score), one.client_id))
+        return Preview(
+            version=version,
+            active_version=active.version,
+            as_of=viewpoint.as_of,
+            before=_by_verdict(one.before for one in both),
+            after=_by_verdict(one.after for one in both),
+            changes=tuple(changes),
+        )
+
+    async def _ranking(self, tenant_id: str, viewpoint: Viewpoint, policy: Policy) -> list[Ranked]:
         revisions = await self._histories.revisions(tenant_id)
         key = (tenant_id, sum(revisions.values()), viewpoint, policy.version)
         ranked = self._rankings.get(key)
@@ -198,11 +250,11 @@ class AssessClients:
                 ranked += await asyncio.to_thread(_assess_all, group, policy, portfolio, viewpoint)
             ranked.sort(key=lambda one: (-one.assessment.score, one.client_id))
             self._rankings.put(key, ranked, len(ranked))
-        return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
+        return ranked
 
     async def _case(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> _Case:
         """Read once all that answers about one client rest on, so that they rest on the same."""
-        policy = self.policy(tenant_id)
+        policy = await self._policies.active(tenant_id)
         revisions = await self._histories.revisions(tenant_id)
         if client_id not in revisions:
             raise NotFoundError(f"there is no client {client_id!r}")
@@ -210,6 +262,11 @@ class AssessClients:
         async for group in self._histories.groups(tenant_id, {client_id: revisions[client_id]}):
             return _Case(client_id, viewpoint, policy, revisions, group[client_id], portfolio)
         raise AssertionError("one client is one group")
+
+
+def _by_verdict(found: Iterable[Assessment]) -> dict[Verdict, int]:
+    counts = Counter(one.verdict for one in found)
+    return {verdict: counts[verdict] for verdict in Verdict}
 
 
 async def _assess(case: _Case, events: Sequence[Event], portfolio: Portfolio) -> Assessment:

@@ -1,8 +1,12 @@
 """The errors that a use case may end with; the outer ring turns them into problems or GraphQL errors."""
 
+from collections.abc import Sequence
+
 __all__ = [
     "AmbiguousError",
+    "ConflictError",
     "ForbiddenError",
+    "InvalidFieldsError",
     "InvalidRequestError",
     "NotFoundError",
     "PartwiseError",
@@ -28,6 +32,19 @@ class ForbiddenError(PartwiseError):
 
 class AmbiguousError(PartwiseError):
     """The name fits several things."""
+
+
+class ConflictError(PartwiseError):
+    """It cannot be done as things stand."""
+
+
+class InvalidFieldsError(PartwiseError):
+    """Fields of the request cannot be used: each with a JSON pointer and what was expected."""
+
+    def __init__(self, message: str, faults: Sequence[tuple[str, str]]) -> None:
+        """Name the fields."""
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class InvalidRequestError(PartwiseError):

@@ -1,0 +1,75 @@
+"""Policies: a tenant's versions of the scoring settings, and which of them is active."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.core.policy import Policy
+
+__all__ = ["Policies", "PolicyFormat", "PolicyRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """One version; it never changes.
+
+    Attributes:
+        version: its name within the tenant.
+        based_on: the version that it was made from.
+        note: why, for people.
+        settings: all settings as JSON, without the version.
+        created_at: when it was made.
+        activated_at: when it was activated last; None for a draft.
+    """
+
+    version: str
+    based_on: str
+    note: str | None
+    settings: str
+    created_at: datetime
+    activated_at: datetime | None = None
+
+
+class Policies(Protocol):
+    """Keeps policies; every method raises `StoreUnavailableError` when it cannot."""
+
+    async def active(self, tenant_id: str) -> str | None:
+        """The version that was activated last; None while none was."""
+        ...
+
+    async def get(self, tenant_id: str, version: str) -> PolicyRecord | None:
+        """One version, or None for an unknown one."""
+        ...
+
+    async def all(self, tenant_id: str) -> list[PolicyRecord]:
+        """All versions of a tenant, the newest first."""
+        ...
+
+    async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:
+        """Keep a new version under the next free name, `v1`, `v2` and so on, which the answer has."""
+        ...
+
+    async def activate(self, tenant_id: str, version: str, at: datetime) -> None:
+        """Make a version the active one, from now on."""
+        ...
+
+
+class PolicyFormat(Protocol):
+    """Reads and writes policies as JSON."""
+
+    def dump(self, policy: Policy) -> str:
+        """All settings of a policy, without the version."""
+        ...
+
+    def load(self, version: str, settings: str) -> Policy:
+        """The policy that was dumped; settings that came later have their defaults."""
+        ...
+
+    def patched(self, settings: str, patch: Mapping[str, Any]) -> str:
+        """Settings with a JSON Merge Patch (RFC 7396) applied.
+
+        Raises:
+            InvalidFieldsError: what comes out is no policy.
+        """
+        ...

@@ -1,0 +1,87 @@
+"""Policies in Postgres."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.ports.policies import PolicyRecord
+from app.store.engine import transaction
+from app.store.tables import policy, policy_activation, tenant
+
+__all__ = ["PostgresPolicies"]
+
+
+class PostgresPolicies:
+    """Keeps the promise of `app.ports.policies.Policies`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """Use a pool."""
+        self._engine = engine
+
+    async def active(self, tenant_id: str) -> str | None:
+        """Find the active version; see the port."""
+        activated = policy_activation.c
+        statement = (
+            select(activated.version).where(activated.tenant_id == tenant_id).order_by(activated.number.desc()).limit(1)
+        )
+        async with transaction(self._engine) as connection:
+            return (await connection.execute(statement)).scalar_one_or_none()
+
+    async def get(self, tenant_id: str, version: str) -> PolicyRecord | None:
+        """Find one version; see the port."""
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(_records(tenant_id).where(policy.c.version == version))
+            row = rows.one_or_none()
+        return None if row is None else _record(row)
+
+    async def all(self, tenant_id: str) -> list[PolicyRecord]:
+        """List all versions; see the port."""
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(_records(tenant_id).order_by(policy.c.number.desc()))
+            return [_record(row) for row in rows]
+
+    async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:
+        """Keep a new version; see the port."""
+        async with transaction(self._engine) as connection:
+            # Of two at once the second waits for the first, and then counts it.
+            await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
+            last = select(func.coalesce(func.max(policy.c.number), 0)).where(policy.c.tenant_id == tenant_id)
+            number = (await connection.execute(last)).scalar_one() + 1
+            values = {
+                "tenant_id": tenant_id,
+                "number": number,
+                "version": f"v{number}",
+                "based_on": record.based_on,
+                "note": record.note,
+                "settings": record.settings,
+                "created_at": record.created_at,
+            }
+            await connection.execute(insert(policy).values(values))
+            return _record((await connection.execute(_records(tenant_id).where(policy.c.number == number))).one())
+
+    async def activate(self, tenant_id: str, version: str, at: datetime) -> None:
+        """Make a version the active one; see the port."""
+        activated = policy_activation.c
+        async with transaction(self._engine) as connection:
+            await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
+            last = select(func.coalesce(func.max(activated.number), 0)).where(activated.tenant_id == tenant_id)
+            number = (await connection.execute(last)).scalar_one() + 1
+            values = {"tenant_id": tenant_id, "number": number, "version": version, "activated_at": at}
+            await connection.execute(insert(policy_activation).values(values))
+
+
+def _records(tenant_id: str) -> Select[Any]:
+    activated = policy_activation.c
+    newest = (
+        select(func.max(activated.activated_at))
+        .where(activated.tenant_id == policy.c.tenant_id, activated.version == policy.c.version)
+        .scalar_subquery()
+        .label("activated_at")
+    )
+    return select(policy, newest).where(policy.c.tenant_id == tenant_id)
+
+
+def _record(row: Row[Any]) -> PolicyRecord:
+    return PolicyRecord(row.version, row.based_on, row.note, row.settings, row.created_at, row.activated_at)

@@ -1,0 +1,140 @@
+"""Policies as JSON: models that are derived from the core's dataclasses, with their bounds."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError, create_model, model_validator
+from pydantic.fields import FieldInfo
+
+from app.core.policy import Policy
+from app.use_cases.errors import InvalidFieldsError
+
+__all__ = ["JsonPolicies", "PolicySettings"]
+
+_NOT_SETTINGS = frozenset({"version"})
+
+
+class _Part(BaseModel):
+    """A dataclass of the policy as JSON."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    made_from: ClassVar[type[Any]]
+
+    def make(self) -> Any:
+        """The dataclass again."""
+        return self.made_from(**{name: _made(getattr(self, name)) for name in type(self).model_fields})
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        """What each dataclass demands of its values together."""
+        self.make()
+        return self
+
+
+def _made(value: Any) -> Any:
+    if isinstance(value, _Part):
+        return value.make()
+    return tuple(map(_made, value)) if isinstance(value, tuple) else value
+
+
+@cache
+def _model(cls: type[Any]) -> type[_Part]:
+    """The model of a dataclass; its class docstring describes it, bounds come with the annotations."""
+    hints = get_type_hints(cls, include_extras=True)
+    found: dict[str, Any] = {
+        field.name: (_modelled(hints[field.name]), _default(field))
+        for field in fields(cls)
+        if field.name not in _NOT_SETTINGS
+    }
+    model = create_model(cls.__name__, __base__=_Part, __doc__=cls.__doc__, **found)
+    model.made_from = cls
+    return model
+
+
+def _modelled(hint: Any) -> Any:
+    """A type with models in place of dataclasses."""
+    if is_dataclass(hint):
+        return _model(hint)  # type: ignore[arg-type]
+    if frozenset in (get_origin(hint), get_origin(hint) is Annotated and get_origin(get_args(hint)[0])):
+        # Sets have no order, and the same policy is to be the same JSON.
+        return Annotated[hint, PlainSerializer(sorted, when_used="json")]
+    parts = get_args(hint)
+    if not any(is_dataclass(part) or get_args(part) for part in parts):
+        return hint
+    if hasattr(hint, "__metadata__"):
+        return hint
+    changed = tuple(_modelled(part) for part in parts)
+    if type(None) in parts and len(parts) == 2:
+        return next(part for part in changed if part is not type(None)) | None
+    return hint.__origin__[changed] if hasattr(hint, "__origin__") else hint
+
+
+def _default(field: Field[Any]) -> FieldInfo:
+    if field.default is not MISSING:
+        value = _modelled_value(field.default)
+        return FieldInfo(default=value)
+    if field.default_factory is not MISSING:
+        make = field.default_factory
+        return FieldInfo(default_factory=lambda: _modelled_value(make()))
+    return FieldInfo()
+
+
+def _modelled_value(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        model = _model(type(value))
+        return model.model_construct(**{name: _modelled_value(getattr(value, name)) for name in model.model_fields})
+    if isinstance(value, tuple):
+        return tuple(map(_modelled_value, value))
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+PolicySettings = _model(Policy)
+"""All settings of a policy."""
+
+
+class JsonPolicies:
+    """Keeps the promise of `app.ports.policies.PolicyFormat`."""
+
+    def dump(self, policy: Policy) -> str:
+        """Write a policy; see the port."""
+        found: _Part = _modelled_value(policy)
+        return found.model_dump_json()
+
+    def load(self, version: str, settings: str) -> Policy:
+        """Read a policy; see the port."""
+        found = PolicySettings.model_validate_json(settings)
+        values = {name: _made(getattr(found, name)) for name in type(found).model_fields}
+        return Policy(version=version, **values)
+
+    def patched(self, settings: str, patch: Mapping[str, Any]) -> str:
+        """Change settings; see the port."""
+        try:
+            # As JSON once more: strict reading of JSON takes dates and decimals as strings, and nothing else for them.
+            merged = json.dumps(_merged(json.loads(settings), patch))
+            return PolicySettings.model_validate_json(merged).model_dump_json()
+        except RecursionError:
+            raise InvalidFieldsError("the settings are no policy", [("/settings", "nested too deeply")]) from None
+        except ValidationError as error:
+            faults = [(_pointer(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+            raise InvalidFieldsError("the settings are no policy", faults) from None
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    return "/settings" + "".join(f"/{part}" for part in location)
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    """JSON Merge Patch, RFC 7396, section 2."""
+    if not isinstance(patch, Mapping):
+        return patch
+    found = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = _merged(found.get(name), value)
+    return found
