@@ -8,18 +8,22 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import httpx
 
 from app.composition import SystemClock
-from app.core.course import assessment_at
+from app.core.assessment import assess
+from app.core.cost import cost_of_staying
 from app.core.events import Event
+from app.core.explanation import explain
+from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
 from app.core.portfolio import portfolio_of
-from app.ports.ledger import NewEvent
+from app.core.signs import SIGNS
+from app.core.strategies import Case, strategy_for
 from app.wire.cloudevents import EventDecoder
+from benchmarks.relationship import NOW, relationship
 from benchmarks.stream import line
 from tests.service import running
 
@@ -52,19 +56,26 @@ def core() -> None:
     decoder = EventDecoder(SystemClock())
     lines = [line(number) for number in range(20_000)]
     per_second("decode and validate an event", len(lines), lambda: [decoder.structured(one) for one in lines])
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    decoded = [decoder.structured(line(1000 * n)) for n in range(1000)]
-    history = [
-        Event(one.source, one.id, one.type, "acme", now - timedelta(days=n / 3), decoder.load(one.type, one.data), now)
-        for n, one in enumerate(decoded)
-        if isinstance(one, NewEvent)
-    ]
-    portfolio = portfolio_of({}, DEFAULT_POLICY)
+    history, policy = relationship(), DEFAULT_POLICY
+    portfolio = portfolio_of({}, policy)
     latency(
-        "assess a client with 1,000 events, core alone",
-        lambda: assessment_at(history, DEFAULT_POLICY, portfolio, now),
-        100,
+        "explain a client with 1,000 events, core alone", lambda: explain("acme", history, policy, portfolio, NOW), 100
     )
+    profile(history)
+
+
+def profile(history: list[Event]) -> None:
+    """Where the time of an explanation goes, part by part."""
+    policy = DEFAULT_POLICY
+    portfolio = portfolio_of({}, policy)
+    facts = gather(history, policy.calendar, NOW)
+    case = Case("acme", facts, policy)
+    latency("  facts of 1,000 events, once", lambda: gather(history, policy.calendar, NOW), 100)
+    latency("  assessment, once of three times (with the trend)", lambda: assess(facts, policy, portfolio), 100)
+    for sign in SIGNS:
+        latency(f"    sign: {sign.name}", partial(sign.weigh, facts, policy, portfolio), 100)
+    latency("  cost of staying", lambda: cost_of_staying(facts, policy, portfolio), 100)
+    latency("  strategy", lambda: strategy_for("scope_stretcher", case), 100)
 
 
 def server() -> None:

@@ -1,12 +1,23 @@
 """Policies as JSON: models that are derived from the core's dataclasses, with their bounds."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import time
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from app.core.policy import Policy
@@ -41,6 +52,22 @@ def _made(value: Any) -> Any:
     return tuple(map(_made, value)) if isinstance(value, tuple) else value
 
 
+def _on_the_minute(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(_CLOCK, value):
+        raise ValueError("expected hours and minutes, such as 09:00")
+    return value
+
+
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_Clock = Annotated[
+    time,
+    BeforeValidator(_on_the_minute),
+    PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK}$", "examples": ["09:00"]}),
+]
+"""A local time; JSON Schema's own format for times wants an offset."""
+
+
 @cache
 def _model(cls: type[Any]) -> type[_Part]:
     """The model of a dataclass; its class docstring describes it, bounds come with the annotations."""
@@ -62,6 +89,8 @@ def _modelled(hint: Any) -> Any:
     if frozenset in (get_origin(hint), get_origin(hint) is Annotated and get_origin(get_args(hint)[0])):
         # Sets have no order, and the same policy is to be the same JSON.
         return Annotated[hint, PlainSerializer(sorted, when_used="json")]
+    if hint is time:
+        return _Clock
     parts = get_args(hint)
     if not any(is_dataclass(part) or get_args(part) for part in parts):
         return hint

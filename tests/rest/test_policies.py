@@ -15,7 +15,7 @@ from tests.rest.test_bad_input import check
 
 AS_OF = "as_of=2026-03-31"
 JSON = {"Content-Type": "application/json"}
-NIGHT = {"opens": "18:00:00", "closes": "09:00:00"}
+NIGHT = {"opens": "18:00", "closes": "09:00"}
 
 
 async def draft(api: httpx.AsyncClient, settings: dict[str, Any], **more: Any) -> dict[str, Any]:
