@@ -34,6 +34,18 @@ def relationship(count: int = 1_000) -> list[Event]:
     return sorted(told, key=lambda event: event.time)
 
 
+def _some_time(rng: random.Random, begin: datetime) -> datetime:
+    """In office hours nine times of ten."""
+    day = begin + timedelta(days=rng.randrange(_DAYS - 55))
+    if rng.random() < 0.1:
+        return day.replace(hour=rng.randrange(24))
+    return (
+        day.replace(hour=9, minute=0)
+        - timedelta(days=max(day.weekday() - 4, 0))
+        + timedelta(minutes=rng.randrange(540))
+    )
+
+
 def _happenings(rng: random.Random) -> Iterator[tuple[str, dict[str, Any], datetime]]:
     begin = NOW - timedelta(days=_DAYS)
     yield "contract.sent", {}, begin
@@ -41,7 +53,7 @@ def _happenings(rng: random.Random) -> Iterator[tuple[str, dict[str, Any], datet
     yield "agreement.made", {"hours": Decimal(30), "period": "month"}, begin + timedelta(days=9)
     kinds, weights = list(_SHARES), list(_SHARES.values())
     for number in range(10_000):
-        at = begin + timedelta(minutes=rng.randrange(_DAYS * 1440 - 80_000))
+        at = _some_time(rng, begin)
         match rng.choices(kinds, weights)[0]:
             case "message.received":
                 yield "message.received", {"urgent": rng.random() < 0.1}, at

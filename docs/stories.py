@@ -19,7 +19,8 @@ _HEAD = """# Ten clients whom everyone can picture
 
 One for each sign of the mission, and four more. They are the demo portfolio of `make run`, tests
 (`tests/stories`) and this page, which `python -m docs.stories` writes from them. Each is told in weeks before the
-present one; here as of a Monday. What would mend it is what an owner would expect; the service does not tell that yet.
+present one; here as of a Monday. What would mend it is what an owner would expect; where it can be done today, the
+service finds it.
 """
 
 
@@ -33,6 +34,8 @@ def render() -> str:
         low, high = answer.interval.low, answer.interval.high
         verdict = f"**{answer.verdict}**, score {answer.score:.0f} ({low:.0f} to {high:.0f})"
         mended = f" What would mend it: {outcome.recourse}." if outcome.recourse else ""
+        if outcome.action:
+            mended += f" (`{outcome.action}`, to `{outcome.reaches}`)"
         kind = answer.client_type
         likely = f"`{kind.name}`" + (f" ({kind.probability:.0%})" if kind.probability else "")
         telling = sorted((part for part in answer.signs if part.decibans > 0), key=lambda part: -part.decibans)

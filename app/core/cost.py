@@ -62,6 +62,7 @@ class _Window:
     days: int
     reference: float | None
     hour: float | None
+    unpaid: tuple[tuple[date, float], ...]
 
     def has(self, day: date) -> bool:
         return day > self.begins
@@ -115,10 +116,11 @@ def _window(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Window:
         default=facts.today,
     )
     days = min(max(facts.days_since(first) + 1, _FEWEST_DAYS), policy.cost.window_days)
+    unpaid = creep_of(facts, policy).unpaid
     reference = _reference(policy, portfolio)
     own = earnings_of(facts, policy).log_rate
     hour = reference if reference is not None else None if own is None else exp(own)
-    return _Window(facts, policy, portfolio, facts.today - timedelta(days=days), days, reference, hour)
+    return _Window(facts, policy, portfolio, facts.today - timedelta(days=days), days, reference, hour, unpaid)
 
 
 def _reference(policy: Policy, portfolio: Portfolio) -> float | None:
@@ -131,7 +133,7 @@ def _reference(policy: Policy, portfolio: Portfolio) -> float | None:
 
 def _unpaid_hours(window: _Window) -> CostTerm:
     """Hours that nobody pays for, as if another client had paid for them."""
-    unpaid = sum(hours for day, hours in creep_of(window.facts, window.policy).unpaid if window.has(day))
+    unpaid = sum(hours for day, hours in window.unpaid if window.has(day))
     hours = window.monthly(unpaid)
     return window.term(
         "unpaid_hours",
@@ -145,9 +147,8 @@ def _rate_gap(window: _Window) -> CostTerm:
     """What the paid hours would have brought more with the others; up to the last invoice, as newer may be billed."""
     facts = window.facts
     last = max((invoice.issued_day for invoice in facts.invoices), default=window.begins)
-    free = creep_of(facts, window.policy).unpaid
     hours = sum(effort.hours for effort in facts.work.efforts if window.begins < effort.day <= last)
-    hours -= sum(spent for day, spent in free if window.begins < day <= last)
+    hours -= sum(spent for day, spent in window.unpaid if window.begins < day <= last)
     billed = [invoice for invoice in facts.invoices if window.has(invoice.issued_day)]
     brought = sum(window.converted(invoice, invoice.amount.amount) for invoice in billed)
     # Where a currency has no rate what the hours brought is not known, and neither is a gap.

@@ -4,8 +4,10 @@ A deciban is a tenth of the base-ten logarithm of an odds ratio (I. J. Good, *Pr
 Evidence*, 1950, after Turing). Evidence adds up; the score is the total put back on a probability scale.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
 from math import exp, expm1, lgamma, log, log10, tanh
 from typing import Annotated, Final
 
@@ -15,7 +17,9 @@ __all__ = [
     "DECIBANS_PER_NAT",
     "Beta",
     "beta_bayes_factor",
+    "day_fading",
     "fading",
+    "fading_since",
     "points_of",
     "quantised",
     "saturated",
@@ -101,6 +105,17 @@ def fading(age_days: float, half_life_days: float) -> float:
     half_lives = age_days / half_life_days
     # What is left after so long is nothing, and no number so small that dividing by it overflows.
     return 0.5**half_lives if half_lives < _FORGOTTEN else 0.0
+
+
+day_fading = lru_cache(maxsize=50_000)(fading)
+"""The same for whole days, of which there are few different ones."""
+
+
+def fading_since(instants: Iterable[datetime], as_of: datetime, half_life_days: float) -> list[float]:
+    """The weights of many instants, none after `as_of`, at once; see `fading`."""
+    half_life = timedelta(days=half_life_days)
+    ages = [(as_of - instant) / half_life for instant in instants]
+    return [0.5**age if age < _FORGOTTEN else 0.0 for age in ages]
 
 
 def score_of(total_decibans: float) -> float:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from math import log
 
-from app.core.decibans import fading
+from app.core.decibans import day_fading
 from app.core.facts import Facts
 from app.core.money import convert
 from app.core.policy import Policy
@@ -39,15 +38,19 @@ def earnings_of(facts: Facts, policy: Policy) -> Earnings:
         (invoice.issued_day for invoice in facts.invoices),
         default=facts.today - timedelta(days=policy.rate.billing_lag_days),
     )
+    today, half_life = facts.today, policy.half_life_days
     hours = sum(
-        effort.hours * fading(facts.days_since(effort.day), policy.half_life_days)
-        for effort in facts.work.efforts
-        if effort.day <= last
+        [
+            effort.hours * day_fading(max((today - effort.day).days, 0), half_life)
+            for effort in facts.work.efforts
+            if effort.day <= last
+        ]
     )
     money = 0.0
     for invoice in facts.invoices:
         billed = convert(invoice.amount, policy.currency, policy.exchange_rates)
-        lost = invoice.open_amount / invoice.amount.amount if invoice.written_off else Decimal(0)
         if billed is not None:
-            money += float(billed * (1 - lost)) * fading(facts.days_since(invoice.issued_day), policy.half_life_days)
+            if invoice.written_off:
+                billed *= 1 - invoice.open_amount / invoice.amount.amount
+            money += float(billed) * day_fading(facts.days_since(invoice.issued_day), half_life)
     return Earnings(money, hours, last)

@@ -11,7 +11,7 @@ from datetime import date
 from math import erfc, sqrt
 from typing import Final
 
-from app.core.decibans import fading
+from app.core.decibans import day_fading
 from app.core.facts.invoices import Invoice
 
 __all__ = ["Delays", "Punctuality", "delays_of"]
@@ -47,7 +47,7 @@ def delays_of(invoices: Iterable[Invoice], today: date, half_life_days: float) -
             continue
         days = invoice.days_beyond_terms(today) + (0.0 if invoice.settled_day else _STILL_TO_COME_DAYS)
         days = min(max(days, -_LIMIT_DAYS), _LIMIT_DAYS)
-        pairs.append((days, fading((today - invoice.issued_day).days, half_life_days)))
+        pairs.append((days, day_fading((today - invoice.issued_day).days, half_life_days)))
     weight = sum(w for _, w in pairs)
     if weight <= 0:
         return Delays()

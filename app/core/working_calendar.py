@@ -96,7 +96,7 @@ class WorkingCalendar:
 
     def is_open(self, instant: datetime) -> bool:
         """Whether the tenant works at an instant."""
-        local = self.local(instant)
+        local = instant.astimezone(_zone(self.zone))
         hours = self.hours_on(local.date())
         return hours is not None and hours.opens <= local.time() < hours.closes
 

@@ -27,5 +27,5 @@ BARGAIN_HUNTER = Story(
         on(19, "Tue", "10:00", "expectation.stated", sign="rate"),
         *(on(week, "Wed", "11:00", "message.received", channel="email") for week in range(2, 50, 4)),
     ),
-    outcome=Outcome("part", "rate", "bargain_hunter", "agree to the proposed rate"),
+    outcome=Outcome("part", "rate", "bargain_hunter", "agree to the proposed rate", "accept_rate", "renegotiate"),
 )

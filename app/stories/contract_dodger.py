@@ -25,5 +25,5 @@ CONTRACT_DODGER = Story(
         *(event for n in range(3) for event in billed(n + 1, 13 - 4 * n, 3000, 3)),
         *(on(week, "Tue", "11:30", "message.received", channel="chat") for week in range(2, 18, 2)),
     ),
-    outcome=Outcome("part", "contract", "contract_dodger", "sign the contract"),
+    outcome=Outcome("part", "contract", "contract_dodger", "sign the contract", "sign_contract", "watch"),
 )

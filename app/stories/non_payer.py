@@ -22,5 +22,5 @@ NON_PAYER = Story(
         ),
         on(19, "Thu", "09:00", "payment.failed", invoice="INV-2"),
     ),
-    outcome=Outcome("part", "nonpayment", "non_payer", "pay the open invoices"),
+    outcome=Outcome("part", "nonpayment", "non_payer", "pay the open invoices", "pay_invoice", "renegotiate"),
 )

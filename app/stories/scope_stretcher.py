@@ -26,5 +26,7 @@ SCOPE_STRETCHER = Story(
             for n, week in enumerate((24, 20, 16, 13, 10, 8, 6, 5, 3), 1)
         ),
     ),
-    outcome=Outcome("renegotiate", "scope", "scope_stretcher", "approve and pay the open changes"),
+    outcome=Outcome(
+        "renegotiate", "scope", "scope_stretcher", "approve and pay the open changes", "approve_change", "keep"
+    ),
 )

@@ -44,12 +44,16 @@ class Outcome:
         leading_sign: the sign that weighs most, or None where none does.
         client_type: what kind of client this is.
         recourse: what the client could do that would lead to a better verdict, in words; None where nothing is needed.
+        action: what of that can be done today, as the service names it; None where only time can show it.
+        reaches: the best verdict that it leads to.
     """
 
     verdict: str
     leading_sign: str | None
     client_type: str
     recourse: str | None
+    action: str | None = None
+    reaches: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

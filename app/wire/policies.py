@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import time
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -52,16 +53,18 @@ def _made(value: Any) -> Any:
     return tuple(map(_made, value)) if isinstance(value, tuple) else value
 
 
-def _on_the_minute(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(_CLOCK, value):
+def _read_clock(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(_CLOCK, value):
         raise ValueError("expected hours and minutes, such as 09:00")
-    return value
+    return time.fromisoformat(value)
 
 
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _Clock = Annotated[
     time,
-    BeforeValidator(_on_the_minute),
+    BeforeValidator(_read_clock),
     PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK}$", "examples": ["09:00"]}),
 ]
@@ -83,23 +86,19 @@ def _model(cls: type[Any]) -> type[_Part]:
 
 
 def _modelled(hint: Any) -> Any:
-    """A type with models in place of dataclasses."""
-    if is_dataclass(hint):
-        return _model(hint)  # type: ignore[arg-type]
-    if frozenset in (get_origin(hint), get_origin(hint) is Annotated and get_origin(get_args(hint)[0])):
+    """A type with models in place of dataclasses, and with steady JSON."""
+    base = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if is_dataclass(base):
+        return _model(base)  # type: ignore[arg-type]
+    if base is time:
+        return _Clock
+    if get_origin(base) is frozenset:
         # Sets have no order, and the same policy is to be the same JSON.
         return Annotated[hint, PlainSerializer(sorted, when_used="json")]
-    if hint is time:
-        return _Clock
-    parts = get_args(hint)
-    if not any(is_dataclass(part) or get_args(part) for part in parts):
+    if base is not hint or not get_args(hint) or get_origin(hint) is Literal:
         return hint
-    if hasattr(hint, "__metadata__"):
-        return hint
-    changed = tuple(_modelled(part) for part in parts)
-    if type(None) in parts and len(parts) == 2:
-        return next(part for part in changed if part is not type(None)) | None
-    return hint.__origin__[changed] if hasattr(hint, "__origin__") else hint
+    parts = tuple(part if part in (Ellipsis, type(None)) else _modelled(part) for part in get_args(hint))
+    return Union[parts] if isinstance(hint, UnionType) else get_origin(hint)[parts]  # noqa: UP007 - of a tuple
 
 
 def _default(field: Field[Any]) -> FieldInfo:

@@ -1,7 +1,7 @@
 """Recourse: what it promises comes true, and nothing smaller would do."""
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import combinations
 
 import pytest
@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from app.core.deal_breakers import DEAL_BREAKERS
 from app.core.events import Event
+from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY, Policy
-from app.core.portfolio import Portfolio
+from app.core.portfolio import Portfolio, portfolio_of
 from app.core.recourse import Recourse, _Search, recourse_of
+from app.core.shares import share_of
 from app.core.verdict import Verdict
 from tests.core.strategies import NOW, histories
 from tests.core.telling import NOW as TODAY
@@ -20,6 +22,7 @@ from tests.core.telling import alone, assessed, invoice, told
 from tests.core.test_axioms import others
 
 ORDER = list(Verdict)
+CALENDAR = DEFAULT_POLICY.calendar
 KINDS = [
     "contract.sent",
     "contract.explained",
@@ -77,6 +80,26 @@ def test_it_is_the_smallest_set(history: list[Event], portfolio: Portfolio, poli
         fewest = min((len(one.steps) for one in found if ORDER.index(one.verdict) <= reached), default=99)
         # Leaving `part` may take less than the score says: the interval has its word in it.
         assert fewest == size or (fewest < size and now == ORDER.index(Verdict.PART))
+
+
+@given(st.lists(histories(10, st.sampled_from(KINDS)), min_size=2, max_size=5))
+@settings(max_examples=200)
+def test_it_keeps_its_promise_in_any_portfolio(clients: list[list[Event]]):
+    """What is really done today reaches the verdict, also where the portfolio is put together anew after it."""
+
+    def portfolio(histories_: dict[str, list[Event]]) -> Portfolio:
+        began = CALENDAR.end_of(CALENDAR.day_of(NOW) - timedelta(days=1))
+        shares = {name: share_of(gather(one, CALENDAR, began), DEFAULT_POLICY) for name, one in histories_.items()}
+        return portfolio_of(shares, DEFAULT_POLICY)
+
+    named_ = {str(number): history for number, history in enumerate(clients)}
+    for name, history in named_.items():
+        if not history:
+            continue
+        for one in recourse_of(history, DEFAULT_POLICY, portfolio(named_).beside(name), NOW):
+            done = history + [event for step in one.steps for event in step.action.events]
+            after = assessed(done, portfolio=portfolio({**named_, name: done}).beside(name), as_of=NOW)
+            assert (after.verdict, after.score) == (one.verdict, one.steps[-1].score)
 
 
 def test_where_nothing_would_help_nothing_is_told():

@@ -1,6 +1,9 @@
 """The canonical stories have the verdicts that a sensible owner of a studio would expect, in any week."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from types import MappingProxyType
 
 import pytest
 
@@ -9,7 +12,8 @@ from app.core.course import assessment_at
 from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
-from app.core.portfolio import portfolio_of
+from app.core.portfolio import Portfolio, portfolio_of
+from app.core.recourse import recourse_of
 from app.core.shares import share_of
 from app.core.verdict import Verdict
 from app.ports.ledger import NewEvent
@@ -28,6 +32,15 @@ DECODER = EventDecoder(Midnight())
 
 
 def history(story: Story, monday: date) -> list[Event]:
+    return _histories(monday)[story.client_id]
+
+
+@cache
+def _histories(monday: date) -> dict[str, list[Event]]:
+    return {story.client_id: _history(story, monday) for story in STORIES}
+
+
+def _history(story: Story, monday: date) -> list[Event]:
     found = [DECODER.structured(raw) for raw in events_of(story, monday)]
     return [
         Event(one.source, one.id, one.type, one.client_id, one.time, DECODER.load(one.type, one.data), one.time)
@@ -36,12 +49,18 @@ def history(story: Story, monday: date) -> list[Event]:
     ]
 
 
+def portfolio_at(monday: date, now: datetime, others: Mapping[str, list[Event]] = MappingProxyType({})) -> Portfolio:
+    """The portfolio of all stories as the day began, some of them told otherwise."""
+    histories = {story.client_id: history(story, monday) for story in STORIES} | dict(others)
+    began = CALENDAR.end_of(now.date() - timedelta(days=1))
+    shares = {client: share_of(gather(events, CALENDAR, began), DEFAULT_POLICY) for client, events in histories.items()}
+    return portfolio_of(shares, DEFAULT_POLICY)
+
+
 def told(monday: date, now: datetime) -> dict[str, Assessment]:
     """All stories as one portfolio, as of an instant."""
     histories = {story.client_id: history(story, monday) for story in STORIES}
-    began = CALENDAR.end_of(now.date() - timedelta(days=1))
-    shares = {client: share_of(gather(events, CALENDAR, began), DEFAULT_POLICY) for client, events in histories.items()}
-    portfolio = portfolio_of(shares, DEFAULT_POLICY)
+    portfolio = portfolio_at(monday, now)
     return {
         client: assessment_at(events, DEFAULT_POLICY, portfolio.beside(client), now)
         for client, events in histories.items()
@@ -59,6 +78,25 @@ def test_each_story_has_its_verdict_type_and_leading_sign(monday: date, days: in
         assert answer.verdict == story.outcome.verdict, story.client_id
         assert answer.client_type.name == story.outcome.client_type, story.client_id
         assert (leading.sign.name if leading.decibans > 0 else None) == story.outcome.leading_sign, story.client_id
+
+
+@pytest.mark.parametrize("monday", [date(2026, 11, 23), date(2024, 2, 26), date(2027, 1, 4)])
+@pytest.mark.parametrize("days", [0, 3, 6])
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.client_id)
+def test_recourse_is_what_an_owner_would_expect_and_keeps_its_promise(monday: date, days: int, story: Story):
+    now = datetime(monday.year, monday.month, monday.day, 8, tzinfo=UTC) + timedelta(days=days)
+    events = history(story, monday)
+    portfolio = portfolio_at(monday, now).beside(story.client_id)
+    found = recourse_of(events, DEFAULT_POLICY, portfolio, now)
+    kinds = {step.action.kind for one in found for step in one.steps}
+    assert kinds == ({story.outcome.action} if story.outcome.action else set())
+    assert (found[-1].verdict if found else None) == story.outcome.reaches
+    for one in found:
+        done = [*events, *(event for step in one.steps for event in step.action.events)]
+        # Held against the portfolio of that day, which what is done today is not part of.
+        assert assessment_at(done, DEFAULT_POLICY, portfolio, now).verdict is one.verdict
+        simulated = portfolio_at(monday, now, {story.client_id: done}).beside(story.client_id)
+        assert assessment_at(done, DEFAULT_POLICY, simulated, now).verdict is one.verdict
 
 
 def test_there_is_one_for_each_sign_and_four_more():

@@ -50,7 +50,8 @@ class Facts:
 
     def days_since(self, day: date) -> int:
         """Local days since a day; 0 for today and for days to come."""
-        return max((self.today - day).days, 0)
+        days = (self.today - day).days
+        return days if days > 0 else 0
 
 
 class Chronicle:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from app.core.decibans import fading
+from app.core.decibans import day_fading
 from app.core.events import EventRef
 from app.core.facts import Facts
 from app.core.facts.work import Terms
 from app.core.policy import Policy
-from app.core.signs.sign import weight_after_telling
 
 __all__ = ["Creep", "Overrun", "creep_of"]
 
@@ -83,12 +82,13 @@ class _Period:
         """Work some hours more, and return how many of them are beyond the agreed ones."""
         before = max(self.worked - self.hours, 0.0)
         self.worked += hours
-        return max(self.worked - self.hours, 0.0) - before
+        return self.worked - self.hours - before if self.worked > self.hours else 0.0
 
     def add(self, hours: float, day: date) -> None:
         """Note hours that are not paid for."""
         self.unpaid += hours
-        self.last = max(self.last or day, day)
+        if self.last is None or day > self.last:
+            self.last = day
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +114,25 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
     found = list(_beyond(facts, policy, agreed, before))
     periods = [*agreed, before] if before.last else agreed
 
+    ages = [facts.days_since(one.day) for one in found]
+    began = [(period.hours, facts.days_since(period.starts)) for period in agreed]
+
     def faded(half_life: float) -> tuple[float, float]:
-        unpaid = sum(one.hours * one.weight * fading(facts.days_since(one.day), half_life) for one in found)
-        return unpaid, sum(period.hours * fading(facts.days_since(period.starts), half_life) for period in agreed)
+        unpaid = sum(
+            [one.hours * one.weight * day_fading(age, half_life) for one, age in zip(found, ages, strict=True)]
+        )
+        return unpaid, sum([hours * day_fading(age, half_life) for hours, age in began])
 
     fresh_unpaid, fresh_agreed = faded(policy.half_life_days)
     recent, recently_agreed = faded(policy.scope.recent_half_life)
-    fresh = {one.ref: fading(facts.days_since(one.day), policy.half_life_days) for one in found}
+    fresh = [one.hours * day_fading(age, policy.half_life_days) for one, age in zip(found, ages, strict=True)]
     return Creep(
         agreed_hours=sum(period.hours for period in agreed),
         unpaid_hours=sum(one.hours for one in found),
         fresh_agreed_hours=fresh_agreed,
         fresh_unpaid_hours=fresh_unpaid,
         recent_share=recent / max(recently_agreed, _LEAST_AGREED),
-        told_hours=sum(one.hours * fresh[one.ref] for one in found if one.weight > 1),
+        told_hours=sum(hours for one, hours in zip(found, fresh, strict=True) if one.weight > 1),
         overruns=tuple(
             Overrun(
                 share=period.unpaid / max(period.hours, _LEAST_AGREED),
@@ -137,13 +142,14 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
             for period in periods
         ),
         unpaid=tuple((one.day, one.hours) for one in found),
-        pull=tuple((one.hours * one.weight * fresh[one.ref], one.ref) for one in found),
+        pull=tuple((hours * one.weight, one.ref) for one, hours in zip(found, fresh, strict=True)),
     )
 
 
 def _beyond(facts: Facts, policy: Policy, agreed: list[_Period], before: _Period) -> Iterator[_Beyond]:
     paid = {change.id for change in facts.work.changes if change.is_paid_for}
     starts = [period.starts for period in agreed]
+    told = facts.talks.expectations.get("scope")
     for effort in facts.work.efforts:
         if effort.change in paid:
             continue
@@ -153,7 +159,7 @@ def _beyond(facts: Facts, policy: Policy, agreed: list[_Period], before: _Period
         if effort.change is None:
             hours = period.hours_beyond(effort.hours) if index >= 0 else 0.0
         if hours > 0:
-            weight = weight_after_telling(facts, "scope", effort.mark, policy)
+            weight = policy.told_weight if told is not None and told.at < effort.mark.at else 1.0
             period.add(hours * weight, effort.day)
             yield _Beyond(effort.day, hours, weight, effort.mark.ref)
 

@@ -1,6 +1,6 @@
 """Sign 5: pays late, and it has become a habit."""
 
-from app.core.decibans import fading, saturating_share
+from app.core.decibans import day_fading, saturating_share
 from app.core.facts import Facts, Invoice
 from app.core.message import N_
 from app.core.money import convert
@@ -9,7 +9,7 @@ from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.punctuality import delays_of
 from app.core.signs.habits import Habit, Occasion, events_behind, habit_of
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, told_before
+from app.core.signs.sign import Figure, Sign, Weighed, bounded
 
 __all__ = ["LATE", "occasions_of"]
 
@@ -69,17 +69,21 @@ def _occasion(facts: Facts, invoice: Invoice, policy: Policy) -> Occasion:
     payment itself decides neither, so that paying never makes it worse.
     """
     mark = invoice.settled or invoice.issued
-    fresh = fading(facts.days_since(invoice.settled_day or facts.today), policy.half_life_days)
+    fresh = day_fading(facts.days_since(invoice.settled_day or facts.today), policy.half_life_days)
     days = _days_late(facts, invoice, policy)
     if days == 0:
         return Occasion(0.0, fresh, mark.ref)
-    told = invoice.ignored_reminder(facts.as_of, policy.reminder_days) or told_before(
-        facts, "late", policy.calendar.end_of(invoice.due)
-    )
+    told = invoice.ignored_reminder(facts.as_of, policy.reminder_days) or _told_in_time(facts, invoice, policy)
     weight = policy.told_weight if told else 1.0
     settings = policy.late
     bad = settings.least + (1.0 - settings.least) * saturating_share(days, settings.full_days)
     return Occasion(bad * weight * fresh, 0.0, mark.ref, told)
+
+
+def _told_in_time(facts: Facts, invoice: Invoice, policy: Policy) -> bool:
+    """Whether the client knew before the invoice fell due that payments have to come in time."""
+    told = facts.talks.expectations.get("late")
+    return told is not None and told.at < policy.calendar.end_of(invoice.due)
 
 
 def _days_beyond_terms(facts: Facts, invoices: list[Invoice], policy: Policy) -> float:

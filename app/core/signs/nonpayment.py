@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from app.core.decibans import DECIBANS_PER_NAT, fading, virtual_evidence
+from app.core.decibans import DECIBANS_PER_NAT, day_fading, virtual_evidence
 from app.core.facts import Facts, Invoice
 from app.core.message import N_
 from app.core.money import convert
@@ -72,7 +72,7 @@ def _paid(facts: Facts, policy: Policy) -> dict[str, float]:
     for invoice in facts.invoices:
         if invoice.settled_day is not None:
             currency, amount = _comparable(invoice, policy)
-            fresh = fading(facts.days_since(invoice.settled_day), policy.half_life_days)
+            fresh = day_fading(facts.days_since(invoice.settled_day), policy.half_life_days)
             totals[currency] = totals.get(currency, 0.0) + amount * fresh
     return totals
 
