@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from app.core.explanation import sentence_of
+from app.core.reasons import sentence_of
 from app.language import speaker
 from app.stories import STORIES, events_of
 from tests.stories.test_stories import told
@@ -29,7 +29,7 @@ def render() -> str:
     found = told(MONDAY, datetime(MONDAY.year, MONDAY.month, MONDAY.day, 8, tzinfo=UTC))
     parts, english = [_HEAD], speaker("en")
     for story in STORIES:
-        answer, outcome = found[story.client_id], story.outcome
+        answer, reasons, outcome = found[story.client_id].assessment, found[story.client_id].reasons, story.outcome
         events = len(list(events_of(story, MONDAY)))
         low, high = answer.interval.low, answer.interval.high
         verdict = f"**{answer.verdict}**, score {answer.score:.0f} ({low:.0f} to {high:.0f})"
@@ -38,12 +38,16 @@ def render() -> str:
             mended += f" (`{outcome.action}`, to `{outcome.reaches}`)"
         kind = answer.client_type
         likely = f"`{kind.name}`" + (f" ({kind.probability:.0%})" if kind.probability else "")
-        telling = sorted((part for part in answer.signs if part.decibans > 0), key=lambda part: -part.decibans)
+        telling = [pair for pair in zip(answer.signs, reasons, strict=True) if pair[0].decibans > 0]
+        telling.sort(key=lambda pair: -pair[0].decibans)
         parts += [
             f"## {story.title}\n",
             f"`{story.client_id}`, {events} event{'s' if events > 1 else ''}. {story.paragraph}\n",
             f"{verdict}, evidence {answer.evidence_level}; client type {likely}.{mended}\n",
-            *(f"- {part.sign.name} {part.decibans:+.1f} dB: {english.say(sentence_of(part))}" for part in telling),
+            *(
+                f"- {part.sign.name} {part.decibans:+.1f} dB: {english.say(sentence_of(part.sign, reason))}"
+                for part, reason in telling
+            ),
             "",
         ]
     return re.sub("\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"

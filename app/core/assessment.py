@@ -12,7 +12,7 @@ from app.core.decibans import points_of, quantised, score_of
 from app.core.facts import Facts
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.signs import SIGNS, Sign, Weighed
+from app.core.signs import SIGNS, Sign, Weight
 from app.core.verdict import Standing, Verdict, verdict_of
 
 __all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "assess"]
@@ -40,12 +40,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class SignAssessment:
-    """One sign's part in the assessment: `decibans` and `points` as they add up, and what was weighed."""
+    """One sign's part in the assessment: `decibans` and `points` as they add up."""
 
     sign: Sign
     decibans: float
     points: float
-    weighed: Weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +116,18 @@ def assess(facts: Facts, policy: Policy, portfolio: Portfolio, lately: Iterable[
         client_type=client_type_of(made, known=level is not EvidenceLevel.NONE),
         prior_decibans=prior,
         total_decibans=total,
-        signs=tuple(
-            SignAssessment(sign, e, p, one) for sign, e, p, one in zip(SIGNS, decibans, points, weighed, strict=True)
-        ),
+        signs=tuple(SignAssessment(sign, e, p) for sign, e, p in zip(SIGNS, decibans, points, strict=True)),
     )
 
 
-def _interval(total: float, weighed: list[Weighed], facts: Facts, policy: Policy) -> Interval:
+def _interval(total: float, weighed: list[Weight], facts: Facts, policy: Policy) -> Interval:
     """The signs' own spread, and what so few events may be mistaken by; both as variances in decibans."""
     own = sum(one.spread**2 for one in weighed)
     half = quantised(_NORMAL_90 * sqrt(own + policy.model_spread**2 / max(facts.event_count, 1)))
     return Interval(score_of(total - half), score_of(total + half))
 
 
-def _evidence_level(weighed: list[Weighed], facts: Facts) -> EvidenceLevel:
+def _evidence_level(weighed: list[Weight], facts: Facts) -> EvidenceLevel:
     occasions = sum(one.occasions for one in weighed)
     if facts.event_count == 0 or occasions <= 0:
         return EvidenceLevel.NONE

@@ -111,7 +111,8 @@ def _window(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Window:
         [
             *(effort.day for effort in facts.work.efforts),
             *(invoice.issued_day for invoice in facts.invoices),
-            *(policy.calendar.day_of(contact.mark.at) for contact in facts.contacts.contacts[:1]),
+            *(policy.calendar.day_of(mark.at) for mark in facts.contacts.calm[:1]),
+            *(policy.calendar.day_of(one.mark.at) for one in facts.contacts.disturbances[:1]),
         ],
         default=facts.today,
     )
@@ -206,9 +207,7 @@ def _waiting(window: _Window) -> CostTerm:
 def _out_of_hours(window: _Window) -> CostTerm:
     """Each contact out of hours takes some of an hour that is not to be had twice."""
     day_of = window.policy.calendar.day_of
-    contacts = sum(
-        contact.out_of_hours and window.has(day_of(contact.mark.at)) for contact in window.facts.contacts.contacts
-    )
+    contacts = sum(one.out_of_hours and window.has(day_of(one.mark.at)) for one in window.facts.contacts.disturbances)
     hours = window.monthly(contacts * window.policy.cost.out_of_hours)
     return window.term(
         "out_of_hours",

@@ -1,11 +1,12 @@
 """Earnings: what a client's work brought, and how many hours it took."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import log
 
 from app.core.decibans import day_fading
-from app.core.facts import Facts
+from app.core.facts import Facts, measured_once
 from app.core.money import convert
 from app.core.policy import Policy
 
@@ -32,20 +33,17 @@ class Earnings:
         return log(self.money / self.hours) if self.money > 0 and self.hours > 0 else None
 
 
+@measured_once
 def earnings_of(facts: Facts, policy: Policy) -> Earnings:
     """Add up what one client's work brought."""
     last = max(
         (invoice.issued_day for invoice in facts.invoices),
         default=facts.today - timedelta(days=policy.rate.billing_lag_days),
     )
-    today, half_life = facts.today, policy.half_life_days
-    hours = sum(
-        [
-            effort.hours * day_fading(max((today - effort.day).days, 0), half_life)
-            for effort in facts.work.efforts
-            if effort.day <= last
-        ]
-    )
+    half_life = policy.half_life_days
+    efforts = facts.work.efforts
+    billable = efforts[: bisect_right(efforts, last, key=lambda effort: effort.day)]
+    hours = sum([effort.hours * day_fading(facts.days_since(effort.day), half_life) for effort in billable])
     money = 0.0
     for invoice in facts.invoices:
         billed = convert(invoice.amount, policy.currency, policy.exchange_rates)

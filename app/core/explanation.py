@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.core.assessment import Assessment, SignAssessment
+from app.core.assessment import Assessment
 from app.core.cost import Cost, cost_of_staying
 from app.core.course import readings_of
 from app.core.events import Event
-from app.core.message import Message
 from app.core.parting import Parting, parting_from
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
+from app.core.reasons import Reasoned, reasons_of
 from app.core.strategies import Case, Strategy, strategy_for
 from app.core.trend import LOOKS_BACK, Trend, trend_since
 from app.core.verdict import Verdict
 
-__all__ = ["Explanation", "explain", "sentence_of"]
+__all__ = ["Explanation", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,23 @@ class Explanation:
     """How a client stands, and what to do.
 
     Attributes:
-        assessment: the score, and what each sign says.
+        reasoned: the score, what each sign says and why.
         trends: how it has moved since some days ago.
         cost: what it costs to stay, per month.
         strategy: how to deal with this type of client.
         parting: how to part well, where that is the verdict.
     """
 
-    assessment: Assessment
+    reasoned: Reasoned
     trends: tuple[Trend, ...]
     cost: Cost
     strategy: Strategy
     parting: Parting | None
+
+    @property
+    def assessment(self) -> Assessment:
+        """The score, and what each sign says."""
+        return self.reasoned.assessment
 
 
 def explain(  # noqa: PLR0917 - whom, and a viewpoint
@@ -51,15 +56,9 @@ def explain(  # noqa: PLR0917 - whom, and a viewpoint
     *past, (facts, now) = readings_of(events, policy, portfolio, instants, known_at)
     case = Case(facts.name or client_id, facts, policy)
     return Explanation(
-        assessment=now,
+        reasoned=reasons_of(now, facts, policy, portfolio),
         trends=tuple(trend_since(days, then, now) for days, (_, then) in zip(LOOKS_BACK, reversed(past), strict=True)),
         cost=cost_of_staying(facts, policy, portfolio),
         strategy=strategy_for(now.client_type.name, case),
         parting=parting_from(case) if now.verdict is Verdict.PART else None,
     )
-
-
-def sentence_of(part: SignAssessment) -> Message:
-    """One plain sentence that says why a sign weighs what it weighs, with the measured figures in it."""
-    figures = {name: figure.value for name, figure in part.weighed.figures.items()}
-    return Message(part.sign.sentences[part.weighed.reason], {**figures, **part.weighed.words})

@@ -8,14 +8,14 @@ from datetime import datetime
 from app.core.assessment import Assessment, assess
 from app.core.course import Recollection
 from app.core.difference import Difference, difference_between
-from app.core.events import Event, EventRef
+from app.core.events import Event, Mark
 from app.core.facts import Chronicle
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 
 __all__ = ["Effect", "Place", "timeline_of"]
 
-Place = tuple[datetime, EventRef]
+Place = Mark
 """An event's place in the order of a timeline."""
 
 
@@ -57,7 +57,7 @@ def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
     chronicle = Chronicle(events, policy.calendar, known_at)
     stop = bisect_right(chronicle.events, as_of, key=lambda event: event.time)
     if before is not None:
-        stop = min(stop, bisect_left(chronicle.events, before, key=_place))
+        stop = min(stop, bisect_left(chronicle.events, before, key=lambda event: event.mark))
     start = max(stop - limit, 0)
     recollection = Recollection(events, policy, portfolio, known_at)
     found = []
@@ -67,8 +67,4 @@ def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
         held = assess(chronicle.facts_after(count, event.time), policy, portfolio, lately)
         after = assess(chronicle.facts_after(count + 1, event.time), policy, portfolio, lately)
         found.append(Effect(event, after, difference_between(held, after)))
-    return found[::-1], _place(chronicle.events[start]) if start else None
-
-
-def _place(event: Event) -> Place:
-    return event.time, event.ref
+    return found[::-1], chronicle.events[start].mark if start else None

@@ -26,6 +26,13 @@ class WorkingHours:
             raise ValueError("a working day opens before it closes, at local times")
 
 
+@lru_cache(maxsize=10_000)
+def _span(zone: str, day: date, hours: WorkingHours) -> tuple[float, float]:
+    """When a local day opens and closes, in seconds of Unix time."""
+    opens, closes = (datetime.combine(day, at, _zone(zone)) for at in (hours.opens, hours.closes))
+    return opens.timestamp(), closes.timestamp()
+
+
 def _weekdays() -> tuple[WorkingHours | None, ...]:
     return (*[WorkingHours(*_NINE_TO_SIX)] * 5, None, None)
 
@@ -104,13 +111,12 @@ class WorkingCalendar:
         """Working hours from `start` to `end`, counted only up to `at_most`."""
         if end <= start:
             return 0.0
-        zone = _zone(self.zone)
         day, last, total = self.day_of(start), self.day_of(end), 0.0
+        begins, ends = start.timestamp(), end.timestamp()
         while day <= last and total < at_most:
             hours = self.hours_on(day)
             if hours is not None:
-                opens = max(datetime.combine(day, hours.opens, zone).timestamp(), start.timestamp())
-                closes = min(datetime.combine(day, hours.closes, zone).timestamp(), end.timestamp())
-                total += max(closes - opens, 0.0) / 3600.0
+                opens, closes = _span(self.zone, day, hours)
+                total += max(min(closes, ends) - max(opens, begins), 0.0) / 3600.0
             day += timedelta(days=1)
         return min(total, at_most)

@@ -6,12 +6,13 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from app.core.assessment import Assessment, SignAssessment
+from app.core.assessment import SignAssessment
 from app.core.cost import Cost
-from app.core.explanation import Explanation, sentence_of
+from app.core.explanation import Explanation
 from app.core.money import Money
 from app.core.parting import Parting
-from app.core.signs import Figure
+from app.core.reasons import Reasoned, sentence_of
+from app.core.signs import Figure, Reason
 from app.core.strategies import Draft, Strategy
 from app.core.trend import Trend
 from app.core.verdict import Verdict
@@ -54,8 +55,9 @@ class Reasons(Score):
     signs: list[SignAnswer]
 
     @classmethod
-    def said(cls, client_id: str, viewpoint: Viewpoint, found: Assessment, spoken: Speaker) -> Self:
-        """Make it from an assessment, in a language."""
+    def said(cls, client_id: str, viewpoint: Viewpoint, reasoned: Reasoned, spoken: Speaker) -> Self:
+        """Make it from an assessment with its reasons, in a language."""
+        found = reasoned.assessment
         return cls(
             **score_fields(client_id, viewpoint, found),
             client_type=ClientTypeAnswer(
@@ -65,7 +67,7 @@ class Reasons(Score):
             ),
             prior_decibans=found.prior_decibans,
             total_decibans=found.total_decibans,
-            signs=[_sign(part, spoken) for part in found.signs],
+            signs=[_sign(*one, spoken) for one in zip(found.signs, reasoned.reasons, strict=True)],
         )
 
 
@@ -215,7 +217,7 @@ class ExplanationAnswer(Reasons):
     def explained(cls, client_id: str, viewpoint: Viewpoint, found: Explanation, spoken: Speaker) -> Self:
         """Make it from an explanation, in a language."""
         return cls(
-            **dict(Reasons.said(client_id, viewpoint, found.assessment, spoken)),
+            **dict(Reasons.said(client_id, viewpoint, found.reasoned, spoken)),
             trend=[TrendAnswer.of(one) for one in found.trends],
             cost_of_staying=CostAnswer.of(found.cost, spoken),
             strategy=StrategyAnswer.of(found.strategy, spoken),
@@ -231,17 +233,16 @@ def _units(figures: Mapping[str, Figure]) -> dict[str, str]:
     return {name: figure.unit for name, figure in figures.items()}
 
 
-def _sign(part: SignAssessment, spoken: Speaker) -> SignAnswer:
-    weighed = part.weighed
+def _sign(part: SignAssessment, reason: Reason, spoken: Speaker) -> SignAnswer:
     return SignAnswer(
         sign=part.sign.name,
         title=spoken.translated(part.sign.title),
         decibans=part.decibans,
         points=part.points,
-        reason_code=weighed.reason,
-        figures=_values(weighed.figures),
-        units=_units(weighed.figures),
-        held_against=_values(weighed.held_against),
-        events=[ref.id for ref in weighed.events],
-        sentence=spoken.say(sentence_of(part)),
+        reason_code=reason.code,
+        figures=_values(reason.figures),
+        units=_units(reason.figures),
+        held_against=_values(reason.held_against),
+        events=[ref.id for ref in reason.events],
+        sentence=spoken.say(sentence_of(part.sign, reason)),
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.core.assessment import Assessment, EvidenceLevel
 from app.core.course import Pace
-from app.core.events import EventRef
+from app.core.events import EventRef, Mark
 from app.core.timeline import Effect, Place
 from app.core.verdict import Verdict
 from app.rest.answers import Interval, Moved
@@ -163,4 +163,4 @@ def _place(cursor: str) -> tuple[Viewpoint, Place]:
     found, known, place = moment(as_of, "cursor"), moment(known_at or None, "cursor"), moment(time, "cursor")
     if not (isinstance(found, datetime) and isinstance(place, datetime) and isinstance(known, datetime | None)):
         raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
-    return Viewpoint(found, known), (place, EventRef(source, event_id))
+    return Viewpoint(found, known), Mark(place, EventRef(source, event_id))

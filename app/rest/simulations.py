@@ -39,7 +39,7 @@ class SimulationAnswer(BaseModel):
     @classmethod
     def of(cls, client_id: str, viewpoint: Viewpoint, found: Simulation, spoken: Speaker) -> Self:
         """Make it from a simulation, in a language."""
-        difference = difference_between(found.before, found.after)
+        difference = difference_between(found.before.assessment, found.after.assessment)
         return cls(
             before=Reasons.said(client_id, viewpoint, found.before, spoken),
             after=Reasons.said(client_id, viewpoint, found.after, spoken),

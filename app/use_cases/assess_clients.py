@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -14,6 +14,7 @@ from app.core.events import Event
 from app.core.explanation import Explanation, explain
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
+from app.core.reasons import Reasoned, reasoned_at
 from app.core.recourse import Recourse, recourse_of
 from app.core.timeline import Effect, Place, timeline_of
 from app.core.verdict import Verdict
@@ -49,8 +50,8 @@ class Ranked:
 class Simulation:
     """A client as it is, and as it would be."""
 
-    before: Assessment
-    after: Assessment
+    before: Reasoned
+    after: Reasoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +195,12 @@ class AssessClients:
         sent = {event.ref for event in case.events}
         supposed = Supposed(client_id, [*case.events, *(event for event in hypothetical if event.ref not in sent)])
         portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, case.revisions, supposed)
-        return Simulation(
-            before=await _assess(case, case.events, case.portfolio),
-            after=await _assess(case, supposed.events, portfolio),
-        )
+        imagined = replace(case, events=supposed.events, portfolio=portfolio)
+
+        def work() -> Simulation:
+            return Simulation(before=reasoned_at(*case.seen), after=reasoned_at(*imagined.seen))
+
+        return await asyncio.to_thread(work)
 
     async def recourse(
         self, tenant_id: str, client_id: str, viewpoint: Viewpoint

@@ -10,6 +10,8 @@ from app.core.course import assessment_at
 from app.core.events import CATALOGUE, Event
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.core.portfolio import Portfolio, portfolio_of
+from app.core.reasons import reasoned_at
+from app.core.signs import Reason
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 _numbers = count()
@@ -47,6 +49,13 @@ def assessed(
 def sign_of(found: Assessment, name: str) -> SignAssessment:
     """One sign's part."""
     return next(part for part in found.signs if part.sign.name == name)
+
+
+def reason_of(events: list[Event], sign: str, **named: Any) -> Reason:
+    """Why one sign says it."""
+    policy = named.get("policy", DEFAULT_POLICY)
+    found = reasoned_at(events, policy, named.get("portfolio") or alone(policy), NOW)
+    return next(why for part, why in zip(found.assessment.signs, found.reasons, strict=True) if part.sign.name == sign)
 
 
 def evidence(events: list[Event], sign: str, **named: Any) -> float:

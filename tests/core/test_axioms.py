@@ -19,6 +19,7 @@ from app.core.events import CATALOGUE, Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
 from app.core.portfolio import Portfolio, portfolio_of
+from app.core.reasons import reasoned_at
 from app.core.shares import share_of
 from app.core.signs import SIGNS
 from app.core.verdict import Verdict
@@ -380,9 +381,10 @@ def test_9_what_happens_after_telling_weighs_more(sign: str):
 
 @given(histories(), st.sampled_from(PORTFOLIOS))
 def test_every_contribution_names_its_events(history: list[Event], portfolio: Portfolio):
-    for part in assessed(history, portfolio=portfolio, as_of=NOW).signs:
-        assert part.weighed.events or part.decibans == 0
-        assert {ref.id for ref in part.weighed.events} <= {event.id for event in history}
+    found = reasoned_at(history, POLICY, portfolio, NOW)
+    for part, reason in zip(found.assessment.signs, found.reasons, strict=True):
+        assert reason.events or part.decibans == 0
+        assert {ref.id for ref in reason.events} <= {event.id for event in history}
 
 
 @given(histories(60), instants())
@@ -393,7 +395,7 @@ def test_every_history_can_be_assessed(history: list[Event], as_of: datetime):
     assert 0 <= found.score <= 100
     for part in found.signs:
         assert -30 <= part.decibans <= 30
-        assert part.weighed.reason in part.sign.sentences
+        assert part.sign.reason(facts, POLICY, portfolio.beside("acme")).code in part.sign.sentences
 
 
 def test_the_strategies_know_every_type():

@@ -15,7 +15,7 @@ from app.core.priors import Counts, fitted_to
 from app.core.shares import share_of
 from tests.core.strategies import NOW, histories
 from tests.core.telling import NOW as MONDAY
-from tests.core.telling import assessed, invoice, sign_of
+from tests.core.telling import evidence, invoice, reason_of
 
 POLICY = DEFAULT_POLICY
 LATE = POLICY.late.priors
@@ -76,8 +76,11 @@ def test_a_client_is_held_against_what_is_ordinary_here():
             bills = [e for n in range(8) for e in invoice(f"{client}-{n}", 300 - 30 * n, 300 - 30 * n - paid - n % 4)]
             shares[str(client)] = share_of(gather(bills, POLICY.calendar, MONDAY), POLICY)
         own = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 300 - 30 * n - (28 if n % 2 else 40))]
-        late = sign_of(assessed(own, portfolio=portfolio_of(shares, POLICY)), "late")
-        return late.decibans, {name: figure.value for name, figure in late.weighed.held_against.items()}
+        portfolio = portfolio_of(shares, POLICY)
+        why = reason_of(own, "late", portfolio=portfolio)
+        return evidence(own, "late", portfolio=portfolio), {
+            name: figure.value for name, figure in why.held_against.items()
+        }
 
     strict, against = held(20)
     lenient, against_lenient = held(29)

@@ -6,19 +6,21 @@ from datetime import timedelta
 import pytest
 
 from app.core.events import Event
-from app.core.explanation import sentence_of
 from app.core.policy import DEFAULT_POLICY, Policy
+from app.core.reasons import sentence_of
+from app.core.signs import SIGNS
 from app.core.working_calendar import WorkingCalendar
 from app.language import speaker
-from tests.core.telling import NOW, assessed, evidence, invoice, sign_of, told
+from tests.core.telling import NOW, evidence, invoice, reason_of, told
 
 
 def sentence(events: list[Event], sign: str) -> str:
-    return speaker("en").say(sentence_of(sign_of(assessed(events), sign)))
+    sign_ = next(one for one in SIGNS if one.name == sign)
+    return speaker("en").say(sentence_of(sign_, reason_of(events, sign)))
 
 
 def reason(events: list[Event], sign: str) -> str:
-    return sign_of(assessed(events), sign).weighed.reason
+    return reason_of(events, sign).code
 
 
 def work(hours: float, days_ago: float = 10) -> Event:
@@ -95,8 +97,8 @@ def test_sentences_name_what_moves_people():
 
 def test_the_events_that_weigh_most_come_first():
     mild, grave = invoice(1, 100, 68), invoice(2, 130, 50)
-    found = sign_of(assessed([*mild, *grave]), "late")
-    assert [ref.id for ref in found.weighed.events] == [grave[1].id, mild[1].id]
+    found = reason_of([*mild, *grave], "late")
+    assert [ref.id for ref in found.events] == [grave[1].id, mild[1].id]
 
 
 def test_an_explained_refusal_weighs_more_than_an_unexplained_one():
@@ -138,7 +140,7 @@ def test_a_meeting_moved_in_good_time_is_no_slip():
 
 def test_the_probability_of_a_late_invoice_follows_the_past():
     def probability(events: list[Event]) -> float:
-        return sign_of(assessed(events), "late").weighed.figures["next_invoice_late_probability"].value
+        return reason_of(events, "late").figures["next_invoice_late_probability"].value
 
     good = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 285 - 30 * n)]
     bad = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 255 - 30 * n)]
@@ -155,9 +157,7 @@ def test_hours_without_a_contract_count_from_the_local_day_it_was_asked_for():
     worked = told("time.logged", 5, hours=8, day=day)
 
     def hours(policy: Policy) -> float:
-        return (
-            sign_of(assessed([sent, worked], policy=policy), "contract").weighed.figures["hours_without_contract"].value
-        )
+        return reason_of([sent, worked], "contract", policy=policy).figures["hours_without_contract"].value
 
     assert sent.time.hour == 23
     assert hours(DEFAULT_POLICY) == 8

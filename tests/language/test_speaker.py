@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.events import Event
-from app.core.explanation import explain, sentence_of
+from app.core.explanation import explain
 from app.core.message import Message
 from app.core.money import CURRENCIES, Money
 from app.core.policy import DEFAULT_POLICY
+from app.core.reasons import sentence_of
 from app.core.signs import SIGNS
 from app.language import LANGUAGES, Language, preferred, speaker
 from app.language.nouns import NOUNS
@@ -101,7 +102,10 @@ def test_every_answer_can_be_said(language: Language, history: list[Event], curr
 def test_letters_have_the_figures_of_the_client(sign):
     found = explain("Acme & Sons", worst(sign.name, mended=True), DEFAULT_POLICY, alone(), NOW.replace(year=2026))
     for language in LANGUAGES:
-        sentences = [speaker(language).say(sentence_of(part)) for part in found.assessment.signs]
+        sentences = [
+            speaker(language).say(sentence_of(part.sign, reason))
+            for part, reason in zip(found.assessment.signs, found.reasoned.reasons, strict=True)
+        ]
         assert len(set(sentences)) == len(SIGNS)
         for draft in found.strategy.drafts:
             assert "Acme & Sons" in speaker(language).paragraphs(draft.paragraphs)

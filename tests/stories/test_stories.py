@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 import pytest
 
-from app.core.assessment import Assessment
 from app.core.course import assessment_at
 from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY
 from app.core.portfolio import Portfolio, portfolio_of
+from app.core.reasons import Reasoned, reasoned_at
 from app.core.recourse import recourse_of
 from app.core.shares import share_of
 from app.core.verdict import Verdict
@@ -57,12 +57,12 @@ def portfolio_at(monday: date, now: datetime, others: Mapping[str, list[Event]] 
     return portfolio_of(shares, DEFAULT_POLICY)
 
 
-def told(monday: date, now: datetime) -> dict[str, Assessment]:
+def told(monday: date, now: datetime) -> dict[str, Reasoned]:
     """All stories as one portfolio, as of an instant."""
     histories = {story.client_id: history(story, monday) for story in STORIES}
     portfolio = portfolio_at(monday, now)
     return {
-        client: assessment_at(events, DEFAULT_POLICY, portfolio.beside(client), now)
+        client: reasoned_at(events, DEFAULT_POLICY, portfolio.beside(client), now)
         for client, events in histories.items()
     }
 
@@ -73,7 +73,7 @@ def test_each_story_has_its_verdict_type_and_leading_sign(monday: date, days: in
     now = datetime(monday.year, monday.month, monday.day, 8, tzinfo=UTC) + timedelta(days=days)
     found = told(monday, now)
     for story in STORIES:
-        answer = found[story.client_id]
+        answer = found[story.client_id].assessment
         leading = max(answer.signs, key=lambda part: part.decibans)
         assert answer.verdict == story.outcome.verdict, story.client_id
         assert answer.client_type.name == story.outcome.client_type, story.client_id
@@ -116,7 +116,7 @@ def test_every_event_of_a_story_is_valid_and_lies_in_the_past(story: Story):
 
 def test_the_newcomer_has_no_evidence():
     monday = date(2026, 11, 23)
-    found = told(monday, datetime(2026, 11, 24, tzinfo=UTC))["first-light-yoga"]
+    found = told(monday, datetime(2026, 11, 24, tzinfo=UTC))["first-light-yoga"].assessment
     assert found.evidence_level == "none"
     assert found.total_decibans == DEFAULT_POLICY.prior_decibans
 

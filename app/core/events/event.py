@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-__all__ = ["Event", "EventData", "EventRef"]
+__all__ = ["Event", "EventData", "EventRef", "Mark"]
 
 
 class EventData:
@@ -20,6 +20,13 @@ class EventRef(NamedTuple):
     id: str
 
 
+class Mark(NamedTuple):
+    """That something happened at an instant, and which event says so; marks are in order of time, in UTC."""
+
+    at: datetime
+    ref: EventRef
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One immutable event.
@@ -33,6 +40,7 @@ class Event:
         data: what the type carries.
         recorded_at: when we were told, an aware instant in UTC.
         ref: the event's name within its tenant.
+        mark: its place among a client's events.
     """
 
     source: str
@@ -43,6 +51,9 @@ class Event:
     data: EventData
     recorded_at: datetime
     ref: EventRef = field(init=False, repr=False, compare=False)
+    mark: Mark = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ref", EventRef(self.source, self.id))
+        ref = EventRef(self.source, self.id)
+        object.__setattr__(self, "ref", ref)
+        object.__setattr__(self, "mark", Mark(self.time, ref))

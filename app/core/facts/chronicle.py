@@ -1,21 +1,24 @@
 """The chronicle: one client's events, read forward once, with the facts at any instant on the way."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
+from typing import Any, Final
 
-from app.core.events import Event, EventData, EventRef
+from app.core.events import Event, EventData, EventRef, Mark
 from app.core.events.relationship import EventVoided
 from app.core.facts.contacts import Contacts, ContactsBook
 from app.core.facts.contracts import Contract, ContractsBook
 from app.core.facts.invoices import Invoice, InvoicesBook
-from app.core.facts.marks import Mark
 from app.core.facts.profile import ProfileBook
 from app.core.facts.talks import Talks, TalksBook
 from app.core.facts.work import Work, WorkBook
 from app.core.working_calendar import WorkingCalendar
 
 __all__ = ["Chronicle", "Facts", "gather"]
+
+_MARK: Final = attrgetter("mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Facts:
         contacts: messages, calls, deadlines and meetings.
         talks: about the rate and about what has to change.
         invoices: by the time they were issued.
+        measures: what was measured of them already; see `measured_once.py`.
     """
 
     as_of: datetime
@@ -43,6 +47,7 @@ class Facts:
     contacts: Contacts
     talks: Talks
     invoices: tuple[Invoice, ...]
+    measures: dict[object, tuple[tuple[object, ...], Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def age(self, mark: Mark) -> float:
         """Days since a mark."""
@@ -70,7 +75,7 @@ class Chronicle:
         """
         told = {event.ref: event for event in events if known_at is None or event.recorded_at <= known_at}
         self._calendar = calendar
-        self._events = sorted(told.values(), key=_order)
+        self._events = sorted(told.values(), key=_MARK)
         self._takers = [event for event in self._events if isinstance(event.data, EventVoided)]
         self._voided: frozenset[EventRef] = frozenset()
         self._begin()
@@ -89,8 +94,8 @@ class Chronicle:
 
     def facts_after(self, count: int, as_of: datetime) -> Facts:
         """The facts at an instant after the first `count` events, not fewer than the last time."""
-        until = _order(self._events[count - 1]) if count else None
-        takers = [event for event in self._takers if until is not None and _order(event) <= until]
+        until = self._events[count - 1].mark if count else None
+        takers = [event for event in self._takers if until is not None and event.mark <= until]
         voided = _voided(takers)
         fresh = voided - self._voided
         if fresh and any(event.ref in fresh for event in self._events[: self._next]):
@@ -119,7 +124,7 @@ class Chronicle:
         self._talks = TalksBook()
         self._invoices = InvoicesBook(self._calendar)
         self._profile = ProfileBook()
-        self._books: dict[type[EventData], Callable[[Event, Mark], None]] = {
+        self._books: dict[type[EventData], Callable[[Event], None]] = {
             kind: book.enter
             for book in (
                 self._contracts,
@@ -135,13 +140,12 @@ class Chronicle:
     def _enter(self, count: int) -> None:
         voided, books = self._voided, self._books
         for event in self._events[self._next : count]:
-            ref = event.ref
-            if ref in voided:
+            if voided and event.ref in voided:
                 continue
             self._entered += 1
             enter = books.get(type(event.data))
             if enter is not None:
-                enter(event, Mark(event.time, ref))
+                enter(event)
         self._next = count
 
 
@@ -150,10 +154,6 @@ def gather(
 ) -> Facts:
     """Put together the facts at one instant; see `Chronicle`."""
     return Chronicle(events, calendar, known_at).facts(as_of)
-
-
-def _order(event: Event) -> tuple[datetime, EventRef]:
-    return event.time, event.ref
 
 
 def _voided(takers: Iterable[Event]) -> frozenset[EventRef]:

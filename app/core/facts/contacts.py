@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
-from app.core.events import Event
+from app.core.events import Event, Mark
 from app.core.events import contact as told
-from app.core.facts.marks import Mark
 from app.core.working_calendar import WorkingCalendar
 
-__all__ = ["Contact", "Contacts", "ContactsBook", "Deadline", "Slip"]
+__all__ = ["Contacts", "ContactsBook", "Deadline", "Disturbance", "Slip"]
+
+_MOST_LEAD_HOURS: Final = 1000.0
+"""No policy can ask for more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """The client wrote or called, in the tenant's working hours or outside them."""
+class Disturbance(NamedTuple):
+    """The client wrote or called with something urgent, or outside the tenant's working hours, or both."""
 
     kind: Literal["message", "call"]
     urgent: bool
@@ -22,16 +23,14 @@ class Contact:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The client asked for something by an instant."""
+class Deadline(NamedTuple):
+    """The client asked for something; `lead_hours` are the working hours that it left, counted up to a thousand."""
 
-    due_at: datetime
+    lead_hours: float
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Slip:
+class Slip(NamedTuple):
     """A meeting that the client missed, or moved; `scheduled_at` is when it should have been."""
 
     missed: bool
@@ -41,11 +40,24 @@ class Slip:
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """All contact with one client, each part by time."""
+    """All contact with one client, each part by time.
 
-    contacts: tuple[Contact, ...]
+    Attributes:
+        calm: messages and calls in working hours, and not urgent.
+        disturbances: all other messages and calls.
+        deadlines: what was asked for by an instant.
+        slips: meetings that were missed or moved.
+    """
+
+    calm: tuple[Mark, ...]
+    disturbances: tuple[Disturbance, ...]
     deadlines: tuple[Deadline, ...]
     slips: tuple[Slip, ...]
+
+    @property
+    def count(self) -> int:
+        """How many of all kinds."""
+        return len(self.calm) + len(self.disturbances) + len(self.deadlines) + len(self.slips)
 
 
 class ContactsBook:
@@ -62,26 +74,35 @@ class ContactsBook:
     def __init__(self, calendar: WorkingCalendar) -> None:
         """Nothing is known; the calendar says what is out of hours."""
         self._calendar = calendar
-        self._contacts: list[Contact] = []
+        self._calm: list[Mark] = []
+        self._disturbances: list[Disturbance] = []
         self._deadlines: list[Deadline] = []
         self._slips: list[Slip] = []
 
-    def enter(self, event: Event, mark: Mark) -> None:
+    def enter(self, event: Event) -> None:
         """Enter the next event."""
         match event.data:
             case told.MessageReceived(urgent=urgent):
-                self._contacts.append(Contact("message", urgent, not self._calendar.is_open(mark.at), mark))
+                self._contact("message", urgent, event.mark)
             case told.CallReceived(urgent=urgent):
-                self._contacts.append(Contact("call", urgent, not self._calendar.is_open(mark.at), mark))
+                self._contact("call", urgent, event.mark)
             case told.DeadlineRequested(due_at=due_at):
-                self._deadlines.append(Deadline(due_at, mark))
+                left = self._calendar.working_hours_between(event.time, due_at, _MOST_LEAD_HOURS)
+                self._deadlines.append(Deadline(left, event.mark))
             case told.MeetingMissed(by="client", scheduled_at=scheduled_at):
-                self._slips.append(Slip(True, scheduled_at or event.time, mark))
+                self._slips.append(Slip(True, scheduled_at or event.time, event.mark))
             case told.MeetingMoved(by="client", scheduled_at=scheduled_at):
-                self._slips.append(Slip(False, scheduled_at, mark))
+                self._slips.append(Slip(False, scheduled_at, event.mark))
             case _:
                 pass
 
+    def _contact(self, kind: Literal["message", "call"], urgent: bool, mark: Mark) -> None:
+        out_of_hours = not self._calendar.is_open(mark.at)
+        if urgent or out_of_hours:
+            self._disturbances.append(Disturbance(kind, urgent, out_of_hours, mark))
+        else:
+            self._calm.append(mark)
+
     def read(self) -> Contacts:
         """The contact as it stands."""
-        return Contacts(tuple(self._contacts), tuple(self._deadlines), tuple(self._slips))
+        return Contacts(tuple(self._calm), tuple(self._disturbances), tuple(self._deadlines), tuple(self._slips))

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from app.core.events import Event
+from app.core.events import Event, Mark
 from app.core.events import contract as told
 from app.core.facts.files import Files
-from app.core.facts.marks import Mark
 
 __all__ = ["Contract", "ContractsBook"]
 
@@ -49,9 +48,8 @@ class ContractsBook:
         """Nothing is known."""
         self._files = Files(_contract)
 
-    def enter(self, event: Event, mark: Mark) -> None:
+    def enter(self, event: Event) -> None:
         """Enter the next event."""
-        del mark
         assert isinstance(event.data, self.kinds)
         self._files.enter(event.data.contract, event)
 
@@ -66,7 +64,7 @@ def _contract(name: str, history: list[Event]) -> Contract:
     signed: Mark | None = None
     ended: Mark | None = None
     for event in history:
-        mark = Mark(event.time, event.ref)
+        mark = event.mark
         match event.data:
             case told.ContractExplained():
                 explained.append(mark)
@@ -79,6 +77,5 @@ def _contract(name: str, history: list[Event]) -> Contract:
                     signed, ended = None, mark
             case _:
                 pass
-    asked = Mark(history[0].time, history[0].ref)
     last = next((event for event in reversed(history) if not isinstance(event.data, told.ContractSigned)), history[0])
-    return Contract(name, asked, tuple(explained), tuple(declined), signed, Mark(last.time, last.ref), ended)
+    return Contract(name, history[0].mark, tuple(explained), tuple(declined), signed, last.mark, ended)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from app.core.events import Event, EventRef
+from app.core.events import Event, EventRef, Mark
 from app.core.events import invoice as told
 from app.core.facts.files import Files
-from app.core.facts.marks import Mark
 from app.core.money import Money
 from app.core.working_calendar import WorkingCalendar
 
@@ -109,9 +108,8 @@ class InvoicesBook:
         """Nothing is known; the calendar's local days count."""
         self._files = Files(lambda number, history: _invoice(number, history, calendar))
 
-    def enter(self, event: Event, mark: Mark) -> None:
+    def enter(self, event: Event) -> None:
         """Enter the next event."""
-        del mark
         assert isinstance(event.data, self.kinds)
         self._files.enter(event.data.invoice, event)
 
@@ -144,7 +142,7 @@ def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> In
     reminders: list[Mark] = []
     failures: list[Mark] = []
     for event in history:
-        mark = Mark(event.time, event.ref)
+        mark = event.mark
         match event.data:
             case told.ReminderSent():
                 reminders.append(mark)
@@ -154,7 +152,7 @@ def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> In
                 _enter(account, event, mark)
     return Invoice(
         id=number,
-        issued=Mark(issue.time, issue.ref),
+        issued=issue.mark,
         issued_day=calendar.day_of(issue.time),
         due=account.due,
         amount=Money(issue.data.amount, issue.data.currency),

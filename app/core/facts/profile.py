@@ -2,7 +2,6 @@
 
 from app.core.events import Event
 from app.core.events.relationship import ClientCreated, ClientUpdated
-from app.core.facts.marks import Mark
 
 __all__ = ["ProfileBook"]
 
@@ -16,8 +15,7 @@ class ProfileBook:
         """Nothing is known."""
         self.name: str | None = None
 
-    def enter(self, event: Event, mark: Mark) -> None:
+    def enter(self, event: Event) -> None:
         """Enter the next event."""
-        del mark
         assert isinstance(event.data, ClientCreated | ClientUpdated)
         self.name = event.data.name or self.name

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.core.events import Event
+from app.core.events import Event, Mark
 from app.core.events import rate as told
 from app.core.events.relationship import ExpectationStated
-from app.core.facts.marks import Mark
 from app.core.money import Money
 
 __all__ = ["Proposal", "Talks", "TalksBook"]
@@ -55,8 +54,9 @@ class TalksBook:
         self._refused: list[Mark] = []
         self._expectations: dict[str, Mark] = {}
 
-    def enter(self, event: Event, mark: Mark) -> None:
+    def enter(self, event: Event) -> None:
         """Enter the next event."""
+        mark = event.mark
         match event.data:
             case told.RateProposed(rate=rate, currency=currency):
                 self._proposed.append(Proposal(Money(rate, currency), mark))

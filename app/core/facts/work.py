@@ -3,21 +3,20 @@
 from bisect import insort
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
-from app.core.events import Event
+from app.core.events import Event, Mark
 from app.core.events import agreement as agreed
 from app.core.events import change as changed
 from app.core.events.effort import TimeLogged
 from app.core.events.fields import Period
 from app.core.facts.files import Files
-from app.core.facts.marks import Mark
 from app.core.working_calendar import WorkingCalendar
 
 __all__ = ["Change", "Effort", "Terms", "Work", "WorkBook"]
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
+class Effort(NamedTuple):
     """Hours worked on one local day, perhaps for a change."""
 
     day: date
@@ -49,25 +48,13 @@ class Change:
     rejected_by_client: Mark | None
     rejected_by_us: Mark | None
     delivered: Mark | None
+    last: Mark
     hours: float
 
     @property
     def is_paid_for(self) -> bool:
         """Whether the client agreed to pay for it."""
         return self.approved is not None
-
-    @property
-    def last(self) -> Mark:
-        """The newest thing that happened to it."""
-        marks = (
-            self.requested,
-            self.quoted,
-            self.approved,
-            self.rejected_by_client,
-            self.rejected_by_us,
-            self.delivered,
-        )
-        return max(mark for mark in marks if mark is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +91,18 @@ class WorkBook:
         self._changes = Files(_change)
         self._logged: dict[str, float] = {}
 
-    def enter(self, event: Event, mark: Mark) -> None:
+    def enter(self, event: Event) -> None:
         """Enter the next event."""
         match event.data:
             case TimeLogged(hours=hours, billable=billable, day=day, change=change):
-                effort = Effort(day or self._calendar.day_of(event.time), float(hours), billable, change, mark)
-                insort(self._efforts, effort, key=_by_day)
+                effort = Effort(day or self._calendar.day_of(event.time), float(hours), billable, change, event.mark)
+                _file(self._efforts, effort)
                 if change is not None:
                     self._logged[change] = self._logged.get(change, 0.0) + effort.hours
             case agreed.AgreementMade() | agreed.AgreementAmended():
                 data = event.data
                 starts = data.starts or self._calendar.day_of(event.time)
-                self._terms.append(Terms(data.agreement, starts, float(data.hours), data.period, mark))
+                self._terms.append(Terms(data.agreement, starts, float(data.hours), data.period, event.mark))
             case _:
                 assert isinstance(event.data, self._OF_CHANGES)
                 self._changes.enter(event.data.change, event)
@@ -128,12 +115,20 @@ class WorkBook:
             unlogged = made.hours - self._logged.get(made.id, 0.0)
             if made.delivered is not None and unlogged > 0:
                 day = self._calendar.day_of(made.delivered.at)
-                insort(efforts, Effort(day, unlogged, made.is_paid_for, made.id, made.delivered), key=_by_day)
+                _file(efforts, Effort(day, unlogged, made.is_paid_for, made.id, made.delivered))
         return Work(
             tuple(efforts),
             tuple(sorted(self._terms, key=lambda term: (term.starts, term.mark))),
             tuple(sorted(changes, key=lambda change: (change.last.at, change.id))),
         )
+
+
+def _file(efforts: list[Effort], effort: Effort) -> None:
+    """Keep efforts by day; most are told in that order."""
+    if efforts and _by_day(effort) < _by_day(efforts[-1]):
+        insort(efforts, effort, key=_by_day)
+    else:
+        efforts.append(effort)
 
 
 def _by_day(effort: Effort) -> tuple[date, Mark]:
@@ -144,7 +139,7 @@ def _change(name: str, history: list[Event]) -> Change:
     requested = quoted = approved = by_client = by_us = delivered = None
     asked_hours = quoted_hours = delivered_hours = None
     for event in history:
-        mark = Mark(event.time, event.ref)
+        mark = event.mark
         match event.data:
             case changed.ChangeRequested(hours=hours):
                 requested, asked_hours = requested or mark, hours or asked_hours
@@ -158,5 +153,6 @@ def _change(name: str, history: list[Event]) -> Change:
                 delivered, delivered_hours = delivered or mark, hours or delivered_hours
             case _:
                 pass
+    last = max(mark for mark in (requested, quoted, approved, by_client, by_us, delivered) if mark is not None)
     effort = float(delivered_hours or quoted_hours or asked_hours or 0)
-    return Change(name, requested, quoted, approved, by_client, by_us, delivered, effort)
+    return Change(name, requested, quoted, approved, by_client, by_us, delivered, last, effort)

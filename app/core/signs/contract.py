@@ -1,59 +1,101 @@
 """Sign 1: will not sign a contract, even after being told that it is needed."""
 
+from typing import NamedTuple
+
 from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
-from app.core.events import EventRef
-from app.core.facts import Contract, Facts, Mark
+from app.core.events import EventRef, Mark
+from app.core.facts import Contract, Facts, measured_once
 from app.core.message import N_
 from app.core.policy import ContractPolicy, Policy
 from app.core.portfolio import Portfolio
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+from app.core.signs.sign import MOST_EVENTS, Figure, Reason, Sign, Weight, bounded, heaviest, weight_after_telling
 
 __all__ = ["CONTRACT"]
 
 
-def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+class _Silence(NamedTuple):
+    """What is not signed: since when it is waited for, for how many days, and the hours worked since."""
+
+    since: Mark
+    touched: Mark
+    days: float
+    hours: float
+
+
+class _Refusals(NamedTuple):
+    """Each refusal with its weight, and how many came after the need was explained."""
+
+    pull: list[tuple[float, EventRef]]
+    marks: list[Mark]
+    explained: int
+
+
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """Silence as the ratio of two exponential survival curves, refusals as likelihood ratios of their own."""
     del portfolio  # a contract is nobody else's matter
     if not facts.contracts:
-        return Weighed(0.0, "no_contract_asked_for")
-    unsigned = [contract for contract in facts.contracts if contract.signed is None]
-    if not unsigned:
-        return _signed(facts, policy)
+        return Weight()
     settings = policy.contract
-    oldest = min(unsigned, key=lambda contract: (_open_since(contract).at, contract.id))
-    since = _open_since(oldest)
-    touched = max((contract.touched for contract in unsigned), key=lambda mark: mark.at)
-    days = facts.age(since)
-    asked = policy.calendar.day_of(since.at)
-    hours = sum(effort.hours for effort in facts.work.efforts if effort.day >= asked)
-    pull, refusals, explained = _refusals(facts, policy)
-    total = _silence(settings, days, hours) * _going_on(facts, policy, touched) + sum(weight for weight, _ in pull)
+    silence = _silence(facts, policy)
+    pull, refusals, _ = _refusals(facts, policy)
+    refused = sum(weight for weight, _ in pull)
+    if silence is None:
+        signatures = sum(contract.signed is not None for contract in facts.contracts)
+        decibans, spread = bounded(refused - settings.caps.reassurance * 2, 0.0, settings.caps, 0.0)
+        return Weight(decibans, spread, signatures + len(refusals))
+    total = _of_silence(settings, silence) * _going_on(facts, policy, silence.touched) + refused
     told = sum(weight_after_telling(facts, "contract", mark, policy) > 1 for mark in refusals)
     decibans, spread = bounded(total, 0.0, settings.caps, told)
-    return Weighed(
-        decibans=decibans,
-        spread=spread,
-        reason=_reason(len(refusals), explained, hours),
-        occasions=len(refusals) + saturating_share(days, settings.days_to_sign) + (1 if hours else 0),
+    waited = saturating_share(silence.days, settings.days_to_sign) + (1 if silence.hours else 0)
+    return Weight(decibans, spread, len(refusals) + waited)
+
+
+def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
+    del portfolio
+    if not facts.contracts:
+        return Reason("no_contract_asked_for")
+    silence = _silence(facts, policy)
+    pull, refusals, explained = _refusals(facts, policy)
+    if silence is None:
+        newest = max(contract.signed for contract in facts.contracts if contract.signed is not None)
+        events = (newest.ref, *heaviest(pull))[:MOST_EVENTS]
+    else:
+        events = heaviest([*pull, (_of_silence(policy.contract, silence), silence.since.ref)])
+    return Reason(
+        code=_code(silence, len(refusals), explained),
         figures={
-            "days_unsigned": Figure(round(days, 2), "days"),
-            "hours_without_contract": Figure(round(hours, 2), "hours"),
+            "days_unsigned": Figure(round(silence.days, 2) if silence else 0.0, "days"),
+            "hours_without_contract": Figure(round(silence.hours, 2) if silence else 0.0, "hours"),
             "refusals": Figure(len(refusals), "count"),
             "refusals_after_explanation": Figure(explained, "count"),
         },
-        held_against={"days_to_sign": Figure(settings.days_to_sign, "days")},
-        events=heaviest([*pull, (_silence(settings, days, hours), since.ref)]),
+        held_against={"days_to_sign": Figure(policy.contract.days_to_sign, "days")},
+        events=events,
     )
+
+
+@measured_once
+def _silence(facts: Facts, policy: Policy) -> _Silence | None:
+    """What the oldest contract without a signature waits for; None where all are signed."""
+    unsigned = [contract for contract in facts.contracts if contract.signed is None]
+    if not unsigned:
+        return None
+    oldest = min(unsigned, key=lambda contract: (_open_since(contract).at, contract.id))
+    since = _open_since(oldest)
+    touched = max((contract.touched for contract in unsigned), key=lambda mark: mark.at)
+    asked = policy.calendar.day_of(since.at)
+    hours = sum(effort.hours for effort in facts.work.efforts if effort.day >= asked)
+    return _Silence(since, touched, facts.age(since), hours)
 
 
 def _open_since(contract: Contract) -> Mark:
     return contract.ended or contract.asked
 
 
-def _silence(settings: ContractPolicy, days: float, hours: float) -> float:
+def _of_silence(settings: ContractPolicy, silence: _Silence) -> float:
     """How much likelier so long a silence is from a client who means to avoid it; bounded, more with work at risk."""
-    waited = DECIBANS_PER_NAT * max(days, 0.0) * (1 / settings.days_to_sign - 1 / settings.days_to_sign_dodger)
-    cap = settings.silence_cap + settings.exposure_cap * saturating_share(hours, settings.exposure_hours)
+    waited = DECIBANS_PER_NAT * max(silence.days, 0.0) * (1 / settings.days_to_sign - 1 / settings.days_to_sign_dodger)
+    cap = settings.silence_cap + settings.exposure_cap * saturating_share(silence.hours, settings.exposure_hours)
     return cap * saturating_share(waited, cap)
 
 
@@ -64,7 +106,8 @@ def _going_on(facts: Facts, policy: Policy, touched: Mark) -> float:
     return fading(idle - policy.contract.quiet_days, policy.half_life_days)
 
 
-def _refusals(facts: Facts, policy: Policy) -> tuple[list[tuple[float, EventRef]], list[Mark], int]:
+@measured_once
+def _refusals(facts: Facts, policy: Policy) -> _Refusals:
     pull: list[tuple[float, EventRef]] = []
     refusals: list[Mark] = []
     explained = 0
@@ -80,7 +123,7 @@ def _refusals(facts: Facts, policy: Policy) -> tuple[list[tuple[float, EventRef]
             pull.append((weight * open_matter, mark.ref))
             refusals.append(mark)
             explained += after
-    return pull, refusals, explained
+    return _Refusals(pull, refusals, explained)
 
 
 def _kept(facts: Facts, policy: Policy, mark: Mark) -> float:
@@ -88,34 +131,14 @@ def _kept(facts: Facts, policy: Policy, mark: Mark) -> float:
     return max(_going_on(facts, policy, mark), fading(facts.age(mark), policy.half_life_days))
 
 
-def _signed(facts: Facts, policy: Policy) -> Weighed:
-    signatures = [contract.signed for contract in facts.contracts if contract.signed is not None]
-    newest = max(signatures, key=lambda mark: (mark.at, mark.ref))
-    pull, refusals, explained = _refusals(facts, policy)
-    total = sum(weight for weight, _ in pull) - policy.contract.caps.reassurance * 2
-    decibans, spread = bounded(total, 0.0, policy.contract.caps, 0.0)
-    return Weighed(
-        decibans=decibans,
-        spread=spread,
-        reason="signed",
-        occasions=len(signatures) + len(refusals),
-        figures={
-            "days_unsigned": Figure(0.0, "days"),
-            "hours_without_contract": Figure(0.0, "hours"),
-            "refusals": Figure(len(refusals), "count"),
-            "refusals_after_explanation": Figure(explained, "count"),
-        },
-        held_against={"days_to_sign": Figure(policy.contract.days_to_sign, "days")},
-        events=(newest.ref, *heaviest(pull))[:5],
-    )
-
-
-def _reason(refusals: int, explained: int, hours: float) -> str:
+def _code(silence: _Silence | None, refusals: int, explained: int) -> str:
+    if silence is None:
+        return "signed"
     if explained:
         return "refused_after_explanation"
     if refusals:
         return "refused"
-    return "working_unsigned" if hours else "not_signed_yet"
+    return "working_unsigned" if silence.hours else "not_signed_yet"
 
 
 CONTRACT = Sign(
@@ -123,6 +146,7 @@ CONTRACT = Sign(
     title=N_("Will not sign a contract"),
     client_type="contract_dodger",
     weigh=_weigh,
+    reason=_reason,
     sentences={
         "no_contract_asked_for": N_("No contract has been asked for, so there is nothing to weigh."),
         "signed": N_("The contract is signed."),

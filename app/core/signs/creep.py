@@ -2,13 +2,13 @@
 
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from app.core.decibans import day_fading
 from app.core.events import EventRef
-from app.core.facts import Facts
+from app.core.facts import Facts, measured_once
 from app.core.facts.work import Terms
 from app.core.policy import Policy
 
@@ -78,29 +78,25 @@ class _Period:
     unpaid: float = 0.0
     last: date | None = None
 
-    def hours_beyond(self, hours: float) -> float:
-        """Work some hours more, and return how many of them are beyond the agreed ones."""
-        before = max(self.worked - self.hours, 0.0)
+    def work(self, hours: float) -> float:
+        """Work some hours, and return how many of them are beyond the agreed ones."""
+        left = max(self.hours - self.worked, 0.0)
         self.worked += hours
-        return self.worked - self.hours - before if self.worked > self.hours else 0.0
-
-    def add(self, hours: float, day: date) -> None:
-        """Note hours that are not paid for."""
-        self.unpaid += hours
-        if self.last is None or day > self.last:
-            self.last = day
+        return max(hours - left, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Beyond:
-    """Hours beyond the agreement, from one effort."""
+class _Beyond(NamedTuple):
+    """Hours beyond the agreement, from one effort: weighted by telling, faded by age, and how old they are."""
 
     day: date
     hours: float
     weight: float
+    fresh: float
+    age: int
     ref: EventRef
 
 
+@measured_once
 def creep_of(facts: Facts, policy: Policy) -> Creep:
     """Measure creep.
 
@@ -111,28 +107,20 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
     agreed = _periods(facts)
     # What is done for an unpaid change where nothing was agreed at all belongs to a period without agreed hours.
     before = _Period(agreed[0].starts if agreed else facts.today, 0.0)
-    found = list(_beyond(facts, policy, agreed, before))
+    found = _beyond(facts, policy, agreed, before)
     periods = [*agreed, before] if before.last else agreed
-
-    ages = [facts.days_since(one.day) for one in found]
     began = [(period.hours, facts.days_since(period.starts)) for period in agreed]
-
-    def faded(half_life: float) -> tuple[float, float]:
-        unpaid = sum(
-            [one.hours * one.weight * day_fading(age, half_life) for one, age in zip(found, ages, strict=True)]
-        )
-        return unpaid, sum([hours * day_fading(age, half_life) for hours, age in began])
-
-    fresh_unpaid, fresh_agreed = faded(policy.half_life_days)
-    recent, recently_agreed = faded(policy.scope.recent_half_life)
-    fresh = [one.hours * day_fading(age, policy.half_life_days) for one, age in zip(found, ages, strict=True)]
+    lately = policy.scope.recent_half_life
+    pull = [(one.hours * one.weight * one.fresh, one.ref) for one in found]
+    recent = sum([one.hours * one.weight * day_fading(one.age, lately) for one in found])
+    recently_agreed = sum([hours * day_fading(age, lately) for hours, age in began])
     return Creep(
         agreed_hours=sum(period.hours for period in agreed),
-        unpaid_hours=sum(one.hours for one in found),
-        fresh_agreed_hours=fresh_agreed,
-        fresh_unpaid_hours=fresh_unpaid,
+        unpaid_hours=sum([one.hours for one in found]),
+        fresh_agreed_hours=sum([hours * day_fading(age, policy.half_life_days) for hours, age in began]),
+        fresh_unpaid_hours=sum([hours for hours, _ in pull]),
         recent_share=recent / max(recently_agreed, _LEAST_AGREED),
-        told_hours=sum(hours for one, hours in zip(found, fresh, strict=True) if one.weight > 1),
+        told_hours=sum([one.hours * one.fresh for one in found if one.weight > 1]),
         overruns=tuple(
             Overrun(
                 share=period.unpaid / max(period.hours, _LEAST_AGREED),
@@ -141,27 +129,33 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
             )
             for period in periods
         ),
-        unpaid=tuple((one.day, one.hours) for one in found),
-        pull=tuple((hours * one.weight, one.ref) for one, hours in zip(found, fresh, strict=True)),
+        unpaid=tuple([(one.day, one.hours) for one in found]),
+        pull=tuple(pull),
     )
 
 
-def _beyond(facts: Facts, policy: Policy, agreed: list[_Period], before: _Period) -> Iterator[_Beyond]:
+def _beyond(facts: Facts, policy: Policy, agreed: list[_Period], before: _Period) -> list[_Beyond]:
     paid = {change.id for change in facts.work.changes if change.is_paid_for}
     starts = [period.starts for period in agreed]
     told = facts.talks.expectations.get("scope")
-    for effort in facts.work.efforts:
-        if effort.change in paid:
+    half_life = policy.half_life_days
+    found: list[_Beyond] = []
+    # Efforts are in order of their days.
+    for day, hours, _, change, mark in facts.work.efforts:
+        if change in paid:
             continue
-        index = bisect_right(starts, effort.day) - 1
+        index = bisect_right(starts, day) - 1
         period = agreed[index] if index >= 0 else before
-        hours = effort.hours
-        if effort.change is None:
-            hours = period.hours_beyond(effort.hours) if index >= 0 else 0.0
-        if hours > 0:
-            weight = policy.told_weight if told is not None and told.at < effort.mark.at else 1.0
-            period.add(hours * weight, effort.day)
-            yield _Beyond(effort.day, hours, weight, effort.mark.ref)
+        beyond = hours
+        if change is None:
+            beyond = period.work(hours) if index >= 0 else 0.0
+        if beyond > 0:
+            weight = policy.told_weight if told is not None and told.at < mark.at else 1.0
+            period.unpaid += beyond * weight
+            period.last = day
+            age = facts.days_since(day)
+            found.append(_Beyond(day, beyond, weight, day_fading(age, half_life), age, mark.ref))
+    return found
 
 
 def _periods(facts: Facts) -> list[_Period]:

@@ -39,6 +39,11 @@ class Habit:
     good: float
     after_telling: float
 
+    @property
+    def share(self) -> float:
+        """Of all occasions, how many were bad; 0 where all are forgotten."""
+        return self.bad / (self.bad + self.good) if self.bad else 0.0
+
 
 def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
     """Weigh occasions.
@@ -48,9 +53,9 @@ def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
     through the evidence one standard deviation to each side.
     """
     found = list(occasions)
-    bad = sum(occasion.bad for occasion in found)
-    good = sum(occasion.good for occasion in found)
-    after = sum(occasion.bad for occasion in found if occasion.after_telling)
+    bad = sum([occasion.bad for occasion in found])
+    good = sum([occasion.good for occasion in found])
+    after = sum([occasion.bad for occasion in found if occasion.after_telling])
     decibans = _evidence(bad, good, priors)
     count = bad + good
     if count <= 0:
@@ -77,9 +82,9 @@ def _moments(beta: Beta) -> tuple[float, float]:
     return beta.mean, beta.a * beta.b / (total**2 * (total + 1))
 
 
-def events_behind(occasions: Iterable[Occasion], decibans: float) -> tuple[EventRef, ...]:
+def events_behind(occasions: Iterable[Occasion], habit: Habit) -> tuple[EventRef, ...]:
     """The events that say it: bad occasions, and where the evidence does not worry the good ones after them."""
-    behind_it = 0.0 if decibans > 0 else 1e-6
+    behind_it = 0.0 if habit.decibans > 0 else 1e-6
     return heaviest((occasion.bad + occasion.good * behind_it, occasion.ref) for occasion in occasions)
 
 

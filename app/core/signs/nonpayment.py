@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from math import sqrt
 
 from app.core.decibans import DECIBANS_PER_NAT, day_fading, virtual_evidence
-from app.core.facts import Facts, Invoice
+from app.core.facts import Facts, Invoice, measured_once
 from app.core.message import N_
 from app.core.money import convert
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded, heaviest, weight_after_telling
 
 __all__ = ["NONPAYMENT"]
 
@@ -26,39 +26,47 @@ class _Debt:
     after_telling: bool
 
 
-def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """Each debt is virtual evidence: the probability that it is never paid, times its share of what the client paid."""
     if not facts.invoices:
-        return Weighed(0.0, "nothing_billed")
-    paid = _paid(facts, policy)
-    debts = [_debt(facts, invoice, paid, policy, portfolio) for invoice in facts.invoices if _is_debt(facts, invoice)]
+        return Weight()
+    debts = _debts(facts, policy, portfolio)
     settled = sum(invoice.settled is not None for invoice in facts.invoices)
-    overdue = [debt.invoice for debt in debts if debt.invoice.is_open]
-    worst = max(debts, key=lambda debt: (debt.decibans, debt.invoice.id), default=None)
-    total = sum(debt.decibans for debt in debts)
-    expected = _in_currency([(debt.invoice, debt.loss) for debt in debts], policy)
-    open_money = _in_currency([(debt.invoice, 1.0) for debt in debts], policy)
-    spread = sqrt(sum(debt.variance for debt in debts))
+    total, spread = sum(debt.decibans for debt in debts), sqrt(sum(debt.variance for debt in debts))
     told = sum(debt.after_telling for debt in debts)
     decibans, spread = bounded(total, spread, policy.nonpayment.caps, told)
-    return Weighed(
-        decibans=decibans,
-        spread=spread,
-        reason=_reason(debts),
-        occasions=len(debts) + settled,
+    return Weight(decibans, spread, len(debts) + settled)
+
+
+def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
+    if not facts.invoices:
+        return Reason("nothing_billed")
+    debts = _debts(facts, policy, portfolio)
+    overdue = [debt.invoice for debt in debts if debt.invoice.is_open]
+    worst = max(debts, key=lambda debt: (debt.decibans, debt.invoice.id), default=None)
+    expected = _in_currency([(debt.invoice, debt.loss) for debt in debts], policy)
+    open_money = _in_currency([(debt.invoice, 1.0) for debt in debts], policy)
+    longest = max((invoice.days_beyond_terms(facts.today) for invoice in overdue), default=0)
+    return Reason(
+        code=_code(debts),
         figures={
             "overdue_invoices": Figure(len(overdue), "count"),
             "overdue_amount": Figure(round(open_money, 2), policy.currency),
             "expected_loss": Figure(round(expected, 2), policy.currency),
-            "longest_overdue": Figure(
-                max((invoice.days_beyond_terms(facts.today) for invoice in overdue), default=0), "days"
-            ),
+            "longest_overdue": Figure(longest, "days"),
             "never_paid_probability": Figure(round(worst.loss, 4) if worst else 0.0, "probability"),
         },
         held_against={"never_paid_probability": Figure(round(portfolio.recovery.never_paid(0), 4), "probability")},
         events=heaviest((debt.decibans, ref) for debt in debts for ref in debt.invoice.refs),
         words={"invoice": worst.invoice.id if worst else ""},
     )
+
+
+@measured_once
+def _debts(facts: Facts, policy: Policy, portfolio: Portfolio) -> list[_Debt]:
+    owed = [invoice for invoice in facts.invoices if _is_debt(facts, invoice)]
+    paid = _paid(facts, policy) if owed else {}
+    return [_debt(facts, invoice, paid, policy, portfolio) for invoice in owed]
 
 
 def _is_debt(facts: Facts, invoice: Invoice) -> bool:
@@ -114,7 +122,7 @@ def _in_currency(shares: list[tuple[Invoice, float]], policy: Policy) -> float:
     return total
 
 
-def _reason(debts: list[_Debt]) -> str:
+def _code(debts: list[_Debt]) -> str:
     if not debts:
         return "nothing_overdue"
     if any(debt.invoice.written_off for debt in debts):
@@ -129,6 +137,7 @@ NONPAYMENT = Sign(
     title=N_("Does not pay at all"),
     client_type="non_payer",
     weigh=_weigh,
+    reason=_reason,
     sentences={
         "nothing_billed": N_("Nothing was billed, so there is nothing to weigh."),
         "nothing_overdue": N_("No invoice is overdue and none was lost."),

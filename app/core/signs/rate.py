@@ -5,12 +5,12 @@ from math import exp, log, sqrt
 
 from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
 from app.core.earnings import Earnings, earnings_of
-from app.core.events import EventRef
-from app.core.facts import Facts, Mark
+from app.core.events import EventRef, Mark
+from app.core.facts import Facts, measured_once
 from app.core.message import N_
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded, heaviest, weight_after_telling
 
 __all__ = ["RATE"]
 
@@ -20,25 +20,34 @@ class _Gap:
     """How far the client's rate lies below the reference.
 
     Attributes:
+        earnings: what the client's work brought.
         log_ratio: natural log of the rate over the reference, or None where one of them is unknown.
         decibans: what that says, not yet bounded.
         spread: its standard deviation.
     """
 
+    earnings: Earnings
     reference: float | None
     log_ratio: float | None
     decibans: float
     spread: float
 
 
-def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """The ratio of two normal densities of the log rate, and each talk refused or accepted."""
-    earnings = earnings_of(facts, policy)
-    gap = _gap(earnings, policy, portfolio)
-    talks = _talks(facts, policy)
+    gap, talks = _gap(facts, policy, portfolio), _talks(facts, policy)
     if gap.log_ratio is None and not talks:
-        return Weighed(0.0, "nothing_to_compare")
-    refused = len(facts.talks.rate_refused)
+        return Weight()
+    total = gap.decibans + sum(weight for weight, _ in talks)
+    decibans, spread = bounded(total, gap.spread, policy.rate.caps, _told(facts, policy))
+    return Weight(decibans, spread, len(talks) + gap.earnings.hours / max(policy.rate.settling_hours, 1.0))
+
+
+def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
+    gap, talks = _gap(facts, policy, portfolio), _talks(facts, policy)
+    if gap.log_ratio is None and not talks:
+        return Reason("nothing_to_compare")
+    earnings, refused = gap.earnings, len(facts.talks.rate_refused)
     unpaid = sum(effort.hours for effort in facts.work.efforts if not effort.billable and effort.day <= earnings.last)
     figures = {
         "refused_talks": Figure(refused, "count"),
@@ -51,21 +60,13 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
         figures["effective_rate"] = Figure(round(earnings.money / earnings.hours, 2), per_hour)
         figures["rate_share"] = Figure(round(exp(gap.log_ratio), 4), "ratio")
         held_against["effective_rate"] = Figure(round(gap.reference, 2), per_hour)
-    total = gap.decibans + sum(weight for weight, _ in talks)
-    decibans, spread = bounded(total, gap.spread, policy.rate.caps, _told(facts, policy))
-    return Weighed(
-        decibans=decibans,
-        spread=spread,
-        reason=_reason(gap, refused),
-        occasions=len(talks) + earnings.hours / max(policy.rate.settling_hours, 1.0),
-        figures=figures,
-        held_against=held_against,
-        events=_events(facts, talks, decibans),
-    )
+    worries = gap.decibans + sum(weight for weight, _ in talks) > 0
+    return Reason(_code(gap, refused), figures, held_against, _events(facts, talks, worries))
 
 
-def _gap(earnings: Earnings, policy: Policy, portfolio: Portfolio) -> _Gap:
-    settings = policy.rate
+@measured_once
+def _gap(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Gap:
+    settings, earnings = policy.rate, earnings_of(facts, policy)
     distance = -log(settings.bargain_share)
     references = []
     if portfolio.rates is not None and portfolio.rates.clients >= settings.fewest_clients:
@@ -74,7 +75,7 @@ def _gap(earnings: Earnings, policy: Policy, portfolio: Portfolio) -> _Gap:
         # At the floor itself the evidence is to be nil: half the distance lies below the reference.
         references.append(float(settings.floor) * exp(distance / 2))
     if not references or earnings.log_rate is None:
-        return _Gap(None, None, 0.0, 0.0)
+        return _Gap(earnings, None, None, 0.0, 0.0)
     reference = max(references)
     spread = max(settings.least_spread, portfolio.rates.spread if portfolio.rates else 0.0)
     ratio = earnings.log_rate - log(reference)
@@ -83,12 +84,13 @@ def _gap(earnings: Earnings, policy: Policy, portfolio: Portfolio) -> _Gap:
     known = saturating_share(earnings.hours, settings.settling_hours)
     noise = slope * spread / sqrt(1.0 + earnings.hours / settings.settling_hours) / 2
     if nats > 0:
-        return _Gap(reference, ratio, DECIBANS_PER_NAT * nats * known, DECIBANS_PER_NAT * noise * known)
+        return _Gap(earnings, reference, ratio, DECIBANS_PER_NAT * nats * known, DECIBANS_PER_NAT * noise * known)
     # Reassurance rests on the money that came, so that an unpaid hour more can never reassure.
     known = saturating_share(earnings.money / reference, settings.settling_hours)
-    return _Gap(reference, ratio, DECIBANS_PER_NAT * nats * known, DECIBANS_PER_NAT * noise * known)
+    return _Gap(earnings, reference, ratio, DECIBANS_PER_NAT * nats * known, DECIBANS_PER_NAT * noise * known)
 
 
+@measured_once
 def _talks(facts: Facts, policy: Policy) -> list[tuple[float, EventRef]]:
     def weight(mark: Mark, says: float) -> float:
         return says * fading(facts.age(mark), policy.half_life_days)
@@ -107,16 +109,16 @@ def _told(facts: Facts, policy: Policy) -> float:
     return max(len(refused) - 1, 0) + expected
 
 
-def _events(facts: Facts, talks: list[tuple[float, EventRef]], decibans: float) -> tuple[EventRef, ...]:
+def _events(facts: Facts, talks: list[tuple[float, EventRef]], worries: bool) -> tuple[EventRef, ...]:
     """The talks that say it, then unpaid hours where the rate is low, then the newest invoices."""
-    towards = 1.0 if decibans > 0 else -1.0
+    towards = 1.0 if worries else -1.0
     spoken = [(weight * towards, ref) for weight, ref in talks if weight * towards > 0]
     unpaid = [(effort.hours * 1e-3, effort.mark.ref) for effort in facts.work.efforts if not effort.billable]
     billed = [(fading(facts.age(invoice.issued), 365.0) * 1e-6, invoice.issued.ref) for invoice in facts.invoices]
-    return heaviest([*spoken, *(unpaid if decibans > 0 else ()), *billed])
+    return heaviest([*spoken, *(unpaid if worries else ()), *billed])
 
 
-def _reason(gap: _Gap, refused: int) -> str:
+def _code(gap: _Gap, refused: int) -> str:
     low = gap.log_ratio is not None and gap.decibans > 0
     if low:
         return "low_and_refused" if refused else "low"
@@ -130,6 +132,7 @@ RATE = Sign(
     title=N_("Pays less than your other clients"),
     client_type="bargain_hunter",
     weigh=_weigh,
+    reason=_reason,
     sentences={
         "nothing_to_compare": N_(
             "There are no billed hours to compare with other clients, so there is nothing to weigh."

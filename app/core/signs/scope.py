@@ -1,17 +1,18 @@
 """Sign 2: asks for more and more than was agreed, for the same money."""
 
 from math import exp
+from typing import NamedTuple
 
 from app.core.decibans import fading, saturating_share, virtual_evidence
 from app.core.events import EventRef
-from app.core.facts import Facts
+from app.core.facts import Facts, measured_once
 from app.core.facts.work import Change
 from app.core.message import N_
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.creep import Creep, creep_of
 from app.core.signs.habits import Habit, Occasion, habit_of
-from app.core.signs.sign import Figure, Sign, Weighed, bounded, heaviest, weight_after_telling
+from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded, heaviest, weight_after_telling
 
 __all__ = ["SCOPE", "requests_of"]
 
@@ -19,38 +20,59 @@ _MOST_SHARE = 5.0
 """An overrun of five times the agreement says all that an overrun can say."""
 
 
-def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+class _Stretch(NamedTuple):
+    """Creep and requests, and the evidence of the hours, not yet bounded."""
+
+    creep: Creep
+    requests: list[Occasion]
+    habit: Habit
+    hours: float
+
+    @property
+    def nothing_agreed(self) -> bool:
+        """Whether there is nothing to weigh."""
+        return self.creep.agreed_hours <= 0 and self.creep.unpaid_hours <= 0 and not self.requests
+
+
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """Unpaid effort against the agreed one, and how often more is asked for without pay."""
-    settings = policy.scope
-    creep = creep_of(facts, policy)
-    requests = requests_of(facts, policy)
-    habit = habit_of(requests, portfolio.habits.requests.priors)
-    if creep.agreed_hours <= 0 and creep.unpaid_hours <= 0 and not requests:
-        return Weighed(0.0, "nothing_agreed")
-    hours = _overrun(policy, creep)
-    asked = [change for change in facts.work.changes if not change.is_paid_for]
+    found = _stretch(facts, policy, portfolio)
+    if found.nothing_agreed:
+        return Weight()
+    habit, creep = found.habit, found.creep
     told = habit.after_telling + creep.told_hours / 8
-    decibans, spread = bounded(hours + habit.decibans, habit.spread, settings.caps, told)
-    return Weighed(
-        decibans=decibans,
-        spread=spread,
-        reason=_reason(hours, habit, creep),
-        occasions=habit.bad + habit.good + len(creep.overruns),
+    decibans, spread = bounded(found.hours + habit.decibans, habit.spread, policy.scope.caps, told)
+    return Weight(decibans, spread, habit.bad + habit.good + len(creep.overruns))
+
+
+def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
+    found = _stretch(facts, policy, portfolio)
+    if found.nothing_agreed:
+        return Reason("nothing_agreed")
+    creep, habits = found.creep, portfolio.habits.requests
+    return Reason(
+        code=_code(found),
         figures={
             "unpaid_hours_beyond": Figure(round(creep.unpaid_hours, 2), "hours"),
             "agreed_hours": Figure(round(creep.agreed_hours, 2), "hours"),
             "overrun_share": Figure(round(creep.share, 4), "ratio"),
             "recent_overrun_share": Figure(round(creep.recent_share, 4), "ratio"),
             "requests_beyond": Figure(len(facts.work.changes), "count"),
-            "unpaid_requests": Figure(len(asked), "count"),
+            "unpaid_requests": Figure(sum(not change.is_paid_for for change in facts.work.changes), "count"),
         },
         held_against={
-            "overrun_share": Figure(settings.ordinary_overrun, "ratio"),
-            "unpaid_request_share": Figure(round(portfolio.habits.requests.priors.ordinary.mean, 4), "ratio"),
-            "fitted_to_clients": Figure(portfolio.habits.requests.clients, "count"),
+            "overrun_share": Figure(policy.scope.ordinary_overrun, "ratio"),
+            "unpaid_request_share": Figure(round(habits.priors.ordinary.mean, 4), "ratio"),
+            "fitted_to_clients": Figure(habits.clients, "count"),
         },
-        events=_events(facts, creep, requests, decibans),
+        events=_events(facts, found),
     )
+
+
+@measured_once
+def _stretch(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Stretch:
+    creep, requests = creep_of(facts, policy), requests_of(facts, policy)
+    return _Stretch(creep, requests, habit_of(requests, portfolio.habits.requests.priors), _overrun(policy, creep))
 
 
 def requests_of(facts: Facts, policy: Policy) -> list[Occasion]:
@@ -93,15 +115,16 @@ def _request(facts: Facts, policy: Policy, change: Change) -> Occasion:
     return Occasion(bad * weight * fresh, 0.0, mark.ref, told)
 
 
-def _events(facts: Facts, creep: Creep, requests: list[Occasion], decibans: float) -> tuple[EventRef, ...]:
+def _events(facts: Facts, found: _Stretch) -> tuple[EventRef, ...]:
     """The efforts and requests beyond the agreement; where there is nothing to worry about, what was agreed."""
-    if decibans > 0:
-        return heaviest([*creep.pull, *((request.bad, request.ref) for request in requests)])
+    if found.hours + found.habit.decibans > 0:
+        return heaviest([*found.creep.pull, *((request.bad, request.ref) for request in found.requests)])
     agreed = ((fading(facts.age(terms.mark), 365.0), terms.mark.ref) for terms in facts.work.terms)
-    return heaviest([*agreed, *((request.good, request.ref) for request in requests)])
+    return heaviest([*agreed, *((request.good, request.ref) for request in found.requests)])
 
 
-def _reason(hours: float, habit: Habit, creep: Creep) -> str:
+def _code(found: _Stretch) -> str:
+    hours, habit, creep = found.hours, found.habit, found.creep
     if max(hours, habit.decibans) <= 0:
         return "within_agreement"
     if hours >= habit.decibans:
@@ -114,6 +137,7 @@ SCOPE = Sign(
     title=N_("Asks for more than was agreed"),
     client_type="scope_stretcher",
     weigh=_weigh,
+    reason=_reason,
     sentences={
         "nothing_agreed": N_("No agreed hours and no changes are recorded, so there is nothing to weigh."),
         "within_agreement": N_("The work keeps to what was agreed."),

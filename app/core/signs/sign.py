@@ -3,22 +3,31 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from heapq import nsmallest
+from typing import NamedTuple
 
 from app.core.decibans import saturated, saturating_share
-from app.core.events import EventRef
-from app.core.facts import Facts, Mark
+from app.core.events import EventRef, Mark
+from app.core.facts import Facts
 from app.core.policy import Caps, Policy
 from app.core.portfolio import Portfolio
 
-__all__ = ["MOST_EVENTS", "Figure", "Sign", "Weighed", "bounded", "heaviest", "told_before", "weight_after_telling"]
+__all__ = [
+    "MOST_EVENTS",
+    "Figure",
+    "Reason",
+    "Sign",
+    "Weight",
+    "bounded",
+    "heaviest",
+    "told_before",
+    "weight_after_telling",
+]
 
 MOST_EVENTS = 5
 """How many events a sign names as its reasons."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """One measured number, with its unit (`days`, `hours`, `ratio`, `count`, an ISO 4217 code, ...)."""
 
     value: float
@@ -26,24 +35,33 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """What a sign says.
+class Weight:
+    """How much a sign says.
 
     Attributes:
         decibans: the evidence, bounded; 0 when there is nothing to weigh.
-        reason: the code of the reason, a key of the sign's sentences.
         spread: the standard deviation of the evidence from the few occasions that it rests on, in decibans.
         occasions: how many occasions it rests on, weighted.
+    """
+
+    decibans: float = 0.0
+    spread: float = 0.0
+    occasions: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a sign says it.
+
+    Attributes:
+        code: of the reason, a key of the sign's sentences.
         figures: what was measured.
         held_against: what an ordinary client would show.
         events: the events that weigh most, heaviest first.
         words: what the reason's sentence says beside the figures, such as an invoice's number.
     """
 
-    decibans: float
-    reason: str
-    spread: float = 0.0
-    occasions: float = 0.0
+    code: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
     held_against: Mapping[str, Figure] = field(default_factory=dict)
     events: tuple[EventRef, ...] = ()
@@ -59,13 +77,15 @@ class Sign:
         title: for people.
         client_type: what kind of client the sign makes.
         weigh: from the facts, the policy and the portfolio to evidence; pure.
+        reason: from the same to what it rests on.
         sentences: by reason code, one plain sentence with the figures' names as placeholders.
     """
 
     name: str
     title: str
     client_type: str
-    weigh: Callable[[Facts, Policy, Portfolio], Weighed]
+    weigh: Callable[[Facts, Policy, Portfolio], Weight]
+    reason: Callable[[Facts, Policy, Portfolio], Reason]
     sentences: Mapping[str, str]
 
 
@@ -101,6 +121,10 @@ def bounded(decibans: float, spread: float, caps: Caps, after_telling: float) ->
 
 def heaviest(weights: Iterable[tuple[float, EventRef]]) -> tuple[EventRef, ...]:
     """The events that weigh most, heaviest first, each once."""
+    found = [(-weight, ref) for weight, ref in weights if weight > 0]
     # One event comes up three times at most: for what it asked for, its hours and what became of it.
-    ordered = nsmallest(3 * MOST_EVENTS, ((-weight, ref) for weight, ref in weights if weight > 0))
-    return tuple(dict.fromkeys(ref for _, ref in ordered))[:MOST_EVENTS]
+    most = 3 * MOST_EVENTS
+    if len(found) > most:
+        least = sorted([weight for weight, _ in found])[most - 1]
+        found = [one for one in found if one[0] <= least]
+    return tuple(dict.fromkeys(ref for _, ref in sorted(found)))[:MOST_EVENTS]

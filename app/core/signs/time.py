@@ -1,94 +1,98 @@
 """Sign 3: no respect for our time: evening calls, rush jobs, emergencies, meetings missed."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from itertools import product
+from typing import NamedTuple
 
 from app.core.decibans import fading, fading_since
-from app.core.facts import Facts, Mark
+from app.core.events import Mark
+from app.core.facts import Facts, measured_once
 from app.core.facts.contacts import Deadline, Slip
 from app.core.message import N_
 from app.core.policy import Policy, TimePolicy
 from app.core.portfolio import Portfolio
-from app.core.signs.habits import Occasion, events_behind, habit_of
-from app.core.signs.sign import MOST_EVENTS, Figure, Sign, Weighed, bounded
+from app.core.signs.habits import Habit, Occasion, events_behind, habit_of
+from app.core.signs.sign import MOST_EVENTS, Figure, Reason, Sign, Weight, bounded
 
 __all__ = ["TIME", "occasions_of"]
 
 
-def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weighed:
+class _Contact(NamedTuple):
+    """How contact went: each occasion, what they come to, and how many requests left too little time."""
+
+    occasions: list[Occasion]
+    habit: Habit
+    rushed: int
+
+
+def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """Every contact is an occasion: it respected our time or it did not."""
-    contacts, deadlines, slips = facts.contacts.contacts, facts.contacts.deadlines, facts.contacts.slips
-    rushes = [_shortness(deadline, policy) for deadline in deadlines]
-    rushed = sum(shortness > 0 for shortness in rushes)
-    occasions = _occasions(facts, policy, rushes)
-    if not occasions:
-        return Weighed(0.0, "no_contact")
-    habit = habit_of(occasions, portfolio.habits.time.priors)
-    urgent = len([contact for contact in contacts if contact.urgent])
-    out_of_hours = len([contact for contact in contacts if contact.out_of_hours])
-    missed = sum(slip.missed for slip in slips)
+    if not facts.contacts.count:
+        return Weight()
+    habit = _contact(facts, policy, portfolio).habit
+    decibans, spread = bounded(habit.decibans, habit.spread, policy.time.caps, habit.after_telling)
+    return Weight(decibans, spread, habit.bad + habit.good)
+
+
+def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
+    contacts, habits = facts.contacts, portfolio.habits.time
+    if not contacts.count:
+        return Reason("no_contact")
+    occasions, habit, rushed = _contact(facts, policy, portfolio)
+    urgent = sum(one.urgent for one in contacts.disturbances)
+    out_of_hours = sum(one.out_of_hours for one in contacts.disturbances)
+    missed = sum(slip.missed for slip in contacts.slips)
     parts = {
         "out_of_hours": out_of_hours,
         "rush_jobs": rushed,
         "emergencies": urgent,
-        "meetings_missed": len(slips),
+        "meetings_missed": len(contacts.slips),
     }
-    decibans, spread = bounded(habit.decibans, habit.spread, policy.time.caps, habit.after_telling)
-    return Weighed(
-        decibans=decibans,
-        spread=spread,
-        reason=max(parts, key=lambda part: parts[part]) if habit.bad > 0 else "respectful",
-        occasions=habit.bad + habit.good,
+    return Reason(
+        code=max(parts, key=lambda part: parts[part]) if habit.bad > 0 else "respectful",
         figures={
-            "contacts": Figure(len(contacts) + len(deadlines) + len(slips), "count"),
+            "contacts": Figure(contacts.count, "count"),
             "out_of_hours": Figure(out_of_hours, "count"),
             "urgent": Figure(urgent, "count"),
             "rush_requests": Figure(rushed, "count"),
             "meetings_missed": Figure(missed, "count"),
-            "meetings_moved_late": Figure(len(slips) - missed, "count"),
-            "disregard_share": Figure(round(habit.bad / (habit.bad + habit.good), 4), "ratio"),
+            "meetings_moved_late": Figure(len(contacts.slips) - missed, "count"),
+            "disregard_share": Figure(round(habit.share, 4), "ratio"),
         },
         held_against={
-            "disregard_share": Figure(round(portfolio.habits.time.priors.ordinary.mean, 4), "ratio"),
-            "fitted_to_clients": Figure(portfolio.habits.time.clients, "count"),
+            "disregard_share": Figure(round(habits.priors.ordinary.mean, 4), "ratio"),
+            "fitted_to_clients": Figure(habits.clients, "count"),
         },
-        events=events_behind(occasions, decibans),
+        events=events_behind(occasions, habit),
     )
 
 
+@measured_once
+def _contact(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Contact:
+    occasions = occasions_of(facts, policy)
+    rushed = sum(_shortness(deadline, policy) > 0 for deadline in facts.contacts.deadlines)
+    return _Contact(occasions, habit_of(occasions, portfolio.habits.time.priors), rushed)
+
+
 def occasions_of(facts: Facts, policy: Policy) -> list[Occasion]:
-    """Every contact, every deadline and every meeting that slipped; what kept to our time is summed up in a few."""
-    return _occasions(facts, policy, [_shortness(deadline, policy) for deadline in facts.contacts.deadlines])
+    """Every contact, every deadline and every meeting that slipped; what kept to our time is summed up in a few.
 
-
-def _occasions(facts: Facts, policy: Policy, rushes: Sequence[float]) -> list[Occasion]:
-    """A contact that disregards our time says nothing good, however little it disregards it."""
-    settings = policy.time
-    disregards = _disregard_by_contact(settings)
-    calm: list[Mark] = []
-    found: list[Occasion] = []
-
+    A contact that disregards our time says nothing good, however little it disregards it.
+    """
+    disregards = _disregard_by_contact(policy.time)
+    contacts = facts.contacts
+    found = [(disregards[kind, urgent, late], mark) for kind, urgent, late, mark in contacts.disturbances]
+    found += [(policy.time.rush * _shortness(deadline, policy), deadline.mark) for deadline in contacts.deadlines]
+    found += [(_slip(slip, policy), slip.mark) for slip in contacts.slips]
+    calm = [*contacts.calm, *(mark for disregard, mark in found if disregard <= 0)]
     told = facts.talks.expectations.get("time")
-
-    def enter(mark: Mark, disregard: float) -> None:
-        if disregard <= 0:
-            calm.append(mark)
-            return
-        after = told is not None and told.at < mark.at
-        fresh = fading(facts.age(mark), policy.half_life_days)
-        found.append(Occasion(disregard * (policy.told_weight if after else 1.0) * fresh, 0.0, mark.ref, after))
-
-    for contact in facts.contacts.contacts:
-        if contact.urgent or contact.out_of_hours:
-            enter(contact.mark, disregards[contact.kind, contact.urgent, contact.out_of_hours])
-        else:
-            calm.append(contact.mark)
-    for deadline, shortness in zip(facts.contacts.deadlines, rushes, strict=True):
-        enter(deadline.mark, settings.rush * shortness)
-    for slip in facts.contacts.slips:
-        enter(slip.mark, _slip(slip, policy))
-    return found + _calm(facts, policy, calm)
+    bad: list[Occasion] = []
+    for disregard, mark in found:
+        if disregard > 0:
+            after = told is not None and told.at < mark.at
+            fresh = fading(facts.age(mark), policy.half_life_days)
+            bad.append(Occasion(disregard * (policy.told_weight if after else 1.0) * fresh, 0.0, mark.ref, after))
+    return bad + _calm(facts, policy, calm)
 
 
 def _calm(facts: Facts, policy: Policy, marks: list[Mark]) -> list[Occasion]:
@@ -113,8 +117,7 @@ def _disregard_by_contact(settings: TimePolicy) -> dict[tuple[str, bool, bool], 
 def _shortness(deadline: Deadline, policy: Policy) -> float:
     """How much of the minimum lead time the request does not leave, 0 to 1."""
     least = policy.time.minimum_lead_hours
-    left = policy.calendar.working_hours_between(deadline.mark.at, deadline.due_at, least)
-    return 1.0 - left / least if least > 0 else 0.0
+    return max(1.0 - deadline.lead_hours / least, 0.0) if least > 0 else 0.0
 
 
 def _slip(slip: Slip, policy: Policy) -> float:
@@ -130,6 +133,7 @@ TIME = Sign(
     title=N_("No respect for your time"),
     client_type="firefighter",
     weigh=_weigh,
+    reason=_reason,
     sentences={
         "no_contact": N_("No contact is recorded, so there is nothing to weigh."),
         "respectful": N_("Everything kept to your working hours and lead times: {contacts:contact}."),

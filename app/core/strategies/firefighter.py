@@ -13,8 +13,7 @@ _DAYS = 90
 def _letter(case: Case) -> Draft:
     facts, calendar = case.facts, case.policy.calendar
     since = facts.as_of - timedelta(days=_DAYS)
-    lately = [contact for contact in facts.contacts.contacts if contact.mark.at >= since]
-    late = sum(contact.out_of_hours for contact in lately)
+    late = sum(one.out_of_hours for one in facts.contacts.disturbances if one.mark.at >= since)
     week = next((hours for hours in calendar.week if hours is not None), None)
     outside = Message(
         N_("In the last {days:day}, {contacts:contact} reached us outside our working hours."),
