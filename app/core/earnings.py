@@ -43,7 +43,8 @@ def earnings_of(facts: Facts, policy: Policy) -> Earnings:
     half_life = policy.half_life_days
     efforts = facts.work.efforts
     billable = efforts[: bisect_right(efforts, last, key=lambda effort: effort.day)]
-    hours = sum([effort.hours * day_fading(facts.days_since(effort.day), half_life) for effort in billable])
+    today = facts.today  # no day of them comes after it
+    hours = sum([effort.hours * day_fading((today - effort.day).days, half_life) for effort in billable])
     money = 0.0
     for invoice in facts.invoices:
         billed = convert(invoice.amount, policy.currency, policy.exchange_rates)

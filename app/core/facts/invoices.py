@@ -133,10 +133,9 @@ class _Ledger:
 
 
 def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> Invoice | None:
-    issues = [event for event in history if isinstance(event.data, told.InvoiceIssued)]
-    if not issues or any(isinstance(event.data, told.InvoiceVoided) for event in history):
+    issue = next((event for event in history if type(event.data) is told.InvoiceIssued), None)
+    if issue is None:
         return None
-    issue = issues[0]
     assert isinstance(issue.data, told.InvoiceIssued)
     account = _Ledger(issue.data.amount, issue.data.due_date)
     reminders: list[Mark] = []
@@ -148,6 +147,8 @@ def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> In
                 reminders.append(mark)
             case told.PaymentFailed():
                 failures.append(mark)
+            case told.InvoiceVoided():
+                return None
             case _:
                 _enter(account, event, mark)
     return Invoice(

@@ -96,7 +96,11 @@ class WorkBook:
         match event.data:
             case TimeLogged(hours=hours, billable=billable, day=day, change=change):
                 effort = Effort(day or self._calendar.day_of(event.time), float(hours), billable, change, event.mark)
-                _file(self._efforts, effort)
+                # Most are told day by day, and what comes later has a later mark.
+                if self._efforts and effort.day < self._efforts[-1].day:
+                    insort(self._efforts, effort, key=_by_day)
+                else:
+                    self._efforts.append(effort)
                 if change is not None:
                     self._logged[change] = self._logged.get(change, 0.0) + effort.hours
             case agreed.AgreementMade() | agreed.AgreementAmended():
@@ -115,20 +119,13 @@ class WorkBook:
             unlogged = made.hours - self._logged.get(made.id, 0.0)
             if made.delivered is not None and unlogged > 0:
                 day = self._calendar.day_of(made.delivered.at)
-                _file(efforts, Effort(day, unlogged, made.is_paid_for, made.id, made.delivered))
+                effort = Effort(day, unlogged, made.is_paid_for, made.id, made.delivered)
+                insort(efforts, effort, key=_by_day)
         return Work(
             tuple(efforts),
             tuple(sorted(self._terms, key=lambda term: (term.starts, term.mark))),
             tuple(sorted(changes, key=lambda change: (change.last.at, change.id))),
         )
-
-
-def _file(efforts: list[Effort], effort: Effort) -> None:
-    """Keep efforts by day; most are told in that order."""
-    if efforts and _by_day(effort) < _by_day(efforts[-1]):
-        insort(efforts, effort, key=_by_day)
-    else:
-        efforts.append(effort)
 
 
 def _by_day(effort: Effort) -> tuple[date, Mark]:

@@ -74,15 +74,9 @@ class Creep:
 class _Period:
     starts: date
     hours: float
-    worked: float = 0.0
+    left: float
     unpaid: float = 0.0
     last: date | None = None
-
-    def work(self, hours: float) -> float:
-        """Work some hours, and return how many of them are beyond the agreed ones."""
-        left = max(self.hours - self.worked, 0.0)
-        self.worked += hours
-        return max(hours - left, 0.0)
 
 
 class _Beyond(NamedTuple):
@@ -106,7 +100,7 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
     """
     agreed = _periods(facts)
     # What is done for an unpaid change where nothing was agreed at all belongs to a period without agreed hours.
-    before = _Period(agreed[0].starts if agreed else facts.today, 0.0)
+    before = _Period(agreed[0].starts if agreed else facts.today, 0.0, 0.0)
     found = _beyond(facts, policy, agreed, before)
     periods = [*agreed, before] if before.last else agreed
     began = [(period.hours, facts.days_since(period.starts)) for period in agreed]
@@ -148,7 +142,10 @@ def _beyond(facts: Facts, policy: Policy, agreed: list[_Period], before: _Period
         period = agreed[index] if index >= 0 else before
         beyond = hours
         if change is None:
-            beyond = period.work(hours) if index >= 0 else 0.0
+            if index < 0:
+                continue
+            beyond -= min(period.left, hours)
+            period.left -= hours - beyond
         if beyond > 0:
             weight = policy.told_weight if told is not None and told.at < mark.at else 1.0
             period.unpaid += beyond * weight
@@ -164,7 +161,7 @@ def _periods(facts: Facts) -> list[_Period]:
     terms = facts.work.terms
     for number, term in enumerate(terms):
         ends = next((later.starts for later in terms[number + 1 :] if later.agreement == term.agreement), None)
-        found.extend(_Period(day, term.hours) for day in _starts(term, facts.today, ends))
+        found.extend(_Period(day, term.hours, term.hours) for day in _starts(term, facts.today, ends))
     return sorted(found, key=lambda period: period.starts)
 
 

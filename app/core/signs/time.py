@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import product
 from typing import NamedTuple
 
-from app.core.decibans import fading, fading_since
+from app.core.decibans import fading_since
 from app.core.events import Mark
 from app.core.facts import Facts, measured_once
 from app.core.facts.contacts import Deadline, Slip
@@ -86,13 +86,17 @@ def occasions_of(facts: Facts, policy: Policy) -> list[Occasion]:
     found += [(_slip(slip, policy), slip.mark) for slip in contacts.slips]
     calm = [*contacts.calm, *(mark for disregard, mark in found if disregard <= 0)]
     told = facts.talks.expectations.get("time")
-    bad: list[Occasion] = []
-    for disregard, mark in found:
-        if disregard > 0:
-            after = told is not None and told.at < mark.at
-            fresh = fading(facts.age(mark), policy.half_life_days)
-            bad.append(Occasion(disregard * (policy.told_weight if after else 1.0) * fresh, 0.0, mark.ref, after))
-    return bad + _calm(facts, policy, calm)
+    bad = [one for one in found if one[0] > 0]
+    fresh = fading_since([mark.at for _, mark in bad], facts.as_of, policy.half_life_days)
+    weight = (1.0, policy.told_weight)
+    after = [told is not None and told.at < mark.at for _, mark in bad]
+    return [
+        *(
+            Occasion(disregard * weight[late] * recent, 0.0, mark.ref, late)
+            for (disregard, mark), recent, late in zip(bad, fresh, after, strict=True)
+        ),
+        *_calm(facts, policy, calm),
+    ]
 
 
 def _calm(facts: Facts, policy: Policy, marks: list[Mark]) -> list[Occasion]:
