@@ -68,9 +68,9 @@ def profile(history: list[Event]) -> None:
     """Where the time of an explanation goes, part by part."""
     policy = DEFAULT_POLICY
     portfolio = portfolio_of({}, policy)
-    facts = gather(history, policy.calendar, NOW)
+    facts = gather(history, policy, NOW)
     case = Case("acme", facts, policy)
-    latency("  facts of 1,000 events, once", lambda: gather(history, policy.calendar, NOW), 100)
+    latency("  facts of 1,000 events, once", lambda: gather(history, policy, NOW), 100)
 
     def anew(work: Callable[[], object]) -> Callable[[], object]:
         """What was measured once is measured again, but for what comes before in the list."""

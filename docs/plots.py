@@ -32,7 +32,7 @@ def others() -> Portfolio:
                 *invoice(f"{client}{n}", 295 - 30 * n, 270 - 30 * n),
             )
         ]
-        shares[str(client)] = share_of(gather(history, DEFAULT_POLICY.calendar, NOW), DEFAULT_POLICY)
+        shares[str(client)] = share_of(gather(history, DEFAULT_POLICY, NOW), DEFAULT_POLICY)
     return portfolio_of(shares, DEFAULT_POLICY)
 
 

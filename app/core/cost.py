@@ -111,7 +111,7 @@ def _window(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Window:
         [
             *(effort.day for effort in facts.work.efforts),
             *(invoice.issued_day for invoice in facts.invoices),
-            *(policy.calendar.day_of(mark.at) for mark in facts.contacts.calm[:1]),
+            *(policy.calendar.day_of(mark.at) for mark in [facts.contacts.calm.first] if mark),
             *(policy.calendar.day_of(one.mark.at) for one in facts.contacts.disturbances[:1]),
         ],
         default=facts.today,

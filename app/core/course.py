@@ -55,7 +55,7 @@ class Recollection:
 
     @cached_property
     def _chronicle(self) -> Chronicle:
-        return Chronicle(self._events, self._policy.calendar, self._known_at)
+        return Chronicle(self._events, self._policy, self._known_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def readings_of(
 
     Every instant is held against the same portfolio, so that what moves is this client and not the others.
     """
-    chronicle = Chronicle(events, policy.calendar, known_at)
+    chronicle = Chronicle(events, policy, known_at)
     recollection = Recollection(events, policy, portfolio, known_at)
     for instant in instants:
         facts = chronicle.facts(instant)

@@ -16,6 +16,7 @@ from annotated_types import Gt, Le
 __all__ = [
     "DECIBANS_PER_NAT",
     "Beta",
+    "FadingSum",
     "beta_bayes_factor",
     "day_fading",
     "fading",
@@ -116,6 +117,30 @@ def fading_since(instants: Iterable[datetime], as_of: datetime, half_life_days: 
     half_life = timedelta(days=half_life_days)
     ages = [(as_of - instant) / half_life for instant in instants]
     return [0.5**age if age < _FORGOTTEN else 0.0 for age in ages]
+
+
+class FadingSum:
+    """A count of things that happened, each faded by its age; they are entered in order of time."""
+
+    __slots__ = ("_at", "_half_life", "_sum")
+
+    def __init__(self, half_life_days: float) -> None:
+        """Nothing has happened; the half-life is in days."""
+        self._half_life = timedelta(days=half_life_days)
+        self._at: datetime | None = None
+        self._sum = 0.0
+
+    def add(self, at: datetime) -> None:
+        """One more, at an instant that is not before the last one."""
+        self._sum = self.at(at) + 1.0
+        self._at = at
+
+    def at(self, as_of: datetime) -> float:
+        """What is left of it at an instant that is not before the last one."""
+        if self._at is None:
+            return 0.0
+        half_lives = (as_of - self._at) / self._half_life
+        return self._sum * 0.5**half_lives if half_lives < _FORGOTTEN else 0.0
 
 
 def score_of(total_decibans: float) -> float:

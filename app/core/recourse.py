@@ -112,7 +112,7 @@ class _Search:
 
     @cached_property
     def _facts(self) -> Facts:
-        return gather(self._events, self._policy.calendar, self._as_of, self._known_at)
+        return gather(self._events, self._policy, self._as_of, self._known_at)
 
     @cached_property
     def _groups(self) -> tuple[tuple[Action, ...], ...]:
@@ -127,7 +127,7 @@ class _Search:
         known = self._seen.get(actions)
         if known is None:
             more = [event for action in actions for event in action.events]
-            facts = gather([*self._events, *more], self._policy.calendar, self._as_of, self._known_at)
+            facts = gather([*self._events, *more], self._policy, self._as_of, self._known_at)
             known = self._seen[actions] = assess(facts, self._policy, self._portfolio, self._lately)
         return known
 

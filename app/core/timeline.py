@@ -54,7 +54,7 @@ def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
     Returns:
         The effects, and the place before which to go on; None where there is nothing more.
     """
-    chronicle = Chronicle(events, policy.calendar, known_at)
+    chronicle = Chronicle(events, policy, known_at)
     stop = bisect_right(chronicle.events, as_of, key=lambda event: event.time)
     if before is not None:
         stop = min(stop, bisect_left(chronicle.events, before, key=lambda event: event.mark))

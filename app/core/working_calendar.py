@@ -1,17 +1,20 @@
 """The tenant's working calendar: its zone, its hours on each weekday and its public holidays."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import holidays
 from annotated_types import Len
 
-__all__ = ["WorkingCalendar", "WorkingHours"]
+__all__ = ["Openings", "WorkingCalendar", "WorkingHours"]
 
-_NINE_TO_SIX = (time(9), time(18))
+_MOST_DAYS: Final = 20_000
+"""Kept at hand for a calendar."""
+_NINE_TO_SIX: Final = (time(9), time(18))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,13 @@ class WorkingCalendar:
         return self.week[day.weekday()]
 
     def is_open(self, instant: datetime) -> bool:
-        """Whether the tenant works at an instant."""
-        local = instant.astimezone(_zone(self.zone))
-        hours = self.hours_on(local.date())
-        return hours is not None and hours.opens <= local.time() < hours.closes
+        """Whether the tenant works at an instant in UTC."""
+        return self.openings.has(instant)
+
+    @property
+    def openings(self) -> "Openings":
+        """The same for many instants: quicker from the second one of a day on."""
+        return _openings(self)
 
     def working_hours_between(self, start: datetime, end: datetime, at_most: float) -> float:
         """Working hours from `start` to `end`, counted only up to `at_most`."""
@@ -120,3 +126,41 @@ class WorkingCalendar:
                 total += max(min(closes, ends) - max(opens, begins), 0.0) / 3600.0
             day += timedelta(days=1)
         return min(total, at_most)
+
+
+class Openings:
+    """When a calendar is open, by days of UTC, each worked out once."""
+
+    def __init__(self, calendar: WorkingCalendar) -> None:
+        """Look at a calendar."""
+        self._calendar = calendar
+        self._spans: dict[date, tuple[tuple[datetime, datetime], ...]] = {}
+
+    def has(self, instant: datetime) -> bool:
+        """Whether an instant in UTC is in working hours."""
+        day = instant.date()
+        spans = self._spans.get(day)
+        if spans is None:
+            if len(self._spans) >= _MOST_DAYS:
+                self._spans.clear()
+            spans = self._spans[day] = tuple(self._around(day))
+        for opens, closes in spans:  # noqa: SIM110 - a generator takes three times as long
+            if opens <= instant < closes:
+                return True
+        return False
+
+    def _around(self, day: date) -> Iterator[tuple[datetime, datetime]]:
+        """The working hours of the local days that a day of UTC is part of."""
+        first = day.toordinal() - 1
+        for ordinal in range(max(first, 1), min(first + 3, date.max.toordinal())):
+            local = date.fromordinal(ordinal)
+            hours = self._calendar.hours_on(local)
+            if hours is not None:
+                opens, closes = (datetime.fromtimestamp(at, UTC) for at in _span(self._calendar.zone, local, hours))
+                if opens.date() <= day <= closes.date():
+                    yield opens, closes
+
+
+@lru_cache(maxsize=256)
+def _openings(calendar: WorkingCalendar) -> Openings:
+    return Openings(calendar)

@@ -111,6 +111,6 @@ class Portfolios:
 def _shares(histories: Mapping[str, Sequence[Event]], policy: Policy, day: _Day) -> dict[str, Share]:
     began = policy.calendar.end_of(day.day - timedelta(days=1))
     return {
-        client_id: share_of(gather(events, policy.calendar, began, day.known_at), policy)
+        client_id: share_of(gather(events, policy, began, day.known_at), policy)
         for client_id, events in histories.items()
     }

@@ -43,7 +43,7 @@ def others(n: int = 4) -> Portfolio:
                 *invoice(f"{client}-{number}", 295 - 30 * number, 270 - 30 * number + 2 * client),
             )
         ]
-        shares[f"other-{client}"] = share_of(gather(history, POLICY.calendar, NOW), POLICY)
+        shares[f"other-{client}"] = share_of(gather(history, POLICY, NOW), POLICY)
     return portfolio_of(shares, POLICY)
 
 
@@ -389,7 +389,7 @@ def test_every_contribution_names_its_events(history: list[Event], portfolio: Po
 
 @given(histories(60), instants())
 def test_every_history_can_be_assessed(history: list[Event], as_of: datetime):
-    facts = gather(history, POLICY.calendar, as_of)
+    facts = gather(history, POLICY, as_of)
     portfolio = portfolio_of({"acme": share_of(facts, POLICY)}, POLICY)
     found = assess(facts, POLICY, portfolio.beside("acme"))
     assert 0 <= found.score <= 100

@@ -23,7 +23,7 @@ OLD = told("time.logged", 400, hours=1)
 
 
 def cost(events: list[Event], policy: Policy = HUNDRED) -> Cost:
-    return cost_of_staying(gather(events, policy.calendar, MONDAY), policy, alone(policy))
+    return cost_of_staying(gather(events, policy, MONDAY), policy, alone(policy))
 
 
 def amounts(found: Cost) -> dict[str, float | None]:
@@ -96,7 +96,7 @@ def test_currencies_are_never_mixed_without_a_rate():
 
 @given(histories(40), st.sampled_from([HUNDRED, DEFAULT_POLICY]))
 def test_no_term_is_negative_and_they_add_up(history: list[Event], policy: Policy):
-    found = cost_of_staying(gather(history, policy.calendar, NOW), policy, alone(policy))
+    found = cost_of_staying(gather(history, policy, NOW), policy, alone(policy))
     known = [term.amount for term in found.terms if term.amount is not None]
     assert all(amount >= 0 for amount in known)
     assert found.per_month == sum(known)
@@ -108,5 +108,5 @@ def test_no_term_is_negative_and_they_add_up(history: list[Event], policy: Polic
 def test_order_does_not_matter(history: list[Event], random):
     shuffled = list(history)
     random.shuffle(shuffled)
-    one, other = (cost_of_staying(gather(e, HUNDRED.calendar, NOW), HUNDRED, alone()) for e in (history, shuffled))
+    one, other = (cost_of_staying(gather(e, HUNDRED, NOW), HUNDRED, alone()) for e in (history, shuffled))
     assert one == other

@@ -8,11 +8,9 @@ from app.core.facts import Facts, gather
 from app.core.policy import DEFAULT_POLICY
 from tests.core.telling import NOW, invoice, told
 
-CALENDAR = DEFAULT_POLICY.calendar
-
 
 def facts(*events: Event, **named: object) -> Facts:
-    return gather(events, CALENDAR, NOW, **named)  # type: ignore[arg-type]
+    return gather(events, DEFAULT_POLICY, NOW, **named)  # type: ignore[arg-type]
 
 
 def test_an_invoice_paid_in_parts_is_settled_by_the_last():
@@ -82,9 +80,9 @@ def test_what_was_true_then_and_what_we_knew_then():
     refused = told("rate.refused", 30)
     late = Event("s", "late", "rate.refused", "acme", NOW - timedelta(days=20), refused.data, NOW - timedelta(days=2))
     ten_days_ago = NOW - timedelta(days=10)
-    assert len(gather([refused, late], CALENDAR, NOW).talks.rate_refused) == 2
-    assert len(gather([refused, late], CALENDAR, ten_days_ago).talks.rate_refused) == 2
-    assert len(gather([refused, late], CALENDAR, NOW, known_at=ten_days_ago).talks.rate_refused) == 1
+    assert len(gather([refused, late], DEFAULT_POLICY, NOW).talks.rate_refused) == 2
+    assert len(gather([refused, late], DEFAULT_POLICY, ten_days_ago).talks.rate_refused) == 2
+    assert len(gather([refused, late], DEFAULT_POLICY, NOW, known_at=ten_days_ago).talks.rate_refused) == 1
 
 
 def test_hours_of_a_change_are_counted_once():

@@ -32,7 +32,7 @@ from tests.core.test_axioms import _BAD, _is_bad, _kinds
 @given(policies(), histories(30), instants(0, 600))
 @settings(max_examples=300)
 def test_every_policy_can_score_every_history(policy: Policy, history: list[Event], as_of):
-    portfolio = portfolio_of({"acme": share_of(gather(history, policy.calendar, as_of), policy)}, policy)
+    portfolio = portfolio_of({"acme": share_of(gather(history, policy, as_of), policy)}, policy)
     found = explain("acme", history, policy, portfolio.beside("acme"), as_of)
     now = found.assessment
     assert 0 <= now.interval.low <= now.score <= now.interval.high <= 100

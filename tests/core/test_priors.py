@@ -74,7 +74,7 @@ def test_a_client_is_held_against_what_is_ordinary_here():
         shares = {}
         for client in range(6):
             bills = [e for n in range(8) for e in invoice(f"{client}-{n}", 300 - 30 * n, 300 - 30 * n - paid - n % 4)]
-            shares[str(client)] = share_of(gather(bills, POLICY.calendar, MONDAY), POLICY)
+            shares[str(client)] = share_of(gather(bills, POLICY, MONDAY), POLICY)
         own = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 300 - 30 * n - (28 if n % 2 else 40))]
         portfolio = portfolio_of(shares, POLICY)
         why = reason_of(own, "late", portfolio=portfolio)
@@ -91,6 +91,6 @@ def test_a_client_is_held_against_what_is_ordinary_here():
 
 @given(histories(30))
 def test_a_share_counts_each_occasion_once_whatever_was_told(history: list[Event]):
-    found = share_of(gather(history, POLICY.calendar, NOW), POLICY).habits
+    found = share_of(gather(history, POLICY, NOW), POLICY).habits
     for one in (found.late, found.time, found.requests):
         assert 0 <= one.total <= len(history)

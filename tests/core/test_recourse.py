@@ -89,7 +89,9 @@ def test_it_keeps_its_promise_in_any_portfolio(clients: list[list[Event]]):
 
     def portfolio(histories_: dict[str, list[Event]]) -> Portfolio:
         began = CALENDAR.end_of(CALENDAR.day_of(NOW) - timedelta(days=1))
-        shares = {name: share_of(gather(one, CALENDAR, began), DEFAULT_POLICY) for name, one in histories_.items()}
+        shares = {
+            name: share_of(gather(one, DEFAULT_POLICY, began), DEFAULT_POLICY) for name, one in histories_.items()
+        }
         return portfolio_of(shares, DEFAULT_POLICY)
 
     named_ = {str(number): history for number, history in enumerate(clients)}

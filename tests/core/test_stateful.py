@@ -47,7 +47,7 @@ class Relationship(RuleBasedStateMachine):
     def portfolio(self) -> Portfolio:
         """What the tenant knew when the day began."""
         began = self.policy.calendar.end_of(self.policy.calendar.day_of(self.now) - timedelta(days=1))
-        own = share_of(gather(self.told, self.policy.calendar, began), self.policy)
+        own = share_of(gather(self.told, self.policy, began), self.policy)
         return portfolio_of({"acme": own}, self.policy).beside("acme")
 
     def assessed(self, told: list[Event] | None = None, as_of: datetime | None = None) -> Assessment:

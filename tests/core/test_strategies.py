@@ -26,7 +26,7 @@ SAY = speaker("en").say
 
 def case(events: list[Event], calendar: WorkingCalendar | None = None) -> Case:
     policy = dataclasses.replace(DEFAULT_POLICY, calendar=calendar or DEFAULT_POLICY.calendar)
-    return Case("Acme", gather(events, policy.calendar, MONDAY), policy)
+    return Case("Acme", gather(events, policy, MONDAY), policy)
 
 
 def letter(client_type: str, *events: Event) -> str:

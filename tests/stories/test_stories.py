@@ -53,7 +53,9 @@ def portfolio_at(monday: date, now: datetime, others: Mapping[str, list[Event]] 
     """The portfolio of all stories as the day began, some of them told otherwise."""
     histories = {story.client_id: history(story, monday) for story in STORIES} | dict(others)
     began = CALENDAR.end_of(now.date() - timedelta(days=1))
-    shares = {client: share_of(gather(events, CALENDAR, began), DEFAULT_POLICY) for client, events in histories.items()}
+    shares = {
+        client: share_of(gather(events, DEFAULT_POLICY, began), DEFAULT_POLICY) for client, events in histories.items()
+    }
     return portfolio_of(shares, DEFAULT_POLICY)
 
 

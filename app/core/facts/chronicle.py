@@ -14,7 +14,7 @@ from app.core.facts.invoices import Invoice, InvoicesBook
 from app.core.facts.profile import ProfileBook
 from app.core.facts.talks import Talks, TalksBook
 from app.core.facts.work import Work, WorkBook
-from app.core.working_calendar import WorkingCalendar
+from app.core.policy import Policy
 
 __all__ = ["Chronicle", "Facts", "gather"]
 
@@ -65,16 +65,17 @@ class Chronicle:
     The facts are the same for any order and any repetition of the events (axiom 4).
     """
 
-    def __init__(self, events: Iterable[Event], calendar: WorkingCalendar, known_at: datetime | None = None) -> None:
+    def __init__(self, events: Iterable[Event], policy: Policy, known_at: datetime | None = None) -> None:
         """Put events in order.
 
         Args:
             events: one client's events, in any order.
-            calendar: whose local days count.
+            policy: whose local days count, and how soon what happened is forgotten.
             known_at: events that we were told after this instant are passed over; None for all.
         """
         told = {event.ref: event for event in events if known_at is None or event.recorded_at <= known_at}
-        self._calendar = calendar
+        self._policy = policy
+        self._calendar = policy.calendar
         self._events = sorted(told.values(), key=_MARK)
         self._takers = [event for event in self._events if isinstance(event.data, EventVoided)]
         self._voided: frozenset[EventRef] = frozenset()
@@ -110,7 +111,7 @@ class Chronicle:
             name=self._profile.name,
             contracts=self._contracts.read(),
             work=self._work.read(),
-            contacts=self._contacts.read(),
+            contacts=self._contacts.read(as_of),
             talks=self._talks.read(),
             invoices=self._invoices.read(),
         )
@@ -120,7 +121,7 @@ class Chronicle:
         self._entered = 0
         self._contracts = ContractsBook()
         self._work = WorkBook(self._calendar)
-        self._contacts = ContactsBook(self._calendar)
+        self._contacts = ContactsBook(self._calendar, self._policy.half_life_days)
         self._talks = TalksBook()
         self._invoices = InvoicesBook(self._calendar)
         self._profile = ProfileBook()
@@ -149,11 +150,9 @@ class Chronicle:
         self._next = count
 
 
-def gather(
-    events: Iterable[Event], calendar: WorkingCalendar, as_of: datetime, known_at: datetime | None = None
-) -> Facts:
+def gather(events: Iterable[Event], policy: Policy, as_of: datetime, known_at: datetime | None = None) -> Facts:
     """Put together the facts at one instant; see `Chronicle`."""
-    return Chronicle(events, calendar, known_at).facts(as_of)
+    return Chronicle(events, policy, known_at).facts(as_of)
 
 
 def _voided(takers: Iterable[Event]) -> frozenset[EventRef]:

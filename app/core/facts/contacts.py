@@ -1,15 +1,19 @@
 """What the events say of contact: messages, calls, deadlines, meetings that slipped."""
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
+from app.core.decibans import FadingSum
 from app.core.events import Event, Mark
 from app.core.events import contact as told
 from app.core.working_calendar import WorkingCalendar
 
 __all__ = ["Contacts", "ContactsBook", "Deadline", "Disturbance", "Slip"]
 
+_NEWEST: Final = 5
+"""As many as a sign names as its reasons."""
 _MOST_LEAD_HOURS: Final = 1000.0
 """No policy can ask for more."""
 
@@ -39,6 +43,23 @@ class Slip(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Calm:
+    """Messages and calls in working hours that were not urgent, which say the same whatever they are about.
+
+    Attributes:
+        count: how many.
+        fresh: the same, each faded by its age.
+        first: the first of them, if there is any.
+        newest: the last few, the newest first.
+    """
+
+    count: int
+    fresh: float
+    first: Mark | None
+    newest: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Contacts:
     """All contact with one client, each part by time.
 
@@ -49,7 +70,7 @@ class Contacts:
         slips: meetings that were missed or moved.
     """
 
-    calm: tuple[Mark, ...]
+    calm: Calm
     disturbances: tuple[Disturbance, ...]
     deadlines: tuple[Deadline, ...]
     slips: tuple[Slip, ...]
@@ -57,7 +78,7 @@ class Contacts:
     @property
     def count(self) -> int:
         """How many of all kinds."""
-        return len(self.calm) + len(self.disturbances) + len(self.deadlines) + len(self.slips)
+        return self.calm.count + len(self.disturbances) + len(self.deadlines) + len(self.slips)
 
 
 class ContactsBook:
@@ -71,10 +92,14 @@ class ContactsBook:
         told.MeetingMoved,
     )
 
-    def __init__(self, calendar: WorkingCalendar) -> None:
-        """Nothing is known; the calendar says what is out of hours."""
+    def __init__(self, calendar: WorkingCalendar, half_life_days: float) -> None:
+        """Nothing is known; the calendar says what is out of hours, and calm fades by its half-life."""
         self._calendar = calendar
-        self._calm: list[Mark] = []
+        self._openings = calendar.openings
+        self._fresh = FadingSum(half_life_days)
+        self._calm = 0
+        self._first: Mark | None = None
+        self._newest: deque[Mark] = deque(maxlen=_NEWEST)
         self._disturbances: list[Disturbance] = []
         self._deadlines: list[Deadline] = []
         self._slips: list[Slip] = []
@@ -97,12 +122,16 @@ class ContactsBook:
                 pass
 
     def _contact(self, kind: Literal["message", "call"], urgent: bool, mark: Mark) -> None:
-        out_of_hours = not self._calendar.is_open(mark.at)
+        out_of_hours = not self._openings.has(mark.at)
         if urgent or out_of_hours:
             self._disturbances.append(Disturbance(kind, urgent, out_of_hours, mark))
         else:
-            self._calm.append(mark)
+            self._calm += 1
+            self._fresh.add(mark.at)
+            self._first = self._first or mark
+            self._newest.appendleft(mark)
 
-    def read(self) -> Contacts:
-        """The contact as it stands."""
-        return Contacts(tuple(self._calm), tuple(self._disturbances), tuple(self._deadlines), tuple(self._slips))
+    def read(self, as_of: datetime) -> Contacts:
+        """The contact as it stands at an instant."""
+        calm = Calm(self._calm, self._fresh.at(as_of), self._first, tuple(self._newest))
+        return Contacts(calm, tuple(self._disturbances), tuple(self._deadlines), tuple(self._slips))

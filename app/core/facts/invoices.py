@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from app.core.events import Event, EventRef, Mark
 from app.core.events import invoice as told
@@ -13,8 +14,7 @@ from app.core.working_calendar import WorkingCalendar
 __all__ = ["Invoice", "InvoicesBook"]
 
 
-@dataclass(frozen=True, slots=True)
-class Invoice:
+class Invoice(NamedTuple):
     """One invoice as it stands.
 
     Attributes:
@@ -143,6 +143,8 @@ def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> In
     for event in history:
         mark = event.mark
         match event.data:
+            case told.InvoiceIssued():
+                pass
             case told.ReminderSent():
                 reminders.append(mark)
             case told.PaymentFailed():

@@ -4,10 +4,12 @@ from bisect import bisect_right
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.core.decibans import day_fading
 from app.core.events import EventRef
+from app.core.events.fields import Period
 from app.core.facts import Facts, measured_once
 from app.core.facts.work import Terms
 from app.core.policy import Policy
@@ -173,13 +175,14 @@ def _starts(term: Terms, today: date, ends: date | None) -> list[date]:
         number += 1
         if term.period == "project":
             break
-        day = _nth(term, number)
+        day = _nth(term.starts, term.period, number)
     return found
 
 
-def _nth(term: Terms, number: int) -> date:
-    if term.period == "week":
-        return term.starts + timedelta(weeks=number)
-    months = term.starts.year * 12 + term.starts.month - 1 + number * _MONTHS[term.period]
+@lru_cache(maxsize=20_000)
+def _nth(starts: date, period: Period, number: int) -> date:
+    if period == "week":
+        return starts + timedelta(weeks=number)
+    months = starts.year * 12 + starts.month - 1 + number * _MONTHS[period]
     year, month = divmod(months, 12)
-    return date(year, month + 1, min(term.starts.day, monthrange(year, month + 1)[1]))
+    return date(year, month + 1, min(starts.day, monthrange(year, month + 1)[1]))

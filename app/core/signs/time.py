@@ -84,7 +84,6 @@ def occasions_of(facts: Facts, policy: Policy) -> list[Occasion]:
     found = [(disregards[kind, urgent, late], mark) for kind, urgent, late, mark in contacts.disturbances]
     found += [(policy.time.rush * _shortness(deadline, policy), deadline.mark) for deadline in contacts.deadlines]
     found += [(_slip(slip, policy), slip.mark) for slip in contacts.slips]
-    calm = [*contacts.calm, *(mark for disregard, mark in found if disregard <= 0)]
     told = facts.talks.expectations.get("time")
     bad = [one for one in found if one[0] > 0]
     fresh = fading_since([mark.at for _, mark in bad], facts.as_of, policy.half_life_days)
@@ -95,17 +94,19 @@ def occasions_of(facts: Facts, policy: Policy) -> list[Occasion]:
             Occasion(disregard * weight[late] * recent, 0.0, mark.ref, late)
             for (disregard, mark), recent, late in zip(bad, fresh, after, strict=True)
         ),
-        *_calm(facts, policy, calm),
+        *_calm(facts, policy, [mark for disregard, mark in found if disregard <= 0]),
     ]
 
 
-def _calm(facts: Facts, policy: Policy, marks: list[Mark]) -> list[Occasion]:
+def _calm(facts: Facts, policy: Policy, besides: list[Mark]) -> list[Occasion]:
     """The newest by themselves, for they are named as reasons; the newest of them stands for all the others too."""
-    marks.sort(reverse=True)
-    fresh = fading_since([mark.at for mark in marks], facts.as_of, policy.half_life_days)
-    found = [Occasion(0.0, weight, mark.ref) for mark, weight in zip(marks[:MOST_EVENTS], fresh, strict=False)]
-    if len(marks) > MOST_EVENTS:
-        found[0] = found[0]._replace(good=fresh[0] + sum(fresh[MOST_EVENTS:]))
+    calm = facts.contacts.calm
+    newest = sorted([*calm.newest, *besides], reverse=True)[:MOST_EVENTS]
+    fresh = fading_since([mark.at for mark in newest], facts.as_of, policy.half_life_days)
+    total = calm.fresh + sum(fading_since([mark.at for mark in besides], facts.as_of, policy.half_life_days))
+    found = [Occasion(0.0, weight, mark.ref) for mark, weight in zip(newest, fresh, strict=True)]
+    if found:
+        found[0] = found[0]._replace(good=max(total - sum(fresh[1:]), fresh[0]))
     return found
 
 
