@@ -15,7 +15,7 @@ from app.core.portfolio import Portfolio
 from app.core.signs import SIGNS, Sign, Weight
 from app.core.verdict import Standing, Verdict, verdict_of
 
-__all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "assess"]
+__all__ = ["Assessment", "EvidenceLevel", "Interval", "SignAssessment", "assess", "standing_of"]
 
 _NORMAL_90 = 1.6448536269514722
 """Half the width of a 90 % interval, in standard deviations."""
@@ -94,14 +94,12 @@ def assess(facts: Facts, policy: Policy, portfolio: Portfolio, lately: Iterable[
     Returns:
         The same assessment for the same input, on any machine.
     """
-    weighed = [sign.weigh(facts, policy, portfolio) for sign in SIGNS]
-    decibans = [quantised(one.decibans) for one in weighed]
-    prior = policy.prior_decibans
-    total = prior + sum(decibans)
-    points = points_of(decibans, prior)
+    weights = [sign.weigh(facts, policy, portfolio) for sign in SIGNS]
+    decibans = [quantised(one.decibans) for one in weights]
+    total, interval = _sum(weights, facts.event_count, policy)
+    points = points_of(decibans, policy.prior_decibans)
     score = score_of(total)
-    interval = _interval(total, weighed, facts, policy)
-    level = _evidence_level(weighed, facts)
+    level = _evidence_level(weights, facts)
     broken = broken_deals(facts, policy)
     standing = Standing(score, interval.low)
     made = [(sign.client_type, e) for sign, e in zip(SIGNS, decibans, strict=True)]
@@ -114,17 +112,25 @@ def assess(facts: Facts, policy: Policy, portfolio: Portfolio, lately: Iterable[
         as_of=facts.as_of,
         policy_version=policy.version,
         client_type=client_type_of(made, known=level is not EvidenceLevel.NONE),
-        prior_decibans=prior,
+        prior_decibans=policy.prior_decibans,
         total_decibans=total,
         signs=tuple(SignAssessment(sign, e, p) for sign, e, p in zip(SIGNS, decibans, points, strict=True)),
     )
 
 
-def _interval(total: float, weighed: list[Weight], facts: Facts, policy: Policy) -> Interval:
-    """The signs' own spread, and what so few events may be mistaken by; both as variances in decibans."""
-    own = sum(one.spread**2 for one in weighed)
-    half = quantised(_NORMAL_90 * sqrt(own + policy.model_spread**2 / max(facts.event_count, 1)))
-    return Interval(score_of(total - half), score_of(total + half))
+def standing_of(weights: Iterable[Weight], event_count: int, policy: Policy) -> Standing:
+    """How a client stands whose signs weigh so much, in the order of `SIGNS`, and rest on so many events."""
+    total, interval = _sum(weights, event_count, policy)
+    return Standing(score_of(total), interval.low)
+
+
+def _sum(weights: Iterable[Weight], event_count: int, policy: Policy) -> tuple[float, Interval]:
+    """The total, and the interval: the signs' own spread, and what so few events may be mistaken by, as variances."""
+    found = list(weights)
+    total = policy.prior_decibans + sum([quantised(one.decibans) for one in found])
+    own = sum([one.spread**2 for one in found])
+    half = quantised(_NORMAL_90 * sqrt(own + policy.model_spread**2 / max(event_count, 1)))
+    return total, Interval(score_of(total - half), score_of(total + half))
 
 
 def _evidence_level(weighed: list[Weight], facts: Facts) -> EvidenceLevel:

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import combinations, product
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
-from app.core.assessment import Assessment, assess
+from app.core.assessment import Assessment, assess, standing_of
 from app.core.course import Recollection
+from app.core.deal_breakers import broken_deals
 from app.core.events import Event, EventData
 from app.core.events.change import ChangeApproved
 from app.core.events.contract import ContractSigned
 from app.core.events.invoice import InvoicePaid
 from app.core.events.rate import RateAccepted
-from app.core.facts import Facts, gather
-from app.core.policy import Policy
+from app.core.facts import Chronicle, Facts
+from app.core.policy import DealBreaker, Policy
 from app.core.portfolio import Portfolio
+from app.core.signs import SIGNS, Weight
 from app.core.verdict import Standing, Verdict, verdict_of
 
-__all__ = ["Action", "Recourse", "Step", "recourse_of"]
+__all__ = ["Action", "Options", "Recourse", "Step", "recourse_of"]
 
 Told = Callable[[str, str, EventData], Event]
 ActionKind = Literal["sign_contract", "approve_change", "accept_rate", "pay_invoice"]
@@ -27,6 +29,22 @@ ActionKind = Literal["sign_contract", "approve_change", "accept_rate", "pay_invo
 _MOST_IN_GROUP: Final = 8
 """Beyond so many open items of one kind, the smallest are done together as one action."""
 _ORDER: Final = tuple(Verdict)
+_SIGNS: Final = {sign.name: sign for sign in SIGNS}
+
+
+class _Group(NamedTuple):
+    """Actions that move the same signs and can settle the same deal-breakers."""
+
+    signs: tuple[str, ...]
+    deal_breakers: tuple[DealBreaker, ...]
+
+
+_GROUPS: Final = (
+    _Group(("contract",), ("contract_refused",)),
+    _Group(("scope",), ()),
+    _Group(("rate", "late", "nonpayment"), ("payment_charged_back", "debt_written_off", "long_unpaid")),
+)
+"""Signatures, approvals, and money with the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +79,53 @@ class Recourse:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the client could do.
+
+    Attributes:
+        now: how it stands.
+        recourse: the fewest steps to each better verdict that can be reached, the best verdict last; none, where no
+            action of the client's would lead to one.
+        exact: whether every set of open items was weighed; not, where the smallest of many count as one.
+    """
+
+    now: Assessment
+    recourse: tuple[Recourse, ...]
+    exact: bool
+
+
 def recourse_of(
     events: Sequence[Event], policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
-) -> tuple[Recourse, ...]:
-    """Find the smallest set of actions for each better verdict that can be reached, the best verdict last.
+) -> Options:
+    """Find the smallest set of actions for each better verdict that can be reached.
 
-    Exact: all sets of a size are compared before a larger one is looked at. Actions on contracts, on changes, and on
-    money move different signs, and evidence adds up; so the best of each kind are searched apart and then combined.
-
-    Returns:
-        Nothing, where no action of the client's would lead to a better verdict.
+    Exact: all sets of a size are compared before a larger one is looked at. Signatures, approvals and money move
+    different signs, and evidence adds up. So each group's sets are weighed apart; of those of a size only the ones stay
+    that no other beats in deal-breakers, evidence and spread at once, and all combinations of what stays are compared.
     """
-    return tuple(_Search(events, policy, portfolio, as_of, known_at).found())
+    search = _Search(events, policy, portfolio, as_of, known_at)
+    return Options(search.now, tuple(search.found()), search.exact)
+
+
+class _Outcome(NamedTuple):
+    """What a set of actions of one group comes to: the weights of the signs that it moves."""
+
+    actions: tuple[Action, ...]
+    broken: int
+    weights: tuple[Weight, ...]
+
+    @property
+    def decibans(self) -> float:
+        return sum([one.decibans for one in self.weights])
+
+    @property
+    def variance(self) -> float:
+        return sum([one.spread**2 for one in self.weights])
 
 
 class _Search:
-    """One search; every set of actions is assessed once."""
+    """One search; every set of a group's actions is weighed once."""
 
     def __init__(
         self,
@@ -86,84 +135,120 @@ class _Search:
         as_of: datetime,
         known_at: datetime | None,
     ) -> None:
-        self._events = events
         self._policy = policy
         self._portfolio = portfolio
-        self._as_of = as_of
-        self._known_at = known_at
+        self._client_id = events[0].client_id if events else ""
+        self._told = known_at or as_of
+        self._chronicle = Chronicle(events, policy, known_at)
+        self._facts = self._chronicle.facts(as_of)
         # What is done today changes no day before.
         self._lately = Recollection(events, policy, portfolio, known_at).before(as_of)
-        self._seen: dict[tuple[Action, ...], Assessment] = {}
+        self._fronts: dict[tuple[int, int], list[_Outcome]] = {}
+        self.now = self._after(())
+
+    @property
+    def exact(self) -> bool:
+        return all(len(action.subjects) < 2 for group in self.groups for action in group)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[Action, ...], ...]:
+        return tuple(_grouped(actions) for actions in _actions(self._facts, self._event))
 
     def found(self) -> Iterator[Recourse]:
-        everything = tuple(action for group in self._groups for action in group)
-        score = self._after(everything).score
-        lowest = verdict_of(Standing(score, score), self._policy.thresholds, self._lately)
-        reached = _ORDER.index(self._after(()).verdict)
+        everything = [action for group in self.groups for action in group]
+        reached = _ORDER.index(self.now.verdict)
         for size in range(1, len(everything) + 1):
-            # No set has a lower score than all actions together; `part` may end by the interval too.
-            if reached <= _ORDER.index(lowest) and reached < _ORDER.index(Verdict.PART):
+            # No set leads to a lower score than all actions together; `part` may end by the interval too.
+            if reached < _ORDER.index(Verdict.PART) and reached <= _ORDER.index(self._lowest):
                 return
-            best = self._best_of(size)
-            verdict = self._after(best).verdict
+            verdict, _, best = min(self._sets_of(size), key=lambda one: (_ORDER.index(one[0]), one[1].score))
             if _ORDER.index(verdict) < reached:
                 reached = _ORDER.index(verdict)
                 yield self._recourse(verdict, best)
 
     @cached_property
-    def _facts(self) -> Facts:
-        return gather(self._events, self._policy, self._as_of, self._known_at)
-
-    @cached_property
-    def _groups(self) -> tuple[tuple[Action, ...], ...]:
-        return tuple(_grouped(actions) for actions in _actions(self._facts, self._event))
+    def _lowest(self) -> Verdict:
+        score = self._after([action for group in self.groups for action in group]).score
+        return verdict_of(Standing(score, score), self._policy.thresholds, self._lately)
 
     def _event(self, kind: str, name: str, data: EventData) -> Event:
-        client_id = self._events[0].client_id
-        told = self._known_at or self._as_of
-        return Event("partwise:recourse", f"{kind}/{name}", kind, client_id, self._as_of, data, told)
+        as_of = self._facts.as_of
+        return Event("partwise:recourse", f"{kind}/{name}", kind, self._client_id, as_of, data, self._told)
 
-    def _after(self, actions: tuple[Action, ...]) -> Assessment:
-        known = self._seen.get(actions)
-        if known is None:
-            more = [event for action in actions for event in action.events]
-            facts = gather([*self._events, *more], self._policy, self._as_of, self._known_at)
-            known = self._seen[actions] = assess(facts, self._policy, self._portfolio, self._lately)
-        return known
+    def _facts_after(self, actions: Sequence[Action]) -> Facts:
+        return self._chronicle.supposing(self._facts, [event for action in actions for event in action.events])
 
-    def _best_of(self, size: int) -> tuple[Action, ...]:
-        """Of all sets of a size, the one with the least evidence."""
-        sizes = (range(min(len(group), size) + 1) for group in self._groups)
-        chosen = [
-            tuple(
-                action
-                for group, count in zip(self._groups, counts, strict=True)
-                for action in self._best_in(group, count)
-            )
-            for counts in product(*sizes)
-            if sum(counts) == size
-        ]
-        return min(chosen, key=self._standing)
+    def _after(self, actions: Sequence[Action]) -> Assessment:
+        return assess(self._facts_after(actions), self._policy, self._portfolio, self._lately)
 
-    def _standing(self, actions: tuple[Action, ...]) -> tuple[int, int, float]:
-        """Deal-breakers first: while one holds, nothing else counts."""
-        after = self._after(actions)
-        return len(after.deal_breakers), _ORDER.index(after.verdict), after.total_decibans
+    def _sets_of(self, size: int) -> Iterator[tuple[Verdict, Standing, tuple[Action, ...]]]:
+        """Sets of a size of which one is the best, with the verdict that each leads to."""
+        sizes = (range(min(len(group), size) + 1) for group in self.groups)
+        for counts in product(*sizes):
+            if sum(counts) == size:
+                fronts = [self._front(group, count) for group, count in enumerate(counts)]
+                for outcomes in product(*fronts):
+                    yield self._combined(outcomes)
 
-    def _best_in(self, group: tuple[Action, ...], count: int) -> tuple[Action, ...]:
-        return min(combinations(group, count), key=self._standing)
+    def _combined(self, outcomes: Sequence[_Outcome]) -> tuple[Verdict, Standing, tuple[Action, ...]]:
+        actions = tuple(action for outcome in outcomes for action in outcome.actions)
+        moved = {
+            name: weight
+            for group, outcome in zip(_GROUPS, outcomes, strict=True)
+            for name, weight in zip(group.signs, outcome.weights, strict=True)
+        }
+        weights = [moved.get(sign.name) or self._unmoved[sign.name] for sign in SIGNS]
+        count = self._facts.event_count + sum(len(action.events) for action in actions)
+        standing = standing_of(weights, count, self._policy)
+        if any(outcome.broken for outcome in outcomes):
+            return Verdict.PART, standing, actions
+        return verdict_of(standing, self._policy.thresholds, self._lately), standing, actions
+
+    @cached_property
+    def _unmoved(self) -> dict[str, Weight]:
+        moved = [name for group in _GROUPS for name in group.signs]
+        found = [sign for sign in SIGNS if sign.name not in moved]
+        return {sign.name: sign.weigh(self._facts, self._policy, self._portfolio) for sign in found}
+
+    def _front(self, group: int, count: int) -> list[_Outcome]:
+        """Of a group's sets of a size, those that no other beats."""
+        if (group, count) not in self._fronts:
+            front: list[_Outcome] = []
+            for actions in combinations(self.groups[group], count):
+                outcome = self._outcome(group, actions)
+                if not any(self._beats(other, outcome) for other in front):
+                    front = [other for other in front if not self._beats(outcome, other)] + [outcome]
+            self._fronts[group, count] = front
+        return self._fronts[group, count]
+
+    def _beats(self, one: _Outcome, other: _Outcome) -> bool:
+        """Whether one is as good in every way: `part` may also be left by being less sure, no other verdict can."""
+        return (
+            one.broken <= other.broken
+            and one.decibans <= other.decibans
+            and (self.now.verdict is not Verdict.PART or one.variance >= other.variance)
+        )
+
+    def _outcome(self, group: int, actions: tuple[Action, ...]) -> _Outcome:
+        facts, policy = self._facts_after(actions), self._policy
+        moved = _GROUPS[group]
+        return _Outcome(
+            actions=actions,
+            broken=sum(one.name in moved.deal_breakers for one in broken_deals(facts, policy)),
+            weights=tuple(_SIGNS[name].weigh(facts, policy, self._portfolio) for name in moved.signs),
+        )
 
     def _recourse(self, verdict: Verdict, actions: tuple[Action, ...]) -> Recourse:
         ordered = sorted(actions, key=lambda action: self._after((action,)).total_decibans)
         steps = []
         for number, action in enumerate(ordered, 1):
-            after = self._after(tuple(ordered[:number]))
+            after = self._after(ordered[:number])
             steps.append(Step(action, after.score, after.verdict))
         return Recourse(verdict, tuple(steps))
 
 
 def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
-    """What could be done, by kind; what matters most first."""
+    """What could be done, by group; what matters most first."""
     yield [
         Action("sign_contract", (one.id,), (told("contract.signed", one.id, ContractSigned(contract=one.id)),))
         for one in facts.contracts

@@ -3,10 +3,9 @@
 from typing import Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from app.core.assessment import Assessment
-from app.core.recourse import ActionKind, Recourse
+from app.core.recourse import ActionKind, Options
 from app.core.verdict import Verdict
 from app.rest.answers import Score
 from app.rest.paths import ClientIdPath
@@ -40,12 +39,13 @@ class RecourseAnswer(BaseModel):
 
     now: Score
     recourse: list[BetterVerdict]
+    exact: bool = Field(description="False where the smallest of more than eight open items of a kind count as one.")
 
     @classmethod
-    def of(cls, client_id: str, viewpoint: Viewpoint, assessment: Assessment, found: tuple[Recourse, ...]) -> Self:
+    def of(cls, client_id: str, viewpoint: Viewpoint, found: Options) -> Self:
         """Make it from what was found."""
         return cls(
-            now=Score.of(client_id, viewpoint, assessment),
+            now=Score.of(client_id, viewpoint, found.now),
             recourse=[
                 BetterVerdict(
                     verdict=one.verdict,
@@ -59,8 +59,9 @@ class RecourseAnswer(BaseModel):
                         for step in one.steps
                     ],
                 )
-                for one in found
+                for one in found.recourse
             ],
+            exact=found.exact,
         )
 
 
@@ -70,7 +71,7 @@ async def get_recourse(
 ) -> RecourseAnswer:
     """The smallest set of actions for each better verdict: sign, pay, approve, agree; found exactly.
 
-    Beyond eight open items of one kind the smallest are one action together.
+    Beyond eight open items of one kind the smallest are one action together, and `exact` is false.
     """
-    assessment, found = await services.assess.recourse(principal.tenant_id, client_id, viewpoint)
-    return RecourseAnswer.of(client_id, viewpoint, assessment, found)
+    found = await services.assess.recourse(principal.tenant_id, client_id, viewpoint)
+    return RecourseAnswer.of(client_id, viewpoint, found)

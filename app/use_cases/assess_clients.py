@@ -15,7 +15,7 @@ from app.core.explanation import Explanation, explain
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.reasons import Reasoned, reasoned_at
-from app.core.recourse import Recourse, recourse_of
+from app.core.recourse import Options, recourse_of
 from app.core.timeline import Effect, Place, timeline_of
 from app.core.verdict import Verdict
 from app.ports.clock import Clock
@@ -126,7 +126,7 @@ class AssessClients:
             NotFoundError: no event ever named that client.
         """
         case = await self._case(tenant_id, client_id, viewpoint)
-        return await _assess(case, case.events, case.portfolio)
+        return await asyncio.to_thread(assessment_at, *case.seen)
 
     async def explain(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Explanation:
         """Assess one client, and say how it has moved, what it costs and what to do.
@@ -202,17 +202,14 @@ class AssessClients:
 
         return await asyncio.to_thread(work)
 
-    async def recourse(
-        self, tenant_id: str, client_id: str, viewpoint: Viewpoint
-    ) -> tuple[Assessment, tuple[Recourse, ...]]:
+    async def recourse(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Options:
         """Assess one client, and find what the client could do about it.
 
         Raises:
             NotFoundError: no event ever named that client.
         """
         case = await self._case(tenant_id, client_id, viewpoint)
-        found = await asyncio.to_thread(recourse_of, *case.seen)
-        return await _assess(case, case.events, case.portfolio), found
+        return await asyncio.to_thread(recourse_of, *case.seen)
 
     async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:
         """All clients, the highest score first; with a verdict only those who have it."""
@@ -270,12 +267,6 @@ class AssessClients:
 def _by_verdict(found: Iterable[Assessment]) -> dict[Verdict, int]:
     counts = Counter(one.verdict for one in found)
     return {verdict: counts[verdict] for verdict in Verdict}
-
-
-async def _assess(case: _Case, events: Sequence[Event], portfolio: Portfolio) -> Assessment:
-    histories = {case.client_id: events}
-    (ranked,) = await asyncio.to_thread(_assess_all, histories, case.policy, portfolio, case.viewpoint)
-    return ranked.assessment
 
 
 def _assess_all(

@@ -79,7 +79,7 @@ def test_10_one_event_never_parts_unless_a_policy_says_so(policy: Policy, event:
 def test_recourse_keeps_its_promise_with_any_policy(policy: Policy, history: list[Event]):
     if not history:
         return
-    for one in recourse_of(history, policy, alone(policy), NOW):
+    for one in recourse_of(history, policy, alone(policy), NOW).recourse:
         done = history + [event for step in one.steps for event in step.action.events]
         assert assessed(done, policy=policy, as_of=NOW).verdict is one.verdict
 

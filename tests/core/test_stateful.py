@@ -88,7 +88,7 @@ class Relationship(RuleBasedStateMachine):
     @rule()
     def do_what_recourse_says(self) -> None:
         """The client does it, step by step: each leads where it was said to."""
-        found = recourse_of(self.told, self.policy, self.portfolio, self.now)
+        found = recourse_of(self.told, self.policy, self.portfolio, self.now).recourse
         portfolio, before = self.portfolio, self.assessed().verdict
         reached = [ORDER.index(one.verdict) for one in found]
         assert reached == sorted(set(reached), reverse=True)

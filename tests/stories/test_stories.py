@@ -89,7 +89,7 @@ def test_recourse_is_what_an_owner_would_expect_and_keeps_its_promise(monday: da
     now = datetime(monday.year, monday.month, monday.day, 8, tzinfo=UTC) + timedelta(days=days)
     events = history(story, monday)
     portfolio = portfolio_at(monday, now).beside(story.client_id)
-    found = recourse_of(events, DEFAULT_POLICY, portfolio, now)
+    found = recourse_of(events, DEFAULT_POLICY, portfolio, now).recourse
     kinds = {step.action.kind for one in found for step in one.steps}
     assert kinds == ({story.outcome.action} if story.outcome.action else set())
     assert (found[-1].verdict if found else None) == story.outcome.reaches

@@ -7,6 +7,10 @@ from operator import attrgetter
 from typing import Any, Final
 
 from app.core.events import Event, EventData, EventRef, Mark
+from app.core.events.change import ChangeApproved
+from app.core.events.contract import ContractSigned
+from app.core.events.invoice import InvoicePaid
+from app.core.events.rate import RateAccepted
 from app.core.events.relationship import EventVoided
 from app.core.facts.contacts import Contacts, ContactsBook
 from app.core.facts.contracts import Contract, ContractsBook
@@ -114,6 +118,45 @@ class Chronicle:
             contacts=self._contacts.read(as_of),
             talks=self._talks.read(),
             invoices=self._invoices.read(),
+        )
+
+    def supposing(self, facts: Facts, more: Iterable[Event]) -> Facts:
+        """The same facts, had the client also signed, approved, paid or agreed at that instant.
+
+        Args:
+            facts: the last that were asked for.
+            more: such events of contracts, changes and invoices that are known, and of the rate.
+        """
+        contracts: dict[str, list[Event]] = {}
+        changes: dict[str, list[Event]] = {}
+        invoices: dict[str, list[Event]] = {}
+        agreed: list[Mark] = []
+        count = facts.event_count
+        for event in more:
+            if event.ref in self._voided:
+                continue
+            count += 1
+            match event.data:
+                case ContractSigned(contract=subject):
+                    contracts.setdefault(subject, []).append(event)
+                case ChangeApproved(change=subject):
+                    changes.setdefault(subject, []).append(event)
+                case InvoicePaid(invoice=subject):
+                    invoices.setdefault(subject, []).append(event)
+                case RateAccepted():
+                    agreed.append(event.mark)
+                case other:
+                    raise TypeError(f"{type(other).__name__} is nothing that a client does to settle a matter")
+        return Facts(
+            as_of=facts.as_of,
+            today=facts.today,
+            event_count=count,
+            name=facts.name,
+            contracts=self._contracts.read(contracts) if contracts else facts.contracts,
+            work=self._work.read(changes) if changes else facts.work,
+            contacts=facts.contacts,
+            talks=self._talks.read(agreed) if agreed else facts.talks,
+            invoices=self._invoices.read(invoices) if invoices else facts.invoices,
         )
 
     def _begin(self) -> None:

@@ -1,10 +1,11 @@
 """What the events say of each contract: sent, explained, refused, signed, run out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core.events import Event, Mark
 from app.core.events import contract as told
-from app.core.facts.files import Files
+from app.core.facts.files import NOTHING, Files
 
 __all__ = ["Contract", "ContractsBook"]
 
@@ -53,9 +54,9 @@ class ContractsBook:
         assert isinstance(event.data, self.kinds)
         self._files.enter(event.data.contract, event)
 
-    def read(self) -> tuple[Contract, ...]:
-        """The contracts by the first time that they were spoken of."""
-        return tuple(sorted(self._files.read(), key=lambda contract: (contract.asked.at, contract.id)))
+    def read(self, supposed: Mapping[str, Sequence[Event]] = NOTHING) -> tuple[Contract, ...]:
+        """The contracts by the first time that they were spoken of; see `Files.read` for what is supposed."""
+        return tuple(sorted(self._files.read(supposed), key=lambda contract: (contract.asked.at, contract.id)))
 
 
 def _contract(name: str, history: list[Event]) -> Contract:

@@ -1,5 +1,6 @@
 """What the events say of each invoice: what was billed, when it was due, what was paid and what is still open."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 from app.core.events import Event, EventRef, Mark
 from app.core.events import invoice as told
-from app.core.facts.files import Files
+from app.core.facts.files import NOTHING, Files
 from app.core.money import Money
 from app.core.working_calendar import WorkingCalendar
 
@@ -113,9 +114,9 @@ class InvoicesBook:
         assert isinstance(event.data, self.kinds)
         self._files.enter(event.data.invoice, event)
 
-    def read(self) -> tuple[Invoice, ...]:
-        """The invoices by the time they were issued."""
-        return tuple(sorted(self._files.read(), key=lambda invoice: (invoice.issued.at, invoice.id)))
+    def read(self, supposed: Mapping[str, Sequence[Event]] = NOTHING) -> tuple[Invoice, ...]:
+        """The invoices by the time they were issued; see `Files.read` for what is supposed."""
+        return tuple(sorted(self._files.read(supposed), key=lambda invoice: (invoice.issued.at, invoice.id)))
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """What the events say of talks: about the rate, and about what has to change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -69,7 +69,8 @@ class TalksBook:
             case _:
                 pass
 
-    def read(self) -> Talks:
-        """The talks as they stand."""
+    def read(self, agreed: Sequence[Mark] = ()) -> Talks:
+        """The talks as they stand, had the client also agreed to a rate."""
         first = MappingProxyType(dict(self._expectations))
-        return Talks(tuple(self._proposed), tuple(self._accepted), tuple(self._refused), first)
+        accepted = sorted([*self._accepted, *agreed]) if agreed else self._accepted
+        return Talks(tuple(self._proposed), tuple(accepted), tuple(self._refused), first)

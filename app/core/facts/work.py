@@ -1,6 +1,7 @@
 """What the events say of the work: hours worked, what was agreed, and the changes that were asked for."""
 
 from bisect import insort
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from app.core.events import agreement as agreed
 from app.core.events import change as changed
 from app.core.events.effort import TimeLogged
 from app.core.events.fields import Period
-from app.core.facts.files import Files
+from app.core.facts.files import NOTHING, Files
 from app.core.working_calendar import WorkingCalendar
 
 __all__ = ["Change", "Effort", "Terms", "Work", "WorkBook"]
@@ -111,9 +112,9 @@ class WorkBook:
                 assert isinstance(event.data, self._OF_CHANGES)
                 self._changes.enter(event.data.change, event)
 
-    def read(self) -> Work:
-        """The work as it stands."""
-        changes = list(self._changes.read())
+    def read(self, supposed: Mapping[str, Sequence[Event]] = NOTHING) -> Work:
+        """The work as it stands; see `Files.read` for what is supposed of changes."""
+        changes = list(self._changes.read(supposed))
         efforts = list(self._efforts)
         for made in changes:
             unlogged = made.hours - self._logged.get(made.id, 0.0)
