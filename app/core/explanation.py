@@ -54,7 +54,7 @@ def explain(  # noqa: PLR0917 - whom, and a viewpoint
     """Explain one client, reading its events once."""
     instants = [*(as_of - timedelta(days=days) for days in reversed(LOOKS_BACK)), as_of]
     *past, (facts, now) = readings_of(events, policy, portfolio, instants, known_at)
-    case = Case(facts.name or client_id, facts, policy)
+    case = Case(facts.profile.name or client_id, facts, policy)
     return Explanation(
         reasoned=reasons_of(now, facts, policy, portfolio),
         trends=tuple(trend_since(days, then, now) for days, (_, then) in zip(LOOKS_BACK, reversed(past), strict=True)),

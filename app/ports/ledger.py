@@ -61,13 +61,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events are wanted: all that match every given field; `since <= time < until`."""
+    """Which events are wanted: all that match every given field.
+
+    Attributes:
+        client_id, type, source: exactly these.
+        since, until: `since <= time < until`.
+        as_of: what happened later is left out.
+        known_at: what was told later is left out.
+    """
 
     client_id: str | None = None
     type: str | None = None
     source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    as_of: datetime | None = None
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.rest.language import Spoken
 from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
-from app.rest.viewpoint import Viewed
+from app.rest.viewpoint import AsOf, KnownAt, Viewed
 from app.use_cases.clients import ClientProfile
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.viewpoint import Viewpoint
@@ -126,6 +126,16 @@ async def get_explanation(
 
 
 @router.get("/{client_id}", summary="Get a client")
-async def get_client(client_id: ClientIdPath, principal: Reader, services: UsedServices) -> ClientAnswer:
-    """What is known of a client."""
-    return ClientAnswer.of(await services.clients.get(principal.tenant_id, client_id))
+async def get_client(  # noqa: PLR0917 - query parameters
+    client_id: ClientIdPath,
+    principal: Reader,
+    services: UsedServices,
+    viewpoint: Viewed,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> ClientAnswer:
+    """What is known of a client, or was by then."""
+    record = await services.clients.get(principal.tenant_id, client_id)
+    if as_of is not None or known_at is not None:
+        record = await services.assess.record(principal.tenant_id, record, viewpoint)
+    return ClientAnswer.of(record)

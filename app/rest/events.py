@@ -14,6 +14,7 @@ from app.rest.paths import EventIdPath
 from app.rest.problems import HttpError, problem
 from app.rest.services import Ingester, Reader, Services, UsedServices
 from app.rest.streaming import NdjsonExchange, taken
+from app.rest.viewpoint import AsOf, KnownAt
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import Principal
 from app.use_cases.record_events import Answer
@@ -116,13 +117,15 @@ async def list_events(  # noqa: PLR0917 - query parameters
     source: Text = None,
     since: Annotated[str | None, Query(max_length=40)] = None,
     until: Annotated[str | None, Query(max_length=40)] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> EventPage:
     """List events by time, oldest first; `since <= time < until`, instants or days."""
     times = [
         await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
-        for text, name in ((since, "since"), (until, "until"))
+        for text, name in ((since, "since"), (until, "until"), (as_of, "as_of"), (known_at, "known_at"))
     ]
     after = None
     if cursor is not None:
@@ -130,7 +133,7 @@ async def list_events(  # noqa: PLR0917 - query parameters
         found = moment(at, "cursor")
         after = EventKey(await services.assess.moment(found, principal.tenant_id), from_source, event_id)
     page, following = await services.find.page(
-        principal.tenant_id, EventFilter(client_id, type, source, times[0], times[1]), after, limit
+        principal.tenant_id, EventFilter(client_id, type, source, *times), after, limit
     )
     place = encode_cursor(following.time.isoformat(), following.source, following.id) if following else None
     return EventPage(items=[EventAnswer.of(event) for event in page], next=place)

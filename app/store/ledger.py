@@ -137,10 +137,14 @@ class PostgresLedger:
         ):
             if value is not None:
                 statement = statement.where(column == value)
-        if wanted.since is not None:
-            statement = statement.where(event.c.time >= wanted.since)
-        if wanted.until is not None:
-            statement = statement.where(event.c.time < wanted.until)
+        for bound, instant in (
+            (event.c.time.__ge__, wanted.since),
+            (event.c.time.__lt__, wanted.until),
+            (event.c.time.__le__, wanted.as_of),
+            (event.c.recorded_at.__le__, wanted.known_at),
+        ):
+            if instant is not None:
+                statement = statement.where(bound(instant))
         if after is not None:
             place = tuple_(event.c.time, event.c.source, event.c.id)
             statement = statement.where(place > tuple_(after.time, after.source, after.id))

@@ -12,12 +12,14 @@ from app.core.assessment import Assessment
 from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
 from app.core.explanation import Explanation, explain
+from app.core.facts import gather
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.reasons import Reasoned, reasoned_at
 from app.core.recourse import Options, recourse_of
 from app.core.timeline import Effect, Place, timeline_of
 from app.core.verdict import Verdict
+from app.ports.clients import ClientRecord
 from app.ports.clock import Clock
 from app.use_cases.errors import InvalidRequestError, NotFoundError
 from app.use_cases.histories import Histories
@@ -127,6 +129,25 @@ class AssessClients:
         """
         case = await self._case(tenant_id, client_id, viewpoint)
         return await asyncio.to_thread(assessment_at, *case.seen)
+
+    async def record(self, tenant_id: str, newest: ClientRecord, viewpoint: Viewpoint) -> ClientRecord:
+        """Tell what was known of a client, from a viewpoint.
+
+        Raises:
+            NotFoundError: the client was not known by then.
+        """
+        case = await self._case(tenant_id, newest.client_id, viewpoint)
+        facts = gather(case.events, case.policy, viewpoint.as_of, viewpoint.known_at)
+        if not facts.event_count:
+            raise NotFoundError(f"the client {newest.client_id!r} was not known by then")
+        profile = facts.profile
+        return replace(
+            newest,
+            name=profile.name,
+            country=profile.country,
+            currency=profile.currency,
+            time_zone=profile.time_zone,
+        )
 
     async def explain(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Explanation:
         """Assess one client, and say how it has moved, what it costs and what to do.

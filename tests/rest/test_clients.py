@@ -184,3 +184,18 @@ async def test_recourse_of_the_stories(demo: httpx.AsyncClient):
         assert {step["action"] for step in found["recourse"][0]["steps"]} == {action}
     for client_id in ("redline-media", "granite-logistics", "harbour-coffee"):
         assert (await demo.get(f"/v1/clients/{client_id}/recourse")).json()["recourse"] == []
+
+
+async def test_a_client_is_told_as_it_was(api: httpx.AsyncClient):
+    def named(event_id: str, kind: str, time: str, name: str) -> dict[str, object]:
+        return cloud_event(event_id, type=kind, time=time, subject="acme", data={"name": name})
+
+    told = [
+        named("1", "client.created", "2026-01-05T10:00:00Z", "Acme"),
+        named("2", "client.updated", "2026-03-05T10:00:00Z", "Acme & Sons"),
+    ]
+    await api.post("/v1/events", content=as_json(told), headers={"Content-Type": BATCH})
+    assert (await api.get("/v1/clients/acme")).json()["name"] == "Acme & Sons"
+    assert (await api.get("/v1/clients/acme?as_of=2026-02-01")).json()["name"] == "Acme"
+    assert (await api.get("/v1/clients/acme?as_of=2025-12-31")).status_code == 404
+    assert (await api.get("/v1/clients/acme?known_at=2026-02-01")).status_code == 404

@@ -149,3 +149,16 @@ async def test_the_catalogue_is_served_without_a_key(api: httpx.AsyncClient):
     assert [item["type"] for item in items] == list(CATALOGUE)
     assert set(items[0]) == {"type", "summary", "schema"}
     assert set(EVERY_TYPE) == {item["type"] for item in items}
+
+
+async def test_events_are_listed_from_a_viewpoint(api: httpx.AsyncClient):
+    await send(api, [cloud_event(f"e{n}", time=f"2026-01-0{n + 1}T10:00:00Z") for n in range(5)], BATCH)
+
+    async def named(query: str) -> list[str]:
+        return [item["id"] for item in (await api.get(f"/v1/events?{query}")).json()["items"]]
+
+    assert await named("as_of=2026-01-02T10:00:00Z") == ["e0", "e1"]
+    assert await named("as_of=2026-01-02") == ["e0", "e1"]
+    assert await named("known_at=2026-01-31") == []  # we were told only now
+    assert len(await named("known_at=2199-12-31")) == 5
+    assert (await api.get("/v1/events?known_at=soon")).json()["errors"][0]["pointer"] == "?known_at"

@@ -15,7 +15,7 @@ from app.core.events.relationship import EventVoided
 from app.core.facts.contacts import Contacts, ContactsBook
 from app.core.facts.contracts import Contract, ContractsBook
 from app.core.facts.invoices import Invoice, InvoicesBook
-from app.core.facts.profile import ProfileBook
+from app.core.facts.profile import Profile, ProfileBook
 from app.core.facts.talks import Talks, TalksBook
 from app.core.facts.work import Work, WorkBook
 from app.core.policy import Policy
@@ -33,7 +33,7 @@ class Facts:
         as_of: the instant they are true for, in UTC.
         today: the tenant's local day at that instant.
         event_count: how many events they rest on.
-        name: what the client is called, where it is known.
+        profile: who the client is, as far as it is known.
         contracts: by the first time they were spoken of.
         work: hours, agreements and changes.
         contacts: messages, calls, deadlines and meetings.
@@ -45,7 +45,7 @@ class Facts:
     as_of: datetime
     today: date
     event_count: int
-    name: str | None
+    profile: Profile
     contracts: tuple[Contract, ...]
     work: Work
     contacts: Contacts
@@ -112,7 +112,7 @@ class Chronicle:
             as_of=as_of,
             today=self._calendar.day_of(as_of),
             event_count=self._entered,
-            name=self._profile.name,
+            profile=self._profile.read(),
             contracts=self._contracts.read(),
             work=self._work.read(),
             contacts=self._contacts.read(as_of),
@@ -151,7 +151,7 @@ class Chronicle:
             as_of=facts.as_of,
             today=facts.today,
             event_count=count,
-            name=facts.name,
+            profile=facts.profile,
             contracts=self._contracts.read(contracts) if contracts else facts.contracts,
             work=self._work.read(changes) if changes else facts.work,
             contacts=facts.contacts,

@@ -1,21 +1,39 @@
 """What the events say of who the client is."""
 
+from dataclasses import dataclass, replace
+
 from app.core.events import Event
 from app.core.events.relationship import ClientCreated, ClientUpdated
 
-__all__ = ["ProfileBook"]
+__all__ = ["Profile", "ProfileBook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who the client is; None is what was not told."""
+
+    name: str | None = None
+    country: str | None = None
+    currency: str | None = None
+    time_zone: str | None = None
 
 
 class ProfileBook:
-    """Keeps the newest name."""
+    """Keeps the newest of everything."""
 
     kinds = (ClientCreated, ClientUpdated)
 
     def __init__(self) -> None:
         """Nothing is known."""
-        self.name: str | None = None
+        self._profile = Profile()
 
     def enter(self, event: Event) -> None:
         """Enter the next event."""
-        assert isinstance(event.data, ClientCreated | ClientUpdated)
-        self.name = event.data.name or self.name
+        told = event.data
+        assert isinstance(told, ClientCreated | ClientUpdated)
+        said = {name: getattr(told, name) for name in ("name", "country", "currency", "time_zone")}
+        self._profile = replace(self._profile, **{name: value for name, value in said.items() if value is not None})
+
+    def read(self) -> Profile:
+        """The profile as it stands."""
+        return self._profile

@@ -1,17 +1,20 @@
 """Creep: unpaid hours beyond what was agreed, period by period."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import accumulate
+from operator import mul
 from typing import NamedTuple
 
 from app.core.decibans import day_fading
 from app.core.events import EventRef
 from app.core.events.fields import Period
 from app.core.facts import Facts, measured_once
-from app.core.facts.work import Terms
+from app.core.facts.work import Effort, Terms
 from app.core.policy import Policy
 
 __all__ = ["Creep", "Overrun", "creep_of"]
@@ -74,22 +77,20 @@ class Creep:
 
 @dataclass(slots=True)
 class _Period:
+    """An agreed period: what is beyond in it, weighted by telling, and the newest day of that."""
+
     starts: date
     hours: float
-    left: float
     unpaid: float = 0.0
     last: date | None = None
 
 
 class _Beyond(NamedTuple):
-    """Hours beyond the agreement, from one effort: weighted by telling, faded by age, and how old they are."""
+    """Hours beyond the agreement, from one effort in a period."""
 
-    day: date
+    effort: Effort
     hours: float
-    weight: float
-    fresh: float
-    age: int
-    ref: EventRef
+    period: _Period
 
 
 @measured_once
@@ -102,59 +103,77 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
     """
     agreed = _periods(facts)
     # What is done for an unpaid change where nothing was agreed at all belongs to a period without agreed hours.
-    before = _Period(agreed[0].starts if agreed else facts.today, 0.0, 0.0)
-    found = _beyond(facts, policy, agreed, before)
-    periods = [*agreed, before] if before.last else agreed
-    began = [(period.hours, facts.days_since(period.starts)) for period in agreed]
-    lately = policy.scope.recent_half_life
-    pull = [(one.hours * one.weight * one.fresh, one.ref) for one in found]
-    recent = sum([one.hours * one.weight * day_fading(one.age, lately) for one in found])
-    recently_agreed = sum([hours * day_fading(age, lately) for hours, age in began])
+    before = _Period(agreed[0].starts if agreed else facts.today, 0.0)
+    found = [*_over_agreed(facts, agreed), *_for_changes(facts, agreed, before)]
+    # One pass for each figure, most of it in C: a client has hundreds of efforts.
+    today, half_life, short = facts.today, policy.half_life_days, policy.scope.recent_half_life
+    ages = [(today - effort.day).days for effort, _, _ in found]
+    hours = [beyond for _, beyond, _ in found]
+    told = _told(facts, policy, found)
+    fresh = [day_fading(age, half_life) for age in ages]
+    weighted = list(map(mul, hours, told))
+    pull = list(map(mul, weighted, fresh))
+    recent = sum(map(mul, weighted, [day_fading(age, short) for age in ages]))
+    for (effort, _, period), unpaid in zip(found, weighted, strict=True):
+        period.unpaid += unpaid
+        if period.last is None or effort.day > period.last:
+            period.last = effort.day
+    began = [facts.days_since(period.starts) for period in agreed]
+    agreed_hours = [period.hours for period in agreed]
+    recently_agreed = sum(map(mul, agreed_hours, [day_fading(age, short) for age in began]))
     return Creep(
-        agreed_hours=sum(period.hours for period in agreed),
-        unpaid_hours=sum([one.hours for one in found]),
-        fresh_agreed_hours=sum([hours * day_fading(age, policy.half_life_days) for hours, age in began]),
-        fresh_unpaid_hours=sum([hours for hours, _ in pull]),
+        agreed_hours=sum(agreed_hours),
+        unpaid_hours=sum(hours),
+        fresh_agreed_hours=sum(map(mul, agreed_hours, [day_fading(age, half_life) for age in began])),
+        fresh_unpaid_hours=sum(pull),
         recent_share=recent / max(recently_agreed, _LEAST_AGREED),
-        told_hours=sum([one.hours * one.fresh for one in found if one.weight > 1]),
+        told_hours=sum([one * share for one, share, weight in zip(hours, fresh, told, strict=True) if weight > 1]),
         overruns=tuple(
             Overrun(
                 share=period.unpaid / max(period.hours, _LEAST_AGREED),
                 days_since_start=facts.days_since(period.starts),
                 days_since_last=facts.days_since(period.last or period.starts),
             )
-            for period in periods
+            for period in ([*agreed, before] if before.last else agreed)
         ),
-        unpaid=tuple([(one.day, one.hours) for one in found]),
-        pull=tuple(pull),
+        unpaid=tuple([(effort.day, beyond) for effort, beyond, _ in found]),
+        pull=tuple(zip(pull, [effort.mark.ref for effort, _, _ in found], strict=True)),
     )
 
 
-def _beyond(facts: Facts, policy: Policy, agreed: list[_Period], before: _Period) -> list[_Beyond]:
+def _told(facts: Facts, policy: Policy, found: list[_Beyond]) -> list[float]:
+    """How much each counts: more once the client had been told what has to change."""
+    told = facts.talks.expectations.get("scope")
+    if told is None:
+        return [1.0] * len(found)
+    return [policy.told_weight if told.at < one.effort.mark.at else 1.0 for one in found]
+
+
+def _over_agreed(facts: Facts, agreed: list[_Period]) -> Iterator[_Beyond]:
+    """What comes after the agreed hours of each period."""
+    efforts = [effort for effort in facts.work.efforts if effort.change is None]
+    days = [effort.day for effort in efforts]
+    # A period ends where the next one begins.
+    first = bisect_left(days, agreed[0].starts) if agreed else 0
+    for number, period in enumerate(agreed, 1):
+        end = bisect_left(days, agreed[number].starts, lo=first) if number < len(agreed) else len(days)
+        worked = list(accumulate([effort.hours for effort in efforts[first:end]]))
+        within = bisect_right(worked, period.hours)
+        if within < len(worked):
+            yield _Beyond(efforts[first + within], worked[within] - period.hours, period)
+            for effort in efforts[first + within + 1 : end]:
+                yield _Beyond(effort, effort.hours, period)
+        first = end
+
+
+def _for_changes(facts: Facts, agreed: list[_Period], before: _Period) -> Iterator[_Beyond]:
+    """What was worked for changes that the client does not pay for."""
     paid = {change.id for change in facts.work.changes if change.is_paid_for}
     starts = [period.starts for period in agreed]
-    told = facts.talks.expectations.get("scope")
-    half_life = policy.half_life_days
-    found: list[_Beyond] = []
-    # Efforts are in order of their days.
-    for day, hours, _, change, mark in facts.work.efforts:
-        if change in paid:
-            continue
-        index = bisect_right(starts, day) - 1
-        period = agreed[index] if index >= 0 else before
-        beyond = hours
-        if change is None:
-            if index < 0:
-                continue
-            beyond -= min(period.left, hours)
-            period.left -= hours - beyond
-        if beyond > 0:
-            weight = policy.told_weight if told is not None and told.at < mark.at else 1.0
-            period.unpaid += beyond * weight
-            period.last = day
-            age = facts.days_since(day)
-            found.append(_Beyond(day, beyond, weight, day_fading(age, half_life), age, mark.ref))
-    return found
+    for effort in facts.work.efforts:
+        if effort.change is not None and effort.hours > 0 and effort.change not in paid:
+            index = bisect_right(starts, effort.day) - 1
+            yield _Beyond(effort, effort.hours, agreed[index] if index >= 0 else before)
 
 
 def _periods(facts: Facts) -> list[_Period]:
@@ -163,7 +182,7 @@ def _periods(facts: Facts) -> list[_Period]:
     terms = facts.work.terms
     for number, term in enumerate(terms):
         ends = next((later.starts for later in terms[number + 1 :] if later.agreement == term.agreement), None)
-        found.extend(_Period(day, term.hours, term.hours) for day in _starts(term, facts.today, ends))
+        found.extend(_Period(day, term.hours) for day in _starts(term, facts.today, ends))
     return sorted(found, key=lambda period: period.starts)
 
 
