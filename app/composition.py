@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.ledger import StoreUnavailableError
 from app.rest.application import create_rest
-from app.rest.services import Services
+from app.services import Services
 from app.settings import Settings
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
@@ -19,6 +19,7 @@ from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.tenants import PostgresTenants
 from app.use_cases.assess_clients import AssessClients
+from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
@@ -75,6 +76,7 @@ def _wire(settings: Settings) -> _Wired:
     decoder = EventDecoder(clock)
     ledger = PostgresLedger(engine, decoder.load)
     histories = Histories(ledger)
+    portfolios = Portfolios(histories)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
     async def ready() -> bool:
@@ -90,7 +92,7 @@ def _wire(settings: Settings) -> _Wired:
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(PostgresClients(engine), ledger, clock),
-        assess=AssessClients(histories, Portfolios(histories), policies, clock),
+        assess=AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock),
         policies=policies,
         decoder=decoder,
         ready=ready,

@@ -10,7 +10,7 @@ from app.cli.database import database, tell
 from app.cli.migrate import migrate_database
 from app.ports.ledger import NewEvent
 from app.ports.tenants import Scope
-from app.rest.services import Services
+from app.services import Services
 from app.settings import Settings, read_settings
 from app.stories import STORIES, events_of, monday_of
 from app.use_cases.errors import UnauthenticatedError

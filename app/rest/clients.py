@@ -110,7 +110,8 @@ def _place(cursor: str) -> tuple[Viewpoint, int]:
 @router.get("/{client_id}/score", summary="Get a client's score")
 async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed) -> Score:
     """How the relationship stands."""
-    return Score.of(client_id, viewpoint, await services.assess.one(principal.tenant_id, client_id, viewpoint))
+    case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
+    return Score.of(client_id, viewpoint, await case.assessment())
 
 
 @router.get("/{client_id}/explanation", summary="Get a client's explanation")
@@ -121,8 +122,8 @@ async def get_explanation(
 
     Sentences and letters are in English or Russian.
     """
-    found = await services.assess.explain(principal.tenant_id, client_id, viewpoint)
-    return ExplanationAnswer.explained(client_id, viewpoint, found, spoken)
+    case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
+    return ExplanationAnswer.explained(client_id, viewpoint, await case.explanation(), spoken)
 
 
 @router.get("/{client_id}", summary="Get a client")
@@ -137,5 +138,5 @@ async def get_client(  # noqa: PLR0917 - query parameters
     """What is known of a client, or was by then."""
     record = await services.clients.get(principal.tenant_id, client_id)
     if as_of is not None or known_at is not None:
-        record = await services.assess.record(principal.tenant_id, record, viewpoint)
+        record = (await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)).record(record)
     return ClientAnswer.of(record)

@@ -118,7 +118,8 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
     first = moment(begins, "from")
     if isinstance(first, datetime):
         raise InvalidRequestError("?from", "expected a day such as 2026-03-31")
-    found = await services.assess.history(principal.tenant_id, client_id, viewpoint, step, first)
+    case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
+    found = await case.history(step, first)
     return HistoryAnswer(
         client_id=client_id,
         step=step,
@@ -144,7 +145,8 @@ async def get_timeline(  # noqa: PLR0917 - each is a parameter of the request
     before: Place | None = None
     if cursor is not None:
         viewpoint, before = _place(cursor)
-    found, further = await services.assess.timeline(principal.tenant_id, client_id, viewpoint, before, limit)
+    case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
+    found, further = await case.timeline(before, limit)
     return TimelinePage(
         client_id=client_id,
         items=[TimelineEvent.of(one) for one in found],

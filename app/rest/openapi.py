@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.rest import events, simulations
-from app.rest.services import Services
+from app.services import Services
 
 __all__ = ["openapi_document"]
 

@@ -73,5 +73,5 @@ async def get_recourse(
 
     Beyond eight open items of one kind the smallest are one action together, and `exact` is false.
     """
-    found = await services.assess.recourse(principal.tenant_id, client_id, viewpoint)
-    return RecourseAnswer.of(client_id, viewpoint, found)
+    case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
+    return RecourseAnswer.of(client_id, viewpoint, await case.recourse())

@@ -1,37 +1,17 @@
-"""What the routes are given by the composition root, and who asks."""
+"""Who asks, and what the routes are given by the composition root."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.ports.tenants import Scope
-from app.use_cases.assess_clients import AssessClients
-from app.use_cases.clients import ManageClients
+from app.services import Services
 from app.use_cases.errors import UnauthenticatedError
-from app.use_cases.find_events import FindEvents
-from app.use_cases.keys import Keys, Principal
-from app.use_cases.policies import ManagePolicies
-from app.use_cases.record_events import RecordEvents
-from app.wire.cloudevents import EventDecoder
+from app.use_cases.keys import Principal
 
 __all__ = ["Ingester", "Manager", "Reader", "Services", "UsedServices"]
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """The use cases, and the decoder of events."""
-
-    keys: Keys
-    record: RecordEvents
-    find: FindEvents
-    clients: ManageClients
-    assess: AssessClients
-    policies: ManagePolicies
-    decoder: EventDecoder
-    ready: Callable[[], Awaitable[bool]]
 
 
 def _services(request: Request) -> Services:

@@ -4,40 +4,27 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import islice
-from typing import Final
+from datetime import UTC, date, datetime
 
 from app.core.assessment import Assessment
-from app.core.course import Pace, assessment_at, course_of, ends_of
+from app.core.course import assessment_at
 from app.core.events import Event
-from app.core.explanation import Explanation, explain
-from app.core.facts import gather
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.reasons import Reasoned, reasoned_at
-from app.core.recourse import Options, recourse_of
-from app.core.timeline import Effect, Place, timeline_of
 from app.core.verdict import Verdict
-from app.ports.clients import ClientRecord
 from app.ports.clock import Clock
-from app.use_cases.errors import InvalidRequestError, NotFoundError
+from app.use_cases.cases import Cases
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios, Supposed
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["MOST_STEPS", "AssessClients", "Changed", "Preview", "Ranked", "Simulation"]
+__all__ = ["AssessClients", "Changed", "Preview", "Ranked", "Simulation"]
 
 _RANKED = 20_000
 """Clients in rankings kept at hand: the pages of one list are cut from one ranking."""
-
-MOST_STEPS: Final = 400
-"""Steps of a history at most."""
-
-_LOOKS_BACK: Final = {Pace.DAY: 90, Pace.WEEK: 364, Pace.MONTH: 730}
-"""Days that a history goes back by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +71,14 @@ class Preview:
     changes: tuple[Changed, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One client as seen from a viewpoint, with the revisions of all clients."""
-
-    client_id: str
-    viewpoint: Viewpoint
-    policy: Policy
-    revisions: Mapping[str, int]
-    events: Sequence[Event]
-    portfolio: Portfolio
-
-    @property
-    def seen(self) -> tuple[Sequence[Event], Policy, Portfolio, datetime, datetime | None]:
-        """What the core's questions about one client begin with: events, policy, portfolio, as_of and known_at."""
-        viewpoint, beside = self.viewpoint, self.portfolio.beside(self.client_id)
-        return self.events, self.policy, beside, viewpoint.as_of, viewpoint.known_at
-
-
 class AssessClients:
     """Answers how relationships stand."""
 
-    def __init__(self, histories: Histories, portfolios: Portfolios, policies: ManagePolicies, clock: Clock) -> None:
+    def __init__(
+        self, cases: Cases, histories: Histories, portfolios: Portfolios, policies: ManagePolicies, clock: Clock
+    ) -> None:
         """Weigh histories against portfolios with the tenant's policy, at the time of a clock."""
+        self.cases = cases
         self._histories = histories
         self._portfolios = portfolios
         self._policies = policies
@@ -121,85 +93,6 @@ class AssessClients:
             return as_of.astimezone(UTC)
         return (await self._policies.active(tenant_id)).calendar.end_of(as_of)
 
-    async def one(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Assessment:
-        """Assess one client.
-
-        Raises:
-            NotFoundError: no event ever named that client.
-        """
-        case = await self._case(tenant_id, client_id, viewpoint)
-        return await asyncio.to_thread(assessment_at, *case.seen)
-
-    async def record(self, tenant_id: str, newest: ClientRecord, viewpoint: Viewpoint) -> ClientRecord:
-        """Tell what was known of a client, from a viewpoint.
-
-        Raises:
-            NotFoundError: the client was not known by then.
-        """
-        case = await self._case(tenant_id, newest.client_id, viewpoint)
-        facts = gather(case.events, case.policy, viewpoint.as_of, viewpoint.known_at)
-        if not facts.event_count:
-            raise NotFoundError(f"the client {newest.client_id!r} was not known by then")
-        profile = facts.profile
-        return replace(
-            newest,
-            name=profile.name,
-            country=profile.country,
-            currency=profile.currency,
-            time_zone=profile.time_zone,
-        )
-
-    async def explain(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Explanation:
-        """Assess one client, and say how it has moved, what it costs and what to do.
-
-        Raises:
-            NotFoundError: no event ever named that client.
-        """
-        case = await self._case(tenant_id, client_id, viewpoint)
-        return await asyncio.to_thread(explain, client_id, *case.seen)
-
-    async def history(
-        self, tenant_id: str, client_id: str, viewpoint: Viewpoint, pace: Pace, first: date | None
-    ) -> list[Assessment]:
-        """How the relationship stood at the end of each day, week or month, oldest first, and at `as_of`.
-
-        Args:
-            tenant_id: whose client.
-            client_id: which client.
-            viewpoint: the last instant, and what was known.
-            pace: how far apart.
-            first: a local day of the first period; None for a quarter of days, a year of weeks or two years of months.
-
-        Raises:
-            NotFoundError: no event ever named that client.
-            InvalidRequestError: the first day lies ahead of the last, or there would be too many steps.
-        """
-        case = await self._case(tenant_id, client_id, viewpoint)
-        events, policy, portfolio, as_of, known_at = case.seen
-        today = policy.calendar.day_of(as_of)
-        begins = today - timedelta(days=_LOOKS_BACK[pace]) if first is None else first
-        if begins > today:
-            raise InvalidRequestError("?from", f"expected a day that is not after the last one, {today}")
-        instants = list(islice(ends_of(policy.calendar, pace, begins, as_of), MOST_STEPS + 1))
-        if len(instants) > MOST_STEPS:
-            raise InvalidRequestError("?from", f"expected at most {MOST_STEPS} steps: begin later, or take longer ones")
-
-        def work() -> list[Assessment]:
-            return list(course_of(events, policy, portfolio, instants, known_at))
-
-        return await asyncio.to_thread(work)
-
-    async def timeline(
-        self, tenant_id: str, client_id: str, viewpoint: Viewpoint, before: Place | None, limit: int
-    ) -> tuple[list[Effect], Place | None]:
-        """What each event did to the score, the newest first; see `timeline_of`.
-
-        Raises:
-            NotFoundError: no event ever named that client.
-        """
-        case = await self._case(tenant_id, client_id, viewpoint)
-        return await asyncio.to_thread(timeline_of, *case.seen, before, limit)
-
     async def simulate(
         self, tenant_id: str, client_id: str, viewpoint: Viewpoint, hypothetical: Sequence[Event]
     ) -> Simulation:
@@ -211,7 +104,7 @@ class AssessClients:
         Raises:
             NotFoundError: no event ever named that client.
         """
-        case = await self._case(tenant_id, client_id, viewpoint)
+        case = await self.cases.one(tenant_id, client_id, viewpoint)
         # What was really sent before would be a duplicate, or a conflict: either way it would change nothing.
         sent = {event.ref for event in case.events}
         supposed = Supposed(client_id, [*case.events, *(event for event in hypothetical if event.ref not in sent)])
@@ -222,15 +115,6 @@ class AssessClients:
             return Simulation(before=reasoned_at(*case.seen), after=reasoned_at(*imagined.seen))
 
         return await asyncio.to_thread(work)
-
-    async def recourse(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> Options:
-        """Assess one client, and find what the client could do about it.
-
-        Raises:
-            NotFoundError: no event ever named that client.
-        """
-        case = await self._case(tenant_id, client_id, viewpoint)
-        return await asyncio.to_thread(recourse_of, *case.seen)
 
     async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:
         """All clients, the highest score first; with a verdict only those who have it."""
@@ -272,17 +156,6 @@ class AssessClients:
             ranked.sort(key=lambda one: (-one.assessment.score, one.client_id))
             self._rankings.put(key, ranked, len(ranked))
         return ranked
-
-    async def _case(self, tenant_id: str, client_id: str, viewpoint: Viewpoint) -> _Case:
-        """Read once all that answers about one client rest on, so that they rest on the same."""
-        policy = await self._policies.active(tenant_id)
-        revisions = await self._histories.revisions(tenant_id)
-        if client_id not in revisions:
-            raise NotFoundError(f"there is no client {client_id!r}")
-        portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
-        async for group in self._histories.groups(tenant_id, {client_id: revisions[client_id]}):
-            return _Case(client_id, viewpoint, policy, revisions, group[client_id], portfolio)
-        raise AssertionError("one client is one group")
 
 
 def _by_verdict(found: Iterable[Assessment]) -> dict[Verdict, int]:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from app.composition import create_app
 from app.ports.tenants import Scope
-from app.rest.services import Services
+from app.services import Services
 from app.settings import Settings
 
 Caller = Callable[..., Awaitable[httpx.AsyncClient]]

@@ -1,0 +1,28 @@
+"""What the composition root hands to the interfaces: the use cases, and the decoder of events."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from app.use_cases.assess_clients import AssessClients
+from app.use_cases.clients import ManageClients
+from app.use_cases.find_events import FindEvents
+from app.use_cases.keys import Keys
+from app.use_cases.policies import ManagePolicies
+from app.use_cases.record_events import RecordEvents
+from app.wire.cloudevents import EventDecoder
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases, and the decoder of events."""
+
+    keys: Keys
+    record: RecordEvents
+    find: FindEvents
+    clients: ManageClients
+    assess: AssessClients
+    policies: ManagePolicies
+    decoder: EventDecoder
+    ready: Callable[[], Awaitable[bool]]
