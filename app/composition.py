@@ -24,6 +24,7 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.keys import Keys
+from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.record_events import RecordEvents
@@ -79,6 +80,9 @@ def _wire(settings: Settings) -> _Wired:
     portfolios = Portfolios(histories)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
+    clients = PostgresClients(engine)
+    assess = AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock)
+
     async def ready() -> bool:
         try:
             async with transaction(engine) as connection:
@@ -91,8 +95,9 @@ def _wire(settings: Settings) -> _Wired:
         keys=Keys(PostgresTenants(engine), clock),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
-        clients=ManageClients(PostgresClients(engine), ledger, clock),
-        assess=AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock),
+        clients=ManageClients(clients, ledger, clock),
+        listing=ListClients(clients, assess),
+        assess=assess,
         policies=policies,
         decoder=decoder,
         ready=ready,

@@ -7,6 +7,7 @@ from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.keys import Keys
+from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
@@ -22,6 +23,7 @@ class Services:
     record: RecordEvents
     find: FindEvents
     clients: ManageClients
+    listing: ListClients
     assess: AssessClients
     policies: ManagePolicies
     decoder: EventDecoder

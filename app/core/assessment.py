@@ -77,6 +77,12 @@ class Assessment:
     signs: tuple[SignAssessment, ...]
 
     @property
+    def leading_sign(self) -> str | None:
+        """The sign that weighs most; None where none worries."""
+        part = max(self.signs, key=lambda part: part.decibans)
+        return part.sign.name if part.decibans > 0 else None
+
+    @property
     def standing(self) -> Standing:
         """What its verdict goes by."""
         return Standing(self.score, self.interval.low)

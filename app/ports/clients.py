@@ -1,5 +1,6 @@
 """Clients: who is known, and what is known of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -36,4 +37,33 @@ class Clients(Protocol):
 
     async def all(self, tenant_id: str) -> list[ClientRecord]:
         """All clients of a tenant, by id."""
+        ...
+
+    async def several(self, tenant_id: str, client_ids: Sequence[str]) -> dict[str, ClientRecord]:
+        """Some clients by id; who is not known is left out."""
+        ...
+
+    async def count(self, tenant_id: str, text: str | None = None) -> int:
+        """How many clients there are, or how many have a text in their name or id, in any case."""
+        ...
+
+    async def page(
+        self,
+        tenant_id: str,
+        text: str | None,
+        after: tuple[str, str] | None,
+        before: tuple[str, str] | None,
+        limit: int,
+        *,
+        last: bool,
+    ) -> list[ClientRecord]:
+        """Clients by name (by id where there is none) and id, in the order of code points.
+
+        Args:
+            tenant_id: whose.
+            text: a part of the name or id, in any case; None for all.
+            after, before: only clients between these places, each a name and an id.
+            limit: at most so many.
+            last: take them from the end; the answer is in order all the same.
+        """
         ...

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from app.core.events import Event
+from app.core.events import Event, EventRef
 
 __all__ = ["EventFilter", "EventKey", "Ledger", "NewEvent", "Outcome", "StoreUnavailableError", "StoredEvent"]
 
@@ -100,6 +100,10 @@ class Ledger(Protocol):
 
     async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
         """The events with an id, from one source or from all."""
+        ...
+
+    async def several(self, tenant_id: str, refs: Sequence[EventRef]) -> dict[EventRef, StoredEvent]:
+        """Some events by source and id; what is not there is left out."""
         ...
 
     async def page(self, tenant_id: str, wanted: EventFilter, after: EventKey | None, limit: int) -> list[StoredEvent]:

@@ -1,8 +1,9 @@
 """Clients in Postgres."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, collate, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.clients import ClientRecord
@@ -31,6 +32,51 @@ class PostgresClients:
         statement = select(client).where(client.c.tenant_id == tenant_id).order_by(client.c.client_id)
         async with transaction(self._engine) as connection:
             return [_record(row) for row in await connection.execute(statement)]
+
+    async def several(self, tenant_id: str, client_ids: Sequence[str]) -> dict[str, ClientRecord]:
+        """Find some clients; see the port."""
+        statement = select(client).where(client.c.tenant_id == tenant_id, client.c.client_id.in_(list(client_ids)))
+        async with transaction(self._engine) as connection:
+            return {row.client_id: _record(row) for row in await connection.execute(statement)}
+
+    async def count(self, tenant_id: str, text: str | None = None) -> int:
+        """Count clients; see the port."""
+        statement = select(func.count()).where(client.c.tenant_id == tenant_id, *_has(text))
+        async with transaction(self._engine) as connection:
+            found: int = (await connection.execute(statement)).scalar_one()
+            return found
+
+    async def page(
+        self,
+        tenant_id: str,
+        text: str | None,
+        after: tuple[str, str] | None,
+        before: tuple[str, str] | None,
+        limit: int,
+        *,
+        last: bool,
+    ) -> list[ClientRecord]:
+        """List clients by name; see the port."""
+        statement = select(client).where(client.c.tenant_id == tenant_id, *_has(text))
+        if after is not None:
+            statement = statement.where(tuple_(*after) < _PLACE)
+        if before is not None:
+            statement = statement.where(tuple_(*before) > _PLACE)
+        order = (_NAME.desc(), _ID.desc()) if last else (_NAME, _ID)
+        async with transaction(self._engine) as connection:
+            found = [_record(row) for row in await connection.execute(statement.order_by(*order).limit(limit))]
+        return found[::-1] if last else found
+
+
+_NAME = collate(func.coalesce(client.c.name, client.c.client_id), "C")
+_ID = collate(client.c.client_id, "C")
+_PLACE = tuple_(_NAME, _ID)
+
+
+def _has(text: str | None) -> list[ColumnElement[bool]]:
+    if text is None:
+        return []
+    return [or_(client.c.client_id.icontains(text, autoescape=True), client.c.name.icontains(text, autoescape=True))]
 
 
 def _record(row: Row[Any]) -> ClientRecord:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.core.events import Event, EventData
+from app.core.events import Event, EventData, EventRef
 from app.core.events.relationship import ClientCreated, ClientUpdated
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome, StoredEvent
 from app.store.engine import retrying, transaction
@@ -126,6 +126,13 @@ class PostgresLedger:
             statement = statement.where(event.c.source == source)
         async with transaction(self._engine) as connection:
             return [_stored(row) for row in await connection.execute(statement.order_by(event.c.source).limit(10))]
+
+    async def several(self, tenant_id: str, refs: Sequence[EventRef]) -> dict[EventRef, StoredEvent]:
+        """Find some events; see the port."""
+        name = tuple_(event.c.source, event.c.id)
+        statement = select(event).where(event.c.tenant_id == tenant_id, name.in_(list(refs)))
+        async with transaction(self._engine) as connection:
+            return {EventRef(row.source, row.id): _stored(row) for row in await connection.execute(statement)}
 
     async def page(self, tenant_id: str, wanted: EventFilter, after: EventKey | None, limit: int) -> list[StoredEvent]:
         """List events; see the port."""

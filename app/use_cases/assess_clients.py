@@ -4,14 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from app.core.assessment import Assessment
-from app.core.course import assessment_at
+from app.core.course import assessment_at, course_of
 from app.core.events import Event
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.reasons import Reasoned, reasoned_at
+from app.core.trend import LOOKS_BACK
 from app.core.verdict import Verdict
 from app.ports.clock import Clock
 from app.use_cases.cases import Cases
@@ -29,10 +30,11 @@ _RANKED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One client's place in the ranking."""
+    """One client's place in the ranking; `change` is that of the score in the last 30 days, where it was asked for."""
 
     client_id: str
     assessment: Assessment
+    change: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class AssessClients:
         self._portfolios = portfolios
         self._policies = policies
         self._clock = clock
-        self._rankings: Recent[tuple[str, int, Viewpoint, str], list[Ranked]] = Recent(_RANKED)
+        self._rankings: Recent[tuple[str, int, Viewpoint, str, bool], list[Ranked]] = Recent(_RANKED)
 
     async def moment(self, as_of: datetime | date | None, tenant_id: str) -> datetime:
         """The instant that is meant: now by default, and for a day its end in the tenant's zone."""
@@ -116,9 +118,16 @@ class AssessClients:
 
         return await asyncio.to_thread(work)
 
-    async def ranking(self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None) -> list[Ranked]:
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock.now()
+
+    async def ranking(
+        self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None = None, *, with_change: bool = False
+    ) -> list[Ranked]:
         """All clients, the highest score first; with a verdict only those who have it."""
-        ranked = await self._ranking(tenant_id, viewpoint, await self._policies.active(tenant_id))
+        policy = await self._policies.active(tenant_id)
+        ranked = await self._ranking(tenant_id, viewpoint, policy, with_change=with_change)
         return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
 
     async def preview(self, tenant_id: str, viewpoint: Viewpoint, version: str) -> Preview:
@@ -144,15 +153,18 @@ class AssessClients:
             changes=tuple(changes),
         )
 
-    async def _ranking(self, tenant_id: str, viewpoint: Viewpoint, policy: Policy) -> list[Ranked]:
+    async def _ranking(
+        self, tenant_id: str, viewpoint: Viewpoint, policy: Policy, *, with_change: bool = False
+    ) -> list[Ranked]:
         revisions = await self._histories.revisions(tenant_id)
-        key = (tenant_id, sum(revisions.values()), viewpoint, policy.version)
+        key = (tenant_id, sum(revisions.values()), viewpoint, policy.version, with_change)
         ranked = self._rankings.get(key)
         if ranked is None:
             portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
             ranked = []
             async for group in self._histories.groups(tenant_id, revisions):
-                ranked += await asyncio.to_thread(_assess_all, group, policy, portfolio, viewpoint)
+                assess_all = _assess_with_change if with_change else _assess_all
+                ranked += await asyncio.to_thread(assess_all, group, policy, portfolio, viewpoint)
             ranked.sort(key=lambda one: (-one.assessment.score, one.client_id))
             self._rankings.put(key, ranked, len(ranked))
         return ranked
@@ -172,4 +184,15 @@ def _assess_all(
         beside = portfolio.beside(client_id)
         assessment = assessment_at(events, policy, beside, viewpoint.as_of, viewpoint.known_at)
         found.append(Ranked(client_id, assessment))
+    return found
+
+
+def _assess_with_change(
+    histories: Mapping[str, Sequence[Event]], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
+) -> list[Ranked]:
+    found = []
+    instants = (viewpoint.as_of - timedelta(days=LOOKS_BACK[0]), viewpoint.as_of)
+    for client_id, events in histories.items():
+        then, now = course_of(events, policy, portfolio.beside(client_id), instants, viewpoint.known_at)
+        found.append(Ranked(client_id, now, now.score - then.score))
     return found

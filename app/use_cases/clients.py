@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.ports.clients import ClientRecord, Clients
@@ -45,6 +46,10 @@ class ManageClients:
         if found is None:
             raise NotFoundError(f"there is no client {client_id!r}")
         return found
+
+    async def several(self, tenant_id: str, client_ids: Sequence[str]) -> dict[str, ClientRecord]:
+        """Some clients by id; who is not known is left out."""
+        return await self._clients.several(tenant_id, client_ids)
 
     async def all(self, tenant_id: str) -> dict[str, ClientRecord]:
         """All clients, by id."""

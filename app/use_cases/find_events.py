@@ -1,5 +1,8 @@
 """Find events that were recorded."""
 
+from collections.abc import Sequence
+
+from app.core.events import EventRef
 from app.ports.ledger import EventFilter, EventKey, Ledger, StoredEvent
 from app.use_cases.errors import AmbiguousError, NotFoundError
 
@@ -27,6 +30,10 @@ class FindEvents:
             sources = ", ".join(event.source for event in found)
             raise AmbiguousError(f"several sources sent an event {event_id!r}: name one by ?source= ({sources})")
         return found[0]
+
+    async def several(self, tenant_id: str, refs: Sequence[EventRef]) -> dict[EventRef, StoredEvent]:
+        """Some events by source and id; what is not there is left out."""
+        return await self._ledger.several(tenant_id, refs)
 
     async def page(
         self, tenant_id: str, wanted: EventFilter, after: EventKey | None, limit: int

@@ -1,0 +1,55 @@
+"""Connections, after Relay's cursor connections: pages forwards and backwards."""
+
+from typing import Final
+
+import strawberry
+
+from app.graphql.errors import coded
+from app.graphql.fields import described
+from app.wire.cursors import decode_cursor
+
+__all__ = ["MOST_ON_PAGE", "PageInfo", "cursor_parts", "page_size"]
+
+MOST_ON_PAGE: Final = 100
+_USUAL_ON_PAGE: Final = 50
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    """Where a page lies in its list."""
+
+    has_next_page: bool = described("Whether there is more after it.")
+    has_previous_page: bool = described("Whether there is more before it.")
+    start_cursor: str | None = described("The first edge's cursor.")
+    end_cursor: str | None = described("The last edge's cursor.")
+
+
+def page_size(first: int | None, last: int | None) -> tuple[int, bool]:
+    """How many items are wanted, and whether from the end.
+
+    Raises:
+        GraphQLError: both are given, or one is negative or more than a page holds.
+    """
+    if first is not None and last is not None:
+        raise coded("expected `first` or `last`, not both", "BAD_USER_INPUT", argument="first")
+    name, size = ("first", first) if last is None else ("last", last)
+    size = _USUAL_ON_PAGE if size is None else size
+    if not 0 <= size <= MOST_ON_PAGE:
+        raise coded(f"expected {name} to be 0 to {MOST_ON_PAGE}", "BAD_USER_INPUT", argument=name)
+    return size, name == "last"
+
+
+def cursor_parts(cursor: str | None, argument: str, count: int) -> list[str] | None:
+    """Unpack a cursor.
+
+    Raises:
+        GraphQLError: it is none of this list.
+    """
+    if cursor is None:
+        return None
+    try:
+        if len(cursor) > 2_000:
+            raise ValueError
+        return decode_cursor(cursor, count)
+    except ValueError:
+        raise coded("expected a cursor of this list", "BAD_USER_INPUT", argument=argument) from None

@@ -1,0 +1,97 @@
+"""The context of one operation: who asks, in which language, and the loaders that read for many at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from app.core.events import EventRef
+from app.graphql.scalars import Moment
+from app.language import Speaker
+from app.ports.clients import ClientRecord
+from app.ports.ledger import StoredEvent
+from app.ports.tenants import Scope
+from app.services import Services
+from app.use_cases.cases import Case
+from app.use_cases.keys import Principal
+from app.use_cases.viewpoint import Viewpoint
+
+__all__ = ["Context", "Info"]
+
+
+@dataclass
+class Context:
+    """One operation's surroundings."""
+
+    services: Services
+    principal: Principal
+    speaker: Speaker
+
+    @property
+    def tenant_id(self) -> str:
+        """Whose data this is about."""
+        return self.principal.tenant_id
+
+    def require(self, scope: Scope) -> None:
+        """Check that the key carries a scope.
+
+        Raises:
+            ForbiddenError: it does not.
+        """
+        self.principal.require(scope)
+
+    async def viewpoint(self, as_of: Moment | None, known_at: Moment | None) -> Viewpoint:
+        """From when one looks; by default from now, the same for all fields, with all that is known."""
+        moment = self.services.assess.moment
+        at = self._now if as_of is None else await moment(_read(as_of), self.tenant_id)
+        known = None if known_at is None else await moment(_read(known_at), self.tenant_id)
+        return Viewpoint(at, known)
+
+    @cached_property
+    def _now(self) -> datetime:
+        return self.services.assess.now()
+
+    @cached_property
+    def cases(self) -> DataLoader[tuple[Viewpoint, str], Case | None]:
+        """Cases by viewpoint and client id."""
+
+        async def load(keys: list[tuple[Viewpoint, str]]) -> list[Case | None]:
+            found: dict[tuple[Viewpoint, str], Case] = {}
+            for viewpoint in dict.fromkeys(viewpoint for viewpoint, _ in keys):
+                wanted = [client_id for seen, client_id in keys if seen == viewpoint]
+                cases = await self.services.assess.cases.several(self.tenant_id, wanted, viewpoint)
+                found |= {(viewpoint, client_id): case for client_id, case in cases.items()}
+            return [found.get(key) for key in keys]
+
+        return DataLoader(load)
+
+    @cached_property
+    def clients(self) -> DataLoader[str, ClientRecord | None]:
+        """Clients by id."""
+
+        async def load(keys: list[str]) -> Sequence[ClientRecord | None]:
+            found = await self.services.clients.several(self.tenant_id, keys)
+            return [found.get(key) for key in keys]
+
+        return DataLoader(load)
+
+    @cached_property
+    def events(self) -> DataLoader[EventRef, StoredEvent | None]:
+        """Events by source and id."""
+
+        async def load(keys: list[EventRef]) -> Sequence[StoredEvent | None]:
+            found = await self.services.find.several(self.tenant_id, keys)
+            return [found.get(key) for key in keys]
+
+        return DataLoader(load)
+
+
+def _read(moment: Moment) -> datetime | date:
+    assert isinstance(moment, date)
+    return moment
+
+
+Info = strawberry.Info[Context, None]

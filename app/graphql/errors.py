@@ -1,0 +1,56 @@
+"""Errors: what a GraphQL error says, with a code, and what is never told."""
+
+from typing import Any, Final
+
+from graphql import GraphQLError
+
+from app.ports.ledger import StoreUnavailableError
+from app.use_cases.errors import (
+    AmbiguousError,
+    ConflictError,
+    ForbiddenError,
+    InvalidFieldsError,
+    InvalidRequestError,
+    NotFoundError,
+    PartwiseError,
+    UnauthenticatedError,
+)
+
+__all__ = ["coded", "public"]
+
+_CODES: Final[dict[type[PartwiseError], str]] = {
+    NotFoundError: "NOT_FOUND",
+    UnauthenticatedError: "UNAUTHENTICATED",
+    ForbiddenError: "FORBIDDEN",
+    AmbiguousError: "CONFLICT",
+    ConflictError: "CONFLICT",
+    InvalidFieldsError: "BAD_USER_INPUT",
+    InvalidRequestError: "BAD_USER_INPUT",
+}
+
+
+def coded(message: str, code: str, **more: Any) -> GraphQLError:
+    """An error that clients can act on."""
+    return GraphQLError(message, extensions={"code": code, **more})
+
+
+def public(error: GraphQLError) -> dict[str, Any]:
+    """An error as it is answered: what the caller did is told, what happened inside is not."""
+    told = error.formatted
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    if cause is None or isinstance(cause, GraphQLError):
+        extensions = dict(told.get("extensions") or {})
+        extensions.setdefault("code", "BAD_USER_INPUT" if error.path else "GRAPHQL_VALIDATION_FAILED")
+        return {**told, "extensions": extensions}
+    if isinstance(cause, StoreUnavailableError):
+        message = "the database is not available at present; try again"
+        return {**told, "message": message, "extensions": {"code": "UNAVAILABLE"}}
+    code = next((code for kind, code in _CODES.items() if isinstance(cause, kind)), None)
+    if code is None:
+        return {**told, "message": "an error on our side; it has been logged", "extensions": {"code": "INTERNAL"}}
+    extensions = {"code": code}
+    if isinstance(cause, InvalidRequestError):
+        extensions["argument"] = cause.pointer.lstrip("?/")
+    return {**told, "message": str(cause), "extensions": extensions}

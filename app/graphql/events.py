@@ -1,0 +1,145 @@
+"""Events: what was recorded, page by page."""
+
+from datetime import datetime
+from typing import Any, Self
+
+import msgspec
+import strawberry
+
+from app.graphql.connections import PageInfo, cursor_parts, page_size
+from app.graphql.context import Info
+from app.graphql.errors import coded
+from app.graphql.fields import described
+from app.graphql.nodes import Node, global_id
+from app.graphql.scalars import JSON, Moment
+from app.ports.ledger import EventFilter, EventKey, StoredEvent
+from app.wire.cursors import encode_cursor
+from app.wire.fields import is_name
+from app.wire.moments import read_moment
+
+__all__ = ["Event", "EventConnection", "EventTypeInfo", "EventWanted", "event_types", "events_page"]
+
+
+@strawberry.type(description="One thing that happened, as it was recorded: a CloudEvent.")
+class Event(Node):
+    """One recorded event."""
+
+    event_id: str = described("Its id at its source (CloudEvents `id`).")
+    source: str = described("The system that sent it (CloudEvents `source`).")
+    type: str = described("What happened, such as `invoice.paid`.")
+    client_id: str = described("The client (CloudEvents `subject`).")
+    time: datetime = described("When it happened.")
+    recorded_at: datetime = described("When we were told.")
+    raw: strawberry.Private[str]
+
+    @strawberry.field(description="What the type carries.")
+    def data(self) -> JSON:
+        """What the type carries."""
+        found: Any = msgspec.json.decode(self.raw)
+        return JSON(found)
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> Self:
+        """Make it from a stored event."""
+        return cls(
+            id=global_id("Event", event.source, event.id),
+            event_id=event.id,
+            source=event.source,
+            type=event.type,
+            client_id=event.client_id,
+            time=event.time,
+            recorded_at=event.recorded_at,
+            raw=event.data,
+        )
+
+
+@strawberry.type(description="An event in a list.")
+class EventEdge:
+    """An event in a list."""
+
+    cursor: str = described("Its place, for `after`.")
+    node: Event = described("The event.")
+
+
+@strawberry.type(description="Events by time, the oldest first.")
+class EventConnection:
+    """Events by time."""
+
+    edges: list[EventEdge] = described("The events of the page.")
+    page_info: PageInfo = described("Where the page lies in the list.")
+
+
+@strawberry.input(name="EventFilter", description="Which events: those that match every given field.")
+class EventWanted:
+    """Which events."""
+
+    type: str | None = described("Exactly this type.", default=None)
+    source: str | None = described("Exactly this source.", default=None)
+    since: Moment | None = described("Not before this instant, or the end of this day.", default=None)
+    until: Moment | None = described("Before this instant, or the end of this day.", default=None)
+
+
+@strawberry.type(name="EventType", description="A type of event that is understood.")
+class EventTypeInfo:
+    """A type of event that is understood."""
+
+    type: str = described("Its name.")
+    summary: str = described("What it means.")
+    schema: JSON = described("The JSON Schema of its data.")
+
+
+async def events_page(  # noqa: PLR0917 - the parts of a page
+    info: Info,
+    client_id: str | None,
+    wanted: EventWanted | None,
+    first: int | None,
+    after: str | None,
+    as_of: Moment | None = None,
+    known_at: Moment | None = None,
+) -> EventConnection:
+    """A page of events."""
+    context = info.context
+    size, _ = page_size(first, None)
+    wanted = wanted or EventWanted()
+    for name, text in (("type", wanted.type), ("source", wanted.source), ("clientId", client_id)):
+        if text is not None and not is_name(text):
+            raise coded("expected text without control characters", "BAD_USER_INPUT", argument=name)
+    times = [
+        None if moment is None else (await context.viewpoint(moment, None)).as_of
+        for moment in (wanted.since, wanted.until, as_of, known_at)
+    ]
+    place = cursor_parts(after, "after", 3)
+    key = None
+    if place is not None:
+        try:
+            at = read_moment(place[0])
+        except ValueError:
+            at = None
+        if not isinstance(at, datetime):
+            raise coded("expected a cursor of this list", "BAD_USER_INPUT", argument="after")
+        key = EventKey(at, place[1], place[2])
+    found, further = await context.services.find.page(
+        context.tenant_id, EventFilter(client_id, wanted.type, wanted.source, *times), key, max(size, 1)
+    )
+    edges = [
+        EventEdge(cursor=encode_cursor(one.time.isoformat(), one.source, one.id), node=Event.of(one))
+        for one in found[:size]
+    ]
+    return EventConnection(
+        edges=edges,
+        page_info=PageInfo(
+            has_next_page=further is not None or len(found) > size,
+            has_previous_page=place is not None,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+    )
+
+
+def event_types(info: Info) -> list[EventTypeInfo]:
+    """The catalogue."""
+    decoder = info.context.services.decoder
+    return [
+        EventTypeInfo(type=name, summary=str(schema["description"]), schema=JSON(schema))
+        for name, schema in decoder.schemas().items()
+    ]

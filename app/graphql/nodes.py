@@ -1,0 +1,40 @@
+"""Global ids, after Relay's Global Object Identification."""
+
+import base64
+
+import strawberry
+
+from app.graphql.errors import coded
+from app.graphql.fields import described
+from app.wire.fields import is_name
+
+__all__ = ["Node", "global_id", "read_global_id"]
+
+
+@strawberry.interface(description="Anything that can be read again by its global id.")
+class Node:
+    """An object with a global id."""
+
+    id: strawberry.ID = described("Globally unique, and opaque.")
+
+
+def global_id(kind: str, *names: str) -> strawberry.ID:
+    """Name an object of a type."""
+    packed = "\x1f".join((kind, *names))
+    return strawberry.ID(base64.urlsafe_b64encode(packed.encode()).decode().rstrip("="))
+
+
+def read_global_id(text: str) -> tuple[str, list[str]]:
+    """The type and the names of a global id.
+
+    Raises:
+        GraphQLError: it is none that we gave.
+    """
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except ValueError:
+        packed = ""
+    kind, *names = packed.split("\x1f")
+    if not names or not all(map(is_name, names)) or len(text) > 2_000:
+        raise coded("expected a global id that this API gave", "BAD_USER_INPUT", argument="id")
+    return kind, names

@@ -1,0 +1,76 @@
+"""The portfolio: how all of a tenant's clients stand together."""
+
+from collections import Counter
+from datetime import datetime
+
+import strawberry
+
+from app.core.verdict import Verdict
+from app.graphql.context import Context
+from app.graphql.fields import described
+from app.graphql.scores import SignName
+from app.use_cases.viewpoint import Viewpoint
+
+__all__ = ["PortfolioType", "VerdictCount", "portfolio_at"]
+
+
+@strawberry.type(description="How many clients have a verdict.")
+class VerdictCount:
+    """How many clients have a verdict."""
+
+    verdict: Verdict = described("Which verdict.")
+    clients: int = described("How many clients.")
+
+
+@strawberry.type(description="How many clients are of a type.")
+class TypeCount:
+    """How many clients are of a type."""
+
+    client_type: str = described("Which type.")
+    clients: int = described("How many clients.")
+
+
+@strawberry.type(description="How many clients one sign weighs most with.")
+class SignCount:
+    """How many clients one sign weighs most with."""
+
+    sign: SignName = described("Which sign.")
+    clients: int = described("How many clients.")
+
+
+@strawberry.type(name="Portfolio", description="All clients of a tenant together.")
+class PortfolioType:
+    """All clients together."""
+
+    clients: int = described("How many there are.")
+    median_score: float | None = described("Half of them score lower; null where there is none.")
+    by_verdict: list[VerdictCount] = described("From best to worst; verdicts that nobody has too.")
+    by_client_type: list[TypeCount] = described("The commonest first.")
+    by_leading_sign: list[SignCount] = described("In the order of the mission.")
+    as_of: datetime = described("What happened later is not counted.")
+    policy_version: str = described("The policy that it was made with.")
+
+
+async def portfolio_at(context: Context, viewpoint: Viewpoint) -> PortfolioType:
+    """The portfolio from a viewpoint."""
+    found = [one.assessment for one in await context.services.assess.ranking(context.tenant_id, viewpoint)]
+    verdicts = Counter(one.verdict for one in found)
+    types = Counter(one.client_type.name for one in found)
+    signs = Counter(one.leading_sign for one in found)
+    scores = sorted(one.score for one in found)
+    middle = len(scores) // 2
+    median = None
+    if scores:
+        median = scores[middle] if len(scores) % 2 else (scores[middle - 1] + scores[middle]) / 2
+    return PortfolioType(
+        clients=len(found),
+        median_score=median,
+        by_verdict=[VerdictCount(verdict=verdict, clients=verdicts[verdict]) for verdict in Verdict],
+        by_client_type=[
+            TypeCount(client_type=name, clients=count)
+            for name, count in sorted(types.items(), key=lambda pair: (-pair[1], pair[0]))
+        ],
+        by_leading_sign=[SignCount(sign=sign, clients=signs[str(sign.value)]) for sign in SignName],
+        as_of=viewpoint.as_of,
+        policy_version=await context.services.policies.active_version(context.tenant_id),
+    )

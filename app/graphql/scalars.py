@@ -1,0 +1,92 @@
+"""Scalars, each with the page that specifies it."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from app.wire.moments import EXPECTED_MOMENT, read_moment
+
+__all__ = ["JSON", "SCALARS", "Moment"]
+
+Moment = NewType("Moment", object)
+"""An instant or a day, as it was read."""
+JSON = NewType("JSON", object)
+"""Any JSON value."""
+
+
+def _instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _read_instant(value: object) -> datetime:
+    found = _read_moment(value)
+    if not isinstance(found, datetime):
+        raise ValueError("expected an RFC 3339 instant such as 2026-03-31T12:00:00Z")
+    return found
+
+
+def _read_day(value: object) -> date:
+    found = _read_moment(value)
+    if isinstance(found, datetime):
+        raise ValueError("expected a day such as 2026-03-31")
+    return found
+
+
+def _read_moment(value: object) -> datetime | date:
+    if not isinstance(value, str) or len(value) > 40:
+        raise ValueError(EXPECTED_MOMENT)
+    try:
+        return read_moment(value)
+    except ValueError:
+        raise ValueError(EXPECTED_MOMENT) from None
+
+
+def _read_decimal(value: object) -> Decimal:
+    raise ValueError("amounts are not taken as arguments")
+
+
+def _any(value: Any) -> Any:
+    return value
+
+
+SCALARS: Final[Mapping[object, ScalarDefinition]] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="An instant in UTC, to the microsecond.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=_instant,
+        parse_value=_read_instant,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="A local day of the tenant.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+        serialize=date.isoformat,
+        parse_value=_read_day,
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="A decimal number as a string, so that nothing is lost in floating point.",
+        specified_by_url="https://www.w3.org/TR/xmlschema11-2/#decimal",
+        serialize=str,
+        parse_value=_read_decimal,
+    ),
+    Moment: strawberry.scalar(
+        name="Moment",
+        description="An RFC 3339 instant, or a day: its end in the tenant's zone.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=str,
+        parse_value=_read_moment,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Any JSON value.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
+        serialize=_any,
+        parse_value=_any,
+    ),
+}
