@@ -9,6 +9,10 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.graphql.documents import Documents, read_trusted
+from app.graphql.endpoint import AtPath, GraphQLEndpoint
+from app.graphql.graphiql import GraphiQL
+from app.graphql.schema import make_schema
 from app.ports.ledger import StoreUnavailableError
 from app.rest.application import create_rest
 from app.services import Services
@@ -58,7 +62,21 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         await wired.engine.dispose()
 
-    return create_rest(wired.services, lifespan)
+    rest = create_rest(wired.services, lifespan)
+    rest.add_middleware(AtPath, endpoint=_graphql(wired.services, settings))
+    return rest
+
+
+def _graphql(services: Services, settings: Settings) -> GraphQLEndpoint:
+    documents = Documents(
+        make_schema(),
+        introspection=settings.graphql_introspection,
+        suggestions=settings.graphql_suggestions,
+        trusted=read_trusted(settings.graphql_documents),
+        only_trusted=settings.graphql_only_trusted,
+    )
+    graphiql = GraphiQL() if settings.graphiql else None
+    return GraphQLEndpoint(services, documents, graphiql, settings.graphql_timeout)
 
 
 @asynccontextmanager

@@ -37,6 +37,24 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 
+    graphiql: bool = True
+    """Whether GraphiQL, the page to try queries on, is served at /graphql."""
+
+    graphql_introspection: bool = True
+    """Whether GraphQL clients may ask for the schema."""
+
+    graphql_suggestions: bool = True
+    """Whether errors of GraphQL say which field was perhaps meant."""
+
+    graphql_timeout: float = Field(default=10.0, gt=0, le=60)
+    """Seconds for a whole GraphQL operation."""
+
+    graphql_documents: Path | None = None
+    """A JSON file of trusted documents: their texts by the SHA-256 of each, in hex."""
+
+    graphql_only_trusted: bool = False
+    """Whether only trusted documents are run."""
+
     @field_validator("database_url")
     @classmethod
     def _name_the_driver(cls, url: str | None) -> str | None:

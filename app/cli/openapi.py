@@ -1,4 +1,4 @@
-"""`openapi`: write the API's document from the code."""
+"""`openapi`: write what the API is, OpenAPI and GraphQL, from the code."""
 
 import json
 from pathlib import Path
@@ -10,20 +10,21 @@ from app.cli.errors import CommandError
 from app.settings import Settings
 
 FILE = Path("openapi/openapi.json")
+SDL_FILE = Path("openapi/schema.graphql")
 
 
 def openapi(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when the file has drifted.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file has drifted.")] = False,
 ) -> None:
-    """Write openapi/openapi.json."""
-    text = document()
-    if check:
-        if not FILE.exists() or FILE.read_text() != text:
-            raise CommandError(f"{FILE} has drifted from the code; `make openapi` writes it anew")
-        return
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(text)
-    typer.echo(FILE)
+    """Write openapi/openapi.json and openapi/schema.graphql."""
+    for file, text in ((FILE, document()), (SDL_FILE, sdl())):
+        if check:
+            if not file.exists() or file.read_text() != text:
+                raise CommandError(f"{file} has drifted from the code; `make openapi` writes it anew")
+            continue
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        typer.echo(file)
 
 
 def document() -> str:
@@ -32,3 +33,10 @@ def document() -> str:
 
     app = create_app(Settings().with_database("postgresql+asyncpg://nobody@localhost/none"))
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+def sdl() -> str:
+    """The GraphQL schema as it is committed."""
+    from app.graphql.schema import make_schema
+
+    return make_schema().as_str() + "\n"

@@ -17,7 +17,7 @@ from app.graphql.context import Context, Info
 from app.graphql.errors import coded
 from app.graphql.events import Event, EventConnection, EventWanted, events_page
 from app.graphql.explanations import ExplanationType, HistoryStep
-from app.graphql.fields import described
+from app.graphql.fields import answered, described
 from app.graphql.nodes import Node, global_id
 from app.graphql.scores import Moved, Score, SignName
 from app.language import Language, Speaker, speaker
@@ -116,7 +116,7 @@ class TimelineEffect:
     moved: list[Moved] = described("The signs that it moved.")
     ref: strawberry.Private[EventRef]
 
-    @strawberry.field(description="The event itself.")
+    @answered("The event itself.")
     async def event(self, info: Info) -> Event | None:
         """The event itself."""
         found = await info.context.events.load(self.ref)
@@ -168,7 +168,7 @@ class Client(Node):
     viewpoint: strawberry.Private[Viewpoint]
     assessed: strawberry.Private[Assessment | None] = None
 
-    @strawberry.field(description="How the relationship stands.")
+    @answered("How the relationship stands.", weight=5)
     async def score(self, info: Info) -> Score:
         """How the relationship stands."""
         found = self.assessed
@@ -176,20 +176,18 @@ class Client(Node):
             found = await (await self._case(info)).assessment()
         return Score.of(self.viewpoint, found)
 
-    @strawberry.field(
-        description="Why the score is what it is, how it has moved, what it costs to stay, and what to do."
-    )
+    @answered("Why the score is what it is, how it moved, and what to do.", weight=20)
     async def explanation(self, info: Info, language: LanguageName | None = None) -> ExplanationType:
         """The whole answer."""
         spoken = info.context.speaker if language is None else _speaker(language)
         return ExplanationType.explained(self.viewpoint, await (await self._case(info)).explanation(), spoken)
 
-    @strawberry.field(description="How the relationship stood step by step, oldest first; at most 400 steps.")
+    @answered("How the relationship stood step by step, oldest first; at most 400 steps.", weight=20, size=100)
     async def history(self, info: Info, step: Pace = Pace.WEEK, since: date | None = None) -> list[HistoryStep]:
         """The history, from the step with the day `since` on."""
         return [HistoryStep.of(one) for one in await (await self._case(info)).history(step, since)]
 
-    @strawberry.field(description="What each event did to the score when it happened, the newest first.")
+    @answered("What each event did to the score when it happened, the newest first.", weight=50, size=0)
     async def timeline(self, info: Info, first: int | None = None, after: str | None = None) -> TimelineConnection:
         """The timeline."""
         size, _ = page_size(first, None)
@@ -207,12 +205,12 @@ class Client(Node):
             ),
         )
 
-    @strawberry.field(description="What the client could do that would lead to a better verdict.")
+    @answered("What the client could do that would lead to a better verdict.", weight=50, size=4)
     async def recourse(self, info: Info) -> RecourseType:
         """What would mend it."""
         return RecourseType.of(await (await self._case(info)).recourse())
 
-    @strawberry.field(description="The client's events by time, oldest first.")
+    @answered("The client's events by time, oldest first.", weight=5, size=0)
     async def events(
         self,
         info: Info,
@@ -294,7 +292,7 @@ class ClientConnection:
     viewpoint: strawberry.Private[Viewpoint]
     wanted: strawberry.Private[Wanted]
 
-    @strawberry.field(description="How many clients match in all.")
+    @answered("How many clients match in all.", weight=5)
     async def total_count(self, info: Info) -> int:
         """How many clients match in all."""
         context = info.context

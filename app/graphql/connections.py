@@ -8,10 +8,10 @@ from app.graphql.errors import coded
 from app.graphql.fields import described
 from app.wire.cursors import decode_cursor
 
-__all__ = ["MOST_ON_PAGE", "PageInfo", "cursor_parts", "page_size"]
+__all__ = ["MOST_ON_PAGE", "USUAL_ON_PAGE", "PageInfo", "cursor_parts", "page_size"]
 
 MOST_ON_PAGE: Final = 100
-_USUAL_ON_PAGE: Final = 50
+USUAL_ON_PAGE: Final = 50
 
 
 @strawberry.type(description="Where a page lies in its list.")
@@ -33,7 +33,7 @@ def page_size(first: int | None, last: int | None) -> tuple[int, bool]:
     if first is not None and last is not None:
         raise coded("expected `first` or `last`, not both", "BAD_USER_INPUT", argument="first")
     name, size = ("first", first) if last is None else ("last", last)
-    size = _USUAL_ON_PAGE if size is None else size
+    size = USUAL_ON_PAGE if size is None else size
     if not 0 <= size <= MOST_ON_PAGE:
         raise coded(f"expected {name} to be 0 to {MOST_ON_PAGE}", "BAD_USER_INPUT", argument=name)
     return size, name == "last"

@@ -9,7 +9,7 @@ import strawberry
 from app.graphql.connections import PageInfo, cursor_parts, page_size
 from app.graphql.context import Info
 from app.graphql.errors import coded
-from app.graphql.fields import described
+from app.graphql.fields import answered, described
 from app.graphql.nodes import Node, global_id
 from app.graphql.scalars import JSON, Moment
 from app.ports.ledger import EventFilter, EventKey, StoredEvent
@@ -32,7 +32,7 @@ class Event(Node):
     recorded_at: datetime = described("When we were told.")
     raw: strawberry.Private[str]
 
-    @strawberry.field(description="What the type carries.")
+    @answered("What the type carries.")
     def data(self) -> JSON:
         """What the type carries."""
         found: Any = msgspec.json.decode(self.raw)

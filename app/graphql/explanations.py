@@ -18,7 +18,7 @@ from app.core.trend import Trend
 from app.core.verdict import Verdict
 from app.graphql.context import Info
 from app.graphql.events import Event
-from app.graphql.fields import described
+from app.graphql.fields import answered, described
 from app.graphql.scores import Moved, Score, SignName
 from app.language import Speaker
 from app.use_cases.viewpoint import Viewpoint
@@ -49,7 +49,7 @@ class SignPart:
     held_against: list[FigureType] = described("What an ordinary client would show.")
     reason: strawberry.Private[Reason]
 
-    @strawberry.field(description="The events that weigh most, heaviest first.")
+    @answered("The events that weigh most, heaviest first.", weight=2, size=5)
     async def events(self, info: Info) -> list[Event]:
         """The events that weigh most."""
         found = await info.context.events.load_many(list(self.reason.events))
@@ -224,7 +224,7 @@ class Reasons:
     reasoned: strawberry.Private[Reasoned]
     spoken: strawberry.Private[Speaker]
 
-    @strawberry.field(description="The six signs' parts.")
+    @answered("The six signs' parts.", weight=1, size=6)
     def signs(self) -> list[SignPart]:
         """The six signs' parts."""
         pairs = zip(self.reasoned.assessment.signs, self.reasoned.reasons, strict=True)
@@ -249,22 +249,22 @@ class ExplanationType(Reasons):
 
     found: strawberry.Private[Explanation]
 
-    @strawberry.field(description="Against 30 and 90 days ago.")
+    @answered("Against 30 and 90 days ago.")
     def trend(self) -> list[TrendPoint]:
         """Against 30 and 90 days ago."""
         return [TrendPoint.of(one) for one in self.found.trends]
 
-    @strawberry.field(description="What it costs to stay, per month and term by term.")
+    @answered("What it costs to stay, per month and term by term.")
     def cost_of_staying(self) -> CostOfStaying:
         """What it costs to stay."""
         return CostOfStaying.of(self.found.cost, self.spoken)
 
-    @strawberry.field(description="How to deal with this type of client.")
+    @answered("How to deal with this type of client.")
     def strategy(self) -> CommunicationStrategy:
         """How to deal with this type of client."""
         return CommunicationStrategy.of(self.found.strategy, self.spoken)
 
-    @strawberry.field(description="How to part well, where that is the verdict.")
+    @answered("How to part well, where that is the verdict.")
     def parting(self) -> PartingType | None:
         """How to part well."""
         return None if self.found.parting is None else PartingType.of(self.found.parting, self.spoken)

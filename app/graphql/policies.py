@@ -8,7 +8,7 @@ import strawberry
 
 from app.core.verdict import Verdict
 from app.graphql.context import Context
-from app.graphql.fields import described
+from app.graphql.fields import answered, described
 from app.graphql.nodes import Node, global_id
 from app.graphql.portfolios import VerdictCount
 from app.graphql.scalars import JSON
@@ -32,7 +32,7 @@ class PolicyVersion(Node):
     activated_at: datetime | None = described("When it was activated last; null for a draft.")
     raw: strawberry.Private[str]
 
-    @strawberry.field(description="All settings.")
+    @answered("All settings.")
     def settings(self) -> JSON:
         """All settings."""
         found: Any = msgspec.json.decode(self.raw)

@@ -1,0 +1,305 @@
+"""GraphQL over HTTP: reads the request, runs the operation, writes the response.
+
+After the specification's drafts as the `graphql-http` audits read them: with `application/graphql-response+json` the
+status tells whether there is an answer, with `application/json` it is 200 once the request could be understood.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import orjson
+from graphql import ExecutionResult, GraphQLError, execute
+from graphql.execution.values import VariableValues, get_variable_values
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.graphql.context import Context
+from app.graphql.documents import Documents, InvalidDocument, Operation
+from app.graphql.errors import coded, public
+from app.graphql.graphiql import GraphiQL
+from app.language import preferred, speaker
+from app.ports.ledger import StoreUnavailableError
+from app.services import Services
+from app.use_cases.errors import UnauthenticatedError
+
+__all__ = ["AtPath", "GraphQLEndpoint"]
+
+MOST_BYTES: Final = 8 * 1024 * 1024
+_RESPONSE: Final = b"application/graphql-response+json"
+_JSON: Final = b"application/json"
+_log = logging.getLogger("partwise.graphql")
+
+
+class AtPath:
+    """Serves one path, and what is below it, before the application is asked: the hottest route needs no router."""
+
+    def __init__(self, app: ASGIApp, endpoint: ASGIApp, path: str = "/graphql") -> None:
+        """Stand in front of an application."""
+        self._app = app
+        self._endpoint = endpoint
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve."""
+        if scope["type"] == "http" and (scope["path"] == self._path or scope["path"].startswith(self._path + "/")):
+            await self._endpoint(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Refused(Exception):
+    """The request itself cannot be understood, or not be let in."""
+
+    def __init__(self, status: int, message: str, code: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.errors = [{"message": message, "extensions": {"code": code}}]
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The parameters of a GraphQL request."""
+
+    query: str | None
+    operation_name: str | None
+    variables: dict[str, Any]
+    digest: str | None
+
+
+class GraphQLEndpoint:
+    """The ASGI application at /graphql."""
+
+    def __init__(
+        self, services: Services, documents: Documents, graphiql: GraphiQL | None = None, timeout: float = 10.0
+    ) -> None:
+        """Answer operations.
+
+        Args:
+            services: the use cases.
+            documents: how documents are read.
+            graphiql: the page for people; None for none.
+            timeout: seconds for a whole operation.
+        """
+        self._services = services
+        self._documents = documents
+        self._core = documents.schema._schema  # noqa: SLF001 - Strawberry offers no other way to graphql-core's schema
+        self._graphiql = graphiql
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if self._graphiql is not None and self._graphiql.serves(scope, headers):
+            await self._graphiql(scope, receive, send)
+            return
+        media = _media(headers.get(b"accept", b"*/*"))
+        extra: tuple[tuple[bytes, bytes], ...] = ()
+        try:
+            if scope["path"] != "/graphql":
+                raise _Refused(404, "there is nothing here", "NOT_FOUND")
+            if media is None:
+                raise _Refused(406, "expected to accept application/json", "NOT_ACCEPTABLE")
+            status, body = await self._answer(scope, receive, headers, strict=media == _RESPONSE)
+        except _Refused as refused:
+            status, extra = refused.status, refused.headers
+            body = orjson.dumps({"errors": refused.errors})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", (media or _JSON) + b"; charset=utf-8"),
+                    (b"content-length", str(len(body)).encode()),
+                    (b"cache-control", b"no-store"),
+                    *extra,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], *, strict: bool
+    ) -> tuple[int, bytes]:
+        method: str = scope["method"]
+        if method == "POST":
+            request = _read(await _body(receive, headers), headers)
+        elif method == "GET":
+            request = _of_query(scope["query_string"])
+        else:
+            raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
+        context = await self._context(headers)
+        try:
+            text = self._documents.text_of(request.query, request.digest)
+            operation = self._documents.operation(text, request.operation_name, request.variables)
+            if method == "GET" and not operation.is_query:
+                raise _Refused(405, "expected POST for a mutation", "METHOD_NOT_ALLOWED", ((b"allow", b"POST"),))
+            variables = self._variables(operation, request.variables)
+        except InvalidDocument as invalid:
+            return _failed(invalid.errors, strict=strict)
+        return 200, await self._run(operation, variables, request, context)
+
+    async def _context(self, headers: Mapping[bytes, bytes]) -> Context:
+        scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        challenge = ((b"www-authenticate", b"Bearer"),)
+        if scheme.lower() != "bearer":
+            raise _Refused(401, "send an API key: Authorization: Bearer pw_…", "UNAUTHENTICATED", challenge)
+        try:
+            principal = await self._services.keys.authenticate(secret.strip())
+        except UnauthenticatedError as error:
+            raise _Refused(401, str(error), "UNAUTHENTICATED", challenge) from None
+        except StoreUnavailableError:
+            message = "the database is not available at present; try again"
+            raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
+        accepted = headers.get(b"accept-language")
+        language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
+        return Context(self._services, principal, speaker(language))
+
+    def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
+        definitions = operation.node.variable_definitions or ()
+        found = get_variable_values(self._core, definitions, given, max_errors=20)
+        if isinstance(found, VariableValues):
+            return found
+        for error in found:
+            error.extensions = {**(error.extensions or {}), "code": "BAD_USER_INPUT"}
+        raise InvalidDocument(list(found))
+
+    async def _run(self, operation: Operation, variables: VariableValues, request: _Request, context: Context) -> bytes:
+        try:
+            async with asyncio.timeout(self._timeout):
+                if operation.plan is not None:
+                    try:
+                        return orjson.dumps({"data": await operation.plan.run(context, variables)})
+                    except TimeoutError:
+                        raise
+                    except Exception as error:
+                        _log.debug("no plan", exc_info=error)
+                        context = Context(context.services, context.principal, context.speaker)
+                return orjson.dumps(await self._by_reference(operation, request, context))
+        except TimeoutError:
+            late = coded(f"the operation took longer than {self._timeout:g} seconds", "TIMEOUT")
+            return orjson.dumps({"errors": [public(late)], "data": None})
+
+    async def _by_reference(self, operation: Operation, request: _Request, context: Context) -> dict[str, Any]:
+        name = operation.node.name.value if operation.node.name else None
+        ran = execute(
+            self._core,
+            operation.document,
+            context_value=context,
+            variable_values=request.variables,
+            operation_name=name,
+            hide_suggestions=True,
+        )
+        result = ran if isinstance(ran, ExecutionResult) else await ran
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer = {"errors": [self._told(error) for error in result.errors], **answer}
+        return answer
+
+    def _told(self, error: GraphQLError) -> dict[str, Any]:
+        told = public(error)
+        if told["extensions"]["code"] == "INTERNAL":
+            _log.error("a resolver failed", exc_info=error.original_error)
+        return told
+
+
+def _failed(errors: list[GraphQLError], *, strict: bool) -> tuple[int, bytes]:
+    told = [public(error) for error in errors]
+    # A request that names no document is malformed however its answer is written.
+    malformed = any(one["extensions"]["code"] == "BAD_REQUEST" for one in told)
+    return 400 if strict or malformed else 200, orjson.dumps({"errors": told})
+
+
+def _media(accept: bytes) -> bytes | None:
+    """The media type to answer in: the first that fits; None where none does."""
+    ranges = [part.partition(b";")[0].strip().lower() for part in accept.split(b",")[:50]]
+    for one in ranges:
+        if one == _RESPONSE:
+            return _RESPONSE
+        if one in (_JSON, b"*/*", b"application/*"):
+            return _JSON
+    return None
+
+
+async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+    media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    if media.strip() != _JSON:
+        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE")
+    charset = parameters.partition(b"charset=")[2].strip(b' "')
+    if charset not in (b"", b"utf-8", b"utf8"):
+        raise _Refused(415, "expected UTF-8", "UNSUPPORTED_MEDIA_TYPE")
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise _Refused(415, "expected a body without Content-Encoding", "UNSUPPORTED_MEDIA_TYPE")
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Refused(400, "the request ended early", "BAD_REQUEST")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise _Refused(413, f"expected at most {MOST_BYTES} bytes", "TOO_LARGE")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _read(body: bytes, headers: Mapping[bytes, bytes]) -> _Request:
+    del headers
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
+    if isinstance(found, list):
+        raise _Refused(400, "expected one operation: batches are not taken", "BAD_REQUEST")
+    if not isinstance(found, dict):
+        raise _Refused(400, "expected an object with `query`", "BAD_REQUEST")
+    return _request(found)
+
+
+def _of_query(query: bytes) -> _Request:
+    try:
+        given = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
+    except ValueError:
+        raise _Refused(400, "expected percent-encoded UTF-8", "BAD_REQUEST") from None
+    found: dict[str, Any] = {name: values[-1] for name, values in given.items()}
+    for name in ("variables", "extensions"):
+        if found.get(name):
+            try:
+                found[name] = orjson.loads(found[name])
+            except orjson.JSONDecodeError:
+                raise _Refused(400, f"expected `{name}` as a JSON object", "BAD_REQUEST") from None
+        else:
+            found.pop(name, None)
+    return _request(found)
+
+
+def _request(given: dict[str, Any]) -> _Request:
+    for name, kind, told in (
+        ("query", str, "a string"),
+        ("operationName", str, "a string"),
+        ("variables", dict, "an object"),
+        ("extensions", dict, "an object"),
+        ("documentId", str, "a string"),
+    ):
+        if not isinstance(given.get(name), kind | None):
+            raise _Refused(400, f"expected `{name}` to be {told}", "BAD_REQUEST")
+    extensions = given.get("extensions") or {}
+    digest = given.get("documentId")
+    persisted = extensions.get("persistedQuery")
+    if isinstance(persisted, dict):
+        digest = persisted.get("sha256Hash", digest)
+    if digest is not None and not isinstance(digest, str):
+        raise _Refused(400, "expected `sha256Hash` to be a string", "BAD_REQUEST")
+    query: str | None = given.get("query")
+    if query is None and digest is None:
+        raise _Refused(400, "expected `query`, the text of a document", "BAD_REQUEST")
+    return _Request(
+        query=query,
+        operation_name=given.get("operationName") or None,
+        variables=given.get("variables") or {},
+        digest=None if digest is None else digest.removeprefix("sha256:"),
+    )

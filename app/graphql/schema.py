@@ -1,0 +1,169 @@
+"""The schema: what can be asked and what can be changed."""
+
+from typing import Any
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from app.core.events import EventRef
+from app.graphql.clients import (
+    Client,
+    ClientConnection,
+    ClientOrder,
+    ClientWanted,
+    client_named,
+    clients_page,
+    wanted_clients,
+)
+from app.graphql.context import Context, Info
+from app.graphql.errors import coded
+from app.graphql.events import Event, EventConnection, EventTypeInfo, EventWanted, event_types, events_page
+from app.graphql.fields import answered
+from app.graphql.mutations import Mutation
+from app.graphql.nodes import Node, read_global_id
+from app.graphql.policies import PolicyPreview, PolicyVersion, policies_of, policy_named, preview_of
+from app.graphql.portfolios import PortfolioType, portfolio_at
+from app.graphql.scalars import SCALARS, Moment
+from app.graphql.simulations import Simulation, SupposedEvent, simulated
+from app.ports.tenants import Scope
+from app.use_cases.errors import NotFoundError
+
+__all__ = ["make_schema"]
+
+_MOST_NODES = 100
+
+
+@strawberry.type(description="What can be asked. `asOf` and `knownAt` say from when one looks; by default from now.")
+class Query:
+    """What can be asked."""
+
+    @answered("Any object, by its global id; null for an unknown one.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 - as Relay has it
+        """Any object."""
+        info.context.require(Scope.READ)
+        return await _node(info.context, id)
+
+    @answered("Some objects, by their global ids, in their order; null for each unknown one.", weight=5, size=20)
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        """Some objects."""
+        info.context.require(Scope.READ)
+        if len(ids) > _MOST_NODES:
+            raise coded(f"expected at most {_MOST_NODES} ids", "BAD_USER_INPUT", argument="ids")
+        return [await _node(info.context, one) for one in ids]
+
+    @answered("One client; null for an unknown one.")
+    async def client(
+        self, info: Info, client_id: str, as_of: Moment | None = None, known_at: Moment | None = None
+    ) -> Client | None:
+        """One client."""
+        info.context.require(Scope.READ)
+        return await client_named(info.context, client_id, await info.context.viewpoint(as_of, known_at))
+
+    @answered("Clients, by default the highest score first; 100 on a page at most.", weight=5, size=0)
+    async def clients(  # noqa: PLR0917 - the arguments in the API
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        filter: ClientWanted | None = None,  # noqa: A002 - as is usual
+        order_by: ClientOrder | None = None,
+        as_of: Moment | None = None,
+        known_at: Moment | None = None,
+    ) -> ClientConnection:
+        """A page of clients."""
+        context = info.context
+        context.require(Scope.READ)
+        viewpoint = await context.viewpoint(as_of, known_at)
+        wanted = wanted_clients(filter, order_by)
+        return await clients_page(context, viewpoint, wanted, first, after, last, before)
+
+    @answered("Events by time, the oldest first; 100 on a page at most.", weight=5, size=0)
+    async def events(  # noqa: PLR0917 - the arguments in the API
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        filter: EventWanted | None = None,  # noqa: A002 - as is usual
+        client_id: str | None = None,
+        as_of: Moment | None = None,
+        known_at: Moment | None = None,
+    ) -> EventConnection:
+        """A page of events."""
+        info.context.require(Scope.READ)
+        return await events_page(info, client_id, filter, first, after, as_of, known_at)
+
+    @answered("Every type of event that is understood, with the JSON Schema of its data.", weight=5, size=40)
+    def event_types(self, info: Info) -> list[EventTypeInfo]:
+        """The catalogue."""
+        return event_types(info)
+
+    @answered("All clients together.", weight=50, size=5)
+    async def portfolio(self, info: Info, as_of: Moment | None = None, known_at: Moment | None = None) -> PortfolioType:
+        """All clients together."""
+        info.context.require(Scope.READ)
+        return await portfolio_at(info.context, await info.context.viewpoint(as_of, known_at))
+
+    @answered("All versions of the policy, the newest first; the default one is the last.", weight=5, size=20)
+    async def policies(self, info: Info) -> list[PolicyVersion]:
+        """All versions."""
+        info.context.require(Scope.READ)
+        return await policies_of(info.context)
+
+    @answered("One version of the policy; by default the active one.")
+    async def policy(self, info: Info, version: str | None = None) -> PolicyVersion:
+        """One version."""
+        context = info.context
+        context.require(Scope.READ)
+        return await policy_named(context, version or await context.services.policies.active_version(context.tenant_id))
+
+    @answered("Which clients would get another verdict if a version were active.", weight=100, size=20)
+    async def policy_preview(
+        self, info: Info, version: str, as_of: Moment | None = None, known_at: Moment | None = None
+    ) -> PolicyPreview:
+        """What would change."""
+        info.context.require(Scope.READ)
+        return await preview_of(info.context, version, await info.context.viewpoint(as_of, known_at))
+
+    @answered("What the answer would be, had some more events happened; nothing is stored.", weight=50)
+    async def simulate(
+        self,
+        info: Info,
+        client_id: str,
+        events: list[SupposedEvent],
+        as_of: Moment | None = None,
+        known_at: Moment | None = None,
+    ) -> Simulation:
+        """A simulation."""
+        context = info.context
+        context.require(Scope.READ)
+        return await simulated(context, client_id, events, await context.viewpoint(as_of, known_at))
+
+
+async def _node(context: Context, identifier: strawberry.ID) -> Node | None:
+    kind, names = read_global_id(str(identifier))
+    match kind, names:
+        case "Client", [client_id]:
+            return await client_named(context, client_id, await context.viewpoint(None, None))
+        case "Event", [source, event_id]:
+            found = await context.events.load(EventRef(source, event_id))
+            return None if found is None else Event.of(found)
+        case "PolicyVersion", [version]:
+            try:
+                return await policy_named(context, version)
+            except NotFoundError:
+                return None
+        case _:
+            raise coded("expected a global id that this API gave", "BAD_USER_INPUT", argument="id")
+
+
+def make_schema(*, suggestions: bool = True) -> strawberry.Schema:
+    """Build the schema.
+
+    Args:
+        suggestions: whether errors say which field was perhaps meant, which tells strangers what there is.
+    """
+    scalars: Any = SCALARS
+    config = StrawberryConfig(scalar_map=scalars, disable_field_suggestions=not suggestions)
+    return strawberry.Schema(query=Query, mutation=Mutation, types=[Client, Event, PolicyVersion], config=config)
