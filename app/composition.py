@@ -21,6 +21,7 @@ from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
+from app.store.reads import Reads
 from app.store.tenants import PostgresTenants
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.cases import Cases
@@ -50,6 +51,11 @@ class SystemClock:
 class _Wired:
     services: Services
     engine: AsyncEngine
+    reads: Reads
+
+    async def close(self) -> None:
+        await self.reads.close()
+        await self.engine.dispose()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -60,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(rest: FastAPI) -> AsyncIterator[None]:
         del rest
         yield
-        await wired.engine.dispose()
+        await wired.close()
 
     rest = create_rest(wired.services, lifespan)
     rest.add_middleware(AtPath, endpoint=_graphql(wired.services, settings))
@@ -86,7 +92,7 @@ async def services_for(settings: Settings) -> AsyncIterator[Services]:
     try:
         yield wired.services
     finally:
-        await wired.engine.dispose()
+        await wired.close()
 
 
 def _wire(settings: Settings) -> _Wired:
@@ -98,7 +104,8 @@ def _wire(settings: Settings) -> _Wired:
     portfolios = Portfolios(histories)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
-    clients = PostgresClients(engine)
+    reads = Reads(settings.database_url or "", settings.database_pool_size)
+    clients = PostgresClients(reads)
     assess = AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock)
 
     async def ready() -> bool:
@@ -120,4 +127,4 @@ def _wire(settings: Settings) -> _Wired:
         decoder=decoder,
         ready=ready,
     )
-    return _Wired(services, engine)
+    return _Wired(services, engine, reads)

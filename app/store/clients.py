@@ -1,50 +1,48 @@
 """Clients in Postgres."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import ColumnElement, Row, collate, func, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
+from typing import Any, Final
 
 from app.ports.clients import ClientRecord
-from app.store.engine import transaction
-from app.store.tables import client
+from app.store.reads import Reads
 
 __all__ = ["PostgresClients"]
+
+_COLUMNS: Final = "SELECT client_id, name, country, currency, time_zone, created_at, revision FROM client "
+_HAS: Final = "strpos(lower(client_id), lower($2)) > 0 OR strpos(lower(name), lower($2)) > 0"
+# In the order of code points, so that a list is the same on every server and as Python sorts it.
+_NAME: Final = 'coalesce(name, client_id) COLLATE "C"'
+_ID: Final = 'client_id COLLATE "C"'
 
 
 class PostgresClients:
     """Keeps the promise of `app.ports.clients.Clients`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        """Use a pool."""
-        self._engine = engine
+    def __init__(self, reads: Reads) -> None:
+        """Read by single statements."""
+        self._reads = reads
 
     async def get(self, tenant_id: str, client_id: str) -> ClientRecord | None:
         """Find one client; see the port."""
-        statement = select(client).where(client.c.tenant_id == tenant_id, client.c.client_id == client_id)
-        async with transaction(self._engine) as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else _record(row)
-
-    async def all(self, tenant_id: str) -> list[ClientRecord]:
-        """List all clients; see the port."""
-        statement = select(client).where(client.c.tenant_id == tenant_id).order_by(client.c.client_id)
-        async with transaction(self._engine) as connection:
-            return [_record(row) for row in await connection.execute(statement)]
+        row = await self._reads.row(_COLUMNS + "WHERE tenant_id = $1 AND client_id = $2", tenant_id, client_id)
+        return None if row is None else ClientRecord(*row)
 
     async def several(self, tenant_id: str, client_ids: Sequence[str]) -> dict[str, ClientRecord]:
         """Find some clients; see the port."""
-        statement = select(client).where(client.c.tenant_id == tenant_id, client.c.client_id.in_(list(client_ids)))
-        async with transaction(self._engine) as connection:
-            return {row.client_id: _record(row) for row in await connection.execute(statement)}
+        statement = _COLUMNS + "WHERE tenant_id = $1 AND client_id = ANY($2)"
+        return {row[0]: ClientRecord(*row) for row in await self._reads.rows(statement, tenant_id, list(client_ids))}
+
+    async def all(self, tenant_id: str) -> list[ClientRecord]:
+        """List all clients; see the port."""
+        statement = _COLUMNS + "WHERE tenant_id = $1 ORDER BY client_id"
+        return [ClientRecord(*row) for row in await self._reads.rows(statement, tenant_id)]
 
     async def count(self, tenant_id: str, text: str | None = None) -> int:
         """Count clients; see the port."""
-        statement = select(func.count()).where(client.c.tenant_id == tenant_id, *_has(text))
-        async with transaction(self._engine) as connection:
-            found: int = (await connection.execute(statement)).scalar_one()
-            return found
+        statement, values = "SELECT count(*) FROM client WHERE tenant_id = $1", [tenant_id]
+        if text is not None:
+            statement, values = f"{statement} AND ({_HAS})", [tenant_id, text]
+        return int(await self._reads.value(statement, *values))
 
     async def page(
         self,
@@ -57,27 +55,21 @@ class PostgresClients:
         last: bool,
     ) -> list[ClientRecord]:
         """List clients by name; see the port."""
-        statement = select(client).where(client.c.tenant_id == tenant_id, *_has(text))
-        if after is not None:
-            statement = statement.where(tuple_(*after) < _PLACE)
-        if before is not None:
-            statement = statement.where(tuple_(*before) > _PLACE)
-        order = (_NAME.desc(), _ID.desc()) if last else (_NAME, _ID)
-        async with transaction(self._engine) as connection:
-            found = [_record(row) for row in await connection.execute(statement.order_by(*order).limit(limit))]
+        values: list[Any] = [tenant_id]
+
+        def given(*more: object) -> list[str]:
+            values.extend(more)
+            return [f"${number}" for number in range(len(values) - len(more) + 1, len(values) + 1)]
+
+        statement = _COLUMNS + "WHERE tenant_id = $1"
+        if text is not None:
+            given(text)
+            statement += f" AND ({_HAS})"
+        for place, sign in ((after, ">"), (before, "<")):
+            if place is not None:
+                statement += f" AND ({_NAME}, {_ID}) {sign} ({', '.join(given(*place))})"
+        way = "DESC" if last else "ASC"
+        (most,) = given(limit)
+        statement += f" ORDER BY {_NAME} {way}, {_ID} {way} LIMIT {most}"
+        found = [ClientRecord(*row) for row in await self._reads.rows(statement, *values)]
         return found[::-1] if last else found
-
-
-_NAME = collate(func.coalesce(client.c.name, client.c.client_id), "C")
-_ID = collate(client.c.client_id, "C")
-_PLACE = tuple_(_NAME, _ID)
-
-
-def _has(text: str | None) -> list[ColumnElement[bool]]:
-    if text is None:
-        return []
-    return [or_(client.c.client_id.icontains(text, autoescape=True), client.c.name.icontains(text, autoescape=True))]
-
-
-def _record(row: Row[Any]) -> ClientRecord:
-    return ClientRecord(row.client_id, row.name, row.country, row.currency, row.time_zone, row.created_at, row.revision)

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.ports.ledger import StoreUnavailableError
 
-__all__ = ["make_engine", "retrying", "transaction"]
+__all__ = ["SESSION", "is_outage", "make_engine", "retrying", "transaction"]
 
-_SESSION = {
+SESSION = {
     "application_name": "partwise",
     "timezone": "UTC",
     # 2xx means durable: never inherit a server's laxer default.
@@ -42,7 +42,7 @@ def make_engine(url: str, pool_size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
-        connect_args={"server_settings": _SESSION, "timeout": 5},
+        connect_args={"server_settings": SESSION, "timeout": 5},
     )
 
 
@@ -57,7 +57,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with engine.begin() as connection:
             yield connection
     except DBAPIError as error:
-        if error.connection_invalidated or _is_outage(error.orig):
+        if error.connection_invalidated or is_outage(error.orig):
             raise StoreUnavailableError("the database is not available") from error
         raise
     except (OSError, PoolTimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
@@ -84,6 +84,9 @@ def _code(error: BaseException | None) -> str:
     return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
 
 
-def _is_outage(error: BaseException | None) -> bool:
-    """Lost connections (08), no resources (53), cancelled or shut down (57), waited in vain for a lock (55P03)."""
+def is_outage(error: BaseException | None) -> bool:
+    """Whether it says that the database is away or busy.
+
+    Lost connections (08), no resources (53), cancelled or shut down (57), waited in vain for a lock (55P03).
+    """
     return _code(error).startswith(("08", "53", "57", "55P03", "25P03"))

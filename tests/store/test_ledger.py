@@ -17,6 +17,7 @@ from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome, StoreUnav
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
+from app.store.reads import Reads
 from app.wire.cloudevents import EventDecoder
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,6 +29,13 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     found = make_engine(database_url, 10)
     yield found
     await found.dispose()
+
+
+@pytest.fixture(scope="session")
+async def reads(database_url: str) -> AsyncIterator[Reads]:
+    found = Reads(database_url, 4)
+    yield found
+    await found.close()
 
 
 @pytest.fixture
@@ -159,14 +167,14 @@ async def test_pages_are_complete_and_filtered(ledger: PostgresLedger, tenant: s
     assert await read(EventFilter(type="nothing.at_all")) == []
 
 
-async def test_what_is_known_of_a_client_does_not_depend_on_the_order(engine: AsyncEngine, ledger: PostgresLedger):
+async def test_what_is_known_of_a_client_does_not_depend_on_the_order(reads: Reads, ledger: PostgresLedger):
     told = [
         event(1, kind="client.created", name="Old", country="DE"),
         event(2, kind="client.updated", name="New"),
         event(3, kind="client.updated", name="Wrong", currency="EUR"),
         NewEvent("s", "4", "event.voided", "acme", BEGIN, '{"source":"s","id":"3"}', b"4"),
     ]
-    clients = PostgresClients(engine)
+    clients = PostgresClients(reads)
     for order in (told, told[::-1], [told[2], told[0], told[3], told[1]]):
         tenant = str(uuid.uuid4())
         for one in order:
