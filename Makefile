@@ -11,7 +11,7 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test lint format types architecture check lock openapi messages bench bench-late bench-stream docs clean
-.PHONY: env-local env-dev env-bench
+.PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,7 +25,7 @@ run: env-local ## Serve with an embedded Postgres and a demo tenant, on PORT
 stop: env-local ## Stop the embedded Postgres, if a run left it behind
 	@$(VENV)/python -m app stop
 
-test: check ## Check everything and run all tests
+test: check env-node ## Check everything and run all tests
 	$(VENV)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: lint types architecture ## Lint, types and architecture
@@ -80,6 +80,7 @@ clean: ## Remove the environment and the data folder
 	@if test -x $(VENV)/python && test -d "$${PARTWISE_HOME:-.partwise}/postgres"; then $(VENV)/python -m app stop --force; fi
 	rm -rf .venv .venv-lock .venv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .partwise-test
 	rm -rf "$${PARTWISE_HOME:-.partwise}"
+	find . \( -name node_modules -o -name .install.lock \) -prune -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 env-local:
@@ -90,3 +91,6 @@ env-dev:
 
 env-bench:
 	$(INSTALL) bench
+
+env-node: env-dev
+	@$(VENV)/python -m tests.node tests/front_ends
