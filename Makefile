@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream docs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql docs clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -62,6 +62,9 @@ bench-late: env-bench ## Measure the late-payment probability on the receivables
 
 bench-stream: env-bench ## Send a million events as one stream, kill the server in the middle, send them again
 	$(VENV)/python -m benchmarks.stream $(ARGS)
+
+bench-graphql: env-bench ## Measure GraphQL next to PostGraphile, REST and a bare FastAPI, over the same database
+	$(VENV)/python -m benchmarks.graphql $(ARGS)
 
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots
