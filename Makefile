@@ -10,8 +10,8 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi messages bench bench-late bench-stream docs clean
-.PHONY: env-local env-dev env-bench
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql docs clean
+.PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,7 +25,7 @@ run: env-local ## Serve with an embedded Postgres and a demo tenant, on PORT
 stop: env-local ## Stop the embedded Postgres, if a run left it behind
 	@$(VENV)/python -m app stop
 
-test: check ## Check everything and run all tests
+test: check env-node ## Check everything and run all tests
 	$(VENV)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: lint types architecture ## Lint, types and architecture
@@ -47,6 +47,9 @@ architecture: env-dev ## Import contracts: dependencies point inward
 openapi: env-local ## Write openapi/ anew from the code
 	$(VENV)/python -m app openapi
 
+graphiql: env-dev ## Put the page at /graphql together anew from graphiql/ (needs the npm registry the first time)
+	$(VENV)/python -m tests.node graphiql build.mjs app/graphql/graphiql
+
 messages: env-local ## Bring the catalogues of app/language up to date with the texts in the code
 	$(VENV)/pybabel -q extract -k N_ -k P_:1,2 --omit-header --no-location --sort-output -o $(LOCALE)/partwise.pot app
 	$(VENV)/pybabel -q update -D partwise -i $(LOCALE)/partwise.pot -d $(LOCALE) --no-fuzzy-matching --ignore-pot-creation-date
@@ -59,6 +62,9 @@ bench-late: env-bench ## Measure the late-payment probability on the receivables
 
 bench-stream: env-bench ## Send a million events as one stream, kill the server in the middle, send them again
 	$(VENV)/python -m benchmarks.stream $(ARGS)
+
+bench-graphql: env-bench ## Measure GraphQL next to PostGraphile, REST and a bare FastAPI, over the same database
+	$(VENV)/python -m benchmarks.graphql $(ARGS)
 
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots
@@ -80,6 +86,7 @@ clean: ## Remove the environment and the data folder
 	@if test -x $(VENV)/python && test -d "$${PARTWISE_HOME:-.partwise}/postgres"; then $(VENV)/python -m app stop --force; fi
 	rm -rf .venv .venv-lock .venv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .partwise-test
 	rm -rf "$${PARTWISE_HOME:-.partwise}"
+	find . \( -name node_modules -o -name .install.lock \) -prune -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 env-local:
@@ -90,3 +97,7 @@ env-dev:
 
 env-bench:
 	$(INSTALL) bench
+
+env-node: env-dev
+	@$(VENV)/python -m tests.node tests/front_ends
+	@$(VENV)/python -m tests.node graphiql

@@ -15,7 +15,7 @@ _TYPES: Final = {
     ".css": "text/css",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript",
-    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
 }
 # The editor sets styles of its own; scripts are only ours.
 _POLICY: Final = (
