@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.graphql.documents import Documents, read_trusted
-from app.graphql.endpoint import AtPath, GraphQLEndpoint
+from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
 from app.graphql.schema import make_schema
 from app.ports.ledger import StoreUnavailableError
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         await wired.close()
 
     rest = create_rest(wired.services, lifespan)
-    rest.add_middleware(AtPath, endpoint=_graphql(wired.services, settings))
+    rest.fronts = {"/graphql": _graphql(wired.services, settings)}
     return rest
 
 

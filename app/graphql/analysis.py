@@ -81,16 +81,18 @@ def check_operation(  # noqa: PLR0917 - a schema, a document and what holds for 
     operation: OperationDefinitionNode,
     limits: Limits,
     variables: Mapping[str, Any],
-) -> int:
+) -> bool:
     """Walk an operation, which need not be valid yet.
 
     Returns:
-        What it costs.
+        Whether its cost depends on its variables.
 
     Raises:
         GraphQLError: it is over a limit, which its code and message name.
     """
-    return _Walk(schema, costs, document, limits, variables).operation(operation)
+    walk = _Walk(schema, costs, document, limits, variables)
+    walk.operation(operation)
+    return walk.asked_variables
 
 
 class _Walk:
@@ -106,12 +108,13 @@ class _Walk:
         self._costs = costs
         self._limits = limits
         self._variables = variables
+        self.asked_variables = False
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._fields = self._aliases = self._directives = self._pairs = self._cost = 0
 
-    def operation(self, operation: OperationDefinitionNode) -> int:
+    def operation(self, operation: OperationDefinitionNode) -> None:
         self._count_directives(operation)
         root = self._schema.get_root_type(operation.operation)
         # Without recursion: a document may be deeper than the interpreter's stack.
@@ -141,7 +144,6 @@ class _Walk:
                 ]
                 if inner:
                     waiting.append((inner, depth + 1, times * size))
-        return self._cost
 
     def _collected(
         self, selections: list[tuple[SelectionSetNode, GraphQLNamedType | None]]
@@ -205,6 +207,7 @@ class _Walk:
                 if isinstance(argument.value, IntValueNode):
                     value = int(argument.value.value[:6])
                 elif isinstance(argument.value, VariableNode):
+                    self.asked_variables = True
                     value = self._variables.get(argument.value.name.value)
                 if isinstance(value, int) and not isinstance(value, bool):
                     return min(max(value, 1), MOST_ON_PAGE)

@@ -24,7 +24,7 @@ from app.language import Language, Speaker, speaker
 from app.ports.clients import ClientRecord
 from app.use_cases.cases import Case
 from app.use_cases.errors import NotFoundError
-from app.use_cases.list_clients import Listed, Order, Wanted, Window
+from app.use_cases.list_clients import Order, Wanted, Window
 from app.use_cases.list_clients import Place as ListPlace
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.cursors import encode_cursor
@@ -279,8 +279,14 @@ class ClientOrder:
 class ClientEdge:
     """A client in a list."""
 
-    cursor: str = described("Its place, for `after` and `before`.")
     node: Client = described("The client.")
+    wanted: strawberry.Private[Wanted]
+    place: strawberry.Private[ListPlace]
+
+    @answered("Its place, for `after` and `before`.")
+    def cursor(self) -> str:
+        """Its place; made only where it is asked for, which costs more than all else of an edge."""
+        return _cursor(self.node.viewpoint, self.wanted, self.place)
 
 
 @strawberry.type(description="Clients, page by page.")
@@ -288,9 +294,21 @@ class ClientConnection:
     """A page of clients."""
 
     edges: list[ClientEdge] = described("The clients of the page.")
-    page_info: PageInfo = described("Where the page lies in the list.")
     viewpoint: strawberry.Private[Viewpoint]
     wanted: strawberry.Private[Wanted]
+    more_before: strawberry.Private[bool]
+    more_after: strawberry.Private[bool]
+
+    @answered("Where the page lies in the list.")
+    def page_info(self) -> PageInfo:
+        """Where the page lies in the list."""
+        ends = [_cursor(self.viewpoint, self.wanted, edge.place) for edge in (*self.edges[:1], *self.edges[-1:])]
+        return PageInfo(
+            has_next_page=self.more_after,
+            has_previous_page=self.more_before,
+            start_cursor=ends[0] if ends else None,
+            end_cursor=ends[-1] if ends else None,
+        )
 
     @answered("How many clients match in all.", weight=5)
     async def total_count(self, info: Info) -> int:
@@ -303,7 +321,8 @@ async def client_named(context: Context, client_id: str, viewpoint: Viewpoint) -
     """One client, or None for an unknown one."""
     if not is_name(client_id) or len(client_id) > 1_000:
         raise coded("expected a client id", "BAD_USER_INPUT", argument="clientId")
-    record = await context.clients.load(client_id)
+    # Asked for alone, as it nearly always is: a loader that waits for others takes longer than the database.
+    record = await context.services.clients.find(context.tenant_id, client_id)
     return None if record is None else Client.of(record, viewpoint)
 
 
@@ -328,16 +347,16 @@ async def clients_page(  # noqa: PLR0917 - the parts of a page
     if size == 0:
         found, more = [], bool(found)
     edges = [
-        ClientEdge(cursor=_cursor(viewpoint, wanted, one), node=Client.of(one.record, viewpoint, one.assessment))
+        ClientEdge(node=Client.of(one.record, viewpoint, one.assessment), wanted=wanted, place=one.place)
         for one in found
     ]
-    info = PageInfo(
-        has_next_page=before is not None if backwards else more,
-        has_previous_page=more if backwards else after is not None,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+    return ClientConnection(
+        edges=edges,
+        viewpoint=viewpoint,
+        wanted=wanted,
+        more_before=more if backwards else after is not None,
+        more_after=before is not None if backwards else more,
     )
-    return ClientConnection(edges=edges, page_info=info, viewpoint=viewpoint, wanted=wanted)
 
 
 def wanted_clients(filter: ClientWanted | None, order: ClientOrder | None) -> Wanted:  # noqa: A002 - as in the API
@@ -362,8 +381,8 @@ def wanted_clients(filter: ClientWanted | None, order: ClientOrder | None) -> Wa
     )
 
 
-def _cursor(viewpoint: Viewpoint, wanted: Wanted, one: Listed) -> str:
-    value, client_id = one.place
+def _cursor(viewpoint: Viewpoint, wanted: Wanted, place: ListPlace) -> str:
+    value, client_id = place
     known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
     return encode_cursor(wanted.order, str(value), client_id, viewpoint.as_of.isoformat(), known_at)
 

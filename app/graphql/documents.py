@@ -154,16 +154,15 @@ class Documents:
     def _read(self, text: str, variables: Mapping[str, Any]) -> dict[str | None, Operation]:
         document = self._parsed(text)
         nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-        for node in nodes:
-            self._check(document, node, variables)
+        paged = [self._check(document, node, variables) for node in nodes]
         errors = validate(self._core, document, self._rules, _MOST_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
             raise InvalidDocument(errors)
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         found: dict[str | None, Operation] = {}
-        for node in nodes:
+        for node, paged_by_variables in zip(nodes, paged, strict=True):
             plan = None if _asks_for_the_schema(node) else plan_of(self.schema, node, fragments)
-            operation = Operation(document, node, plan, bool(node.variable_definitions))
+            operation = Operation(document, node, plan, paged_by_variables)
             if node.name is not None:
                 found[node.name.value] = operation
             if len(nodes) == 1:
@@ -187,9 +186,9 @@ class Documents:
         except RecursionError:
             raise InvalidDocument([coded("the document is nested too deeply", "LIMIT_DEPTH")]) from None
 
-    def _check(self, document: DocumentNode, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> None:
+    def _check(self, document: DocumentNode, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> bool:
         try:
-            check_operation(self._core, self._costs, document, node, self._limits, variables)
+            return check_operation(self._core, self._costs, document, node, self._limits, variables)
         except GraphQLError as error:
             raise InvalidDocument([error]) from None
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import orjson
 from graphql import ExecutionResult, GraphQLError, execute
 from graphql.execution.values import VariableValues, get_variable_values
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.graphql.context import Context
 from app.graphql.documents import Documents, InvalidDocument, Operation
@@ -25,29 +25,12 @@ from app.ports.ledger import StoreUnavailableError
 from app.services import Services
 from app.use_cases.errors import UnauthenticatedError
 
-__all__ = ["AtPath", "GraphQLEndpoint"]
+__all__ = ["GraphQLEndpoint"]
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 _RESPONSE: Final = b"application/graphql-response+json"
 _JSON: Final = b"application/json"
 _log = logging.getLogger("partwise.graphql")
-
-
-class AtPath:
-    """Serves one path, and what is below it, before the application is asked: the hottest route needs no router."""
-
-    def __init__(self, app: ASGIApp, endpoint: ASGIApp, path: str = "/graphql") -> None:
-        """Stand in front of an application."""
-        self._app = app
-        self._endpoint = endpoint
-        self._path = path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve."""
-        if scope["type"] == "http" and (scope["path"] == self._path or scope["path"].startswith(self._path + "/")):
-            await self._endpoint(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
 
 
 class _Refused(Exception):
@@ -107,6 +90,9 @@ class GraphQLEndpoint:
         except _Refused as refused:
             status, extra = refused.status, refused.headers
             body = orjson.dumps({"errors": refused.errors})
+        except Exception:
+            _log.exception("an operation failed")
+            status, body = 500, orjson.dumps({"errors": [public(coded("an error on our side", "INTERNAL"))]})
         await send(
             {
                 "type": "http.response.start",

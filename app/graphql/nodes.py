@@ -1,6 +1,8 @@
 """Global ids, after Relay's Global Object Identification."""
 
 import base64
+from binascii import b2a_base64
+from typing import Final
 
 import strawberry
 
@@ -9,6 +11,8 @@ from app.graphql.fields import described
 from app.wire.fields import is_name
 
 __all__ = ["Node", "global_id", "read_global_id"]
+
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 @strawberry.interface(description="Anything that can be read again by its global id.")
@@ -20,8 +24,8 @@ class Node:
 
 def global_id(kind: str, *names: str) -> strawberry.ID:
     """Name an object of a type."""
-    packed = "\x1f".join((kind, *names))
-    return strawberry.ID(base64.urlsafe_b64encode(packed.encode()).decode().rstrip("="))
+    packed = "\x1f".join((kind, *names)).encode()
+    return strawberry.ID(b2a_base64(packed, newline=False).translate(_URL_SAFE).decode().rstrip("="))
 
 
 def read_global_id(text: str) -> tuple[str, list[str]]:

@@ -25,6 +25,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    VariableNode,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from strawberry import Schema
@@ -200,7 +201,26 @@ class _Compiler:
         if "$" not in _source(node):
             settled = read(None)
             return lambda run: settled
+        plain = self._plain_variables(field, told, node)
+        if plain is not None:
+            return lambda run: {to: run.variables.coerced[name] for to, name in plain if name in run.variables.coerced}
         return lambda run: read(run.variables)
+
+    def _plain_variables(
+        self, field: GraphQLField, told: StrawberryField, node: FieldNode
+    ) -> list[tuple[str, str]] | None:
+        """The resolver's arguments and the variables that they are, where all are variables of plain scalars."""
+        converter = self._schema.schema_converter
+        names = {converter.config.name_converter.from_argument(one): one.python_name for one in told.arguments}
+        found: list[tuple[str, str]] = []
+        for argument in node.arguments or ():
+            kind = field.args[argument.name.value].type
+            kind = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+            plain = isinstance(kind, GraphQLScalarType) and kind.name in _PLAIN
+            if not plain or not isinstance(argument.value, VariableNode):
+                return None
+            found.append((names[argument.name.value], argument.value.name.value))
+        return found
 
     def _completion(self, kind: GraphQLOutputType, inner: list[SelectionSetNode]) -> _Completion:
         if isinstance(kind, GraphQLNonNull):

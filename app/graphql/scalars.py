@@ -19,7 +19,8 @@ JSON = NewType("JSON", object)
 
 
 def _instant(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    text = value.isoformat() if value.tzinfo is UTC else value.astimezone(UTC).isoformat()
+    return text[:-6] + "Z"
 
 
 def _read_instant(value: object) -> datetime:

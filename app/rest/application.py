@@ -1,11 +1,13 @@
 """The FastAPI application: routes, problems and the operators' endpoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
 from app.rest import clients, events, history, policies, problems, recourse, simulations
@@ -13,7 +15,7 @@ from app.rest.openapi import openapi_document
 from app.rest.paths import SlashesInIds
 from app.rest.services import Services, UsedServices
 
-__all__ = ["create_rest"]
+__all__ = ["Application", "create_rest"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -22,9 +24,26 @@ _DESCRIPTION = """Which client relationships to mend, which to part with, why, a
 Send what happens with each client as CloudEvents, then ask for its score and explanation."""
 
 
-def create_rest(services: Services, lifespan: Lifespan) -> FastAPI:
+class Application(FastAPI):
+    """The application, with endpoints of other kinds in front of it: the hottest route needs no router."""
+
+    fronts: Mapping[str, ASGIApp] = MappingProxyType({})
+    """By path; each also serves what is below it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            front = self.fronts.get(path) or self.fronts.get("/" + path[1:].partition("/")[0])
+            if front is not None:
+                await front(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+
+def create_rest(services: Services, lifespan: Lifespan) -> Application:
     """Build the application around the use cases."""
-    rest = FastAPI(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
+    rest = Application(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
     rest.add_middleware(SlashesInIds)
     routers = [part.router for part in (events, clients, history, simulations, recourse, policies)]

@@ -71,6 +71,8 @@ class Reads:
                     command_timeout=30,
                     server_settings=SESSION,
                     reset=_leave_as_it_is,
+                    # A timer for each statement costs more than an idle connection.
+                    max_inactive_connection_lifetime=0,
                 )
             return self._pool
 

@@ -42,10 +42,14 @@ class ManageClients:
         Raises:
             NotFoundError: no event ever named that client.
         """
-        found = await self._clients.get(tenant_id, client_id)
+        found = await self.find(tenant_id, client_id)
         if found is None:
             raise NotFoundError(f"there is no client {client_id!r}")
         return found
+
+    async def find(self, tenant_id: str, client_id: str) -> ClientRecord | None:
+        """One client, or None for an unknown one."""
+        return await self._clients.get(tenant_id, client_id)
 
     async def several(self, tenant_id: str, client_ids: Sequence[str]) -> dict[str, ClientRecord]:
         """Some clients by id; who is not known is left out."""
