@@ -64,6 +64,7 @@ bench-stream: env-bench ## Send a million events as one stream, kill the server 
 	$(VENV)/python -m benchmarks.stream $(ARGS)
 
 bench-graphql: env-bench ## Measure GraphQL next to PostGraphile, REST and a bare FastAPI, over the same database
+	$(VENV)/python -m benchmarks.hostile
 	$(VENV)/python -m benchmarks.graphql $(ARGS)
 
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code

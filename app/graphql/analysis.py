@@ -43,6 +43,7 @@ class Limits:
     Attributes:
         characters: of the document.
         tokens: of the document.
+        definitions: operations and fragments of the document.
         depth: fields in fields.
         fields: in all, as often as fragments are spread.
         aliases: fields under another name.
@@ -52,7 +53,8 @@ class Limits:
     """
 
     characters: int = 20_000
-    tokens: int = 2_000
+    tokens: int = 1_000
+    definitions: int = 50
     depth: int = 12
     fields: int = 500
     aliases: int = 50

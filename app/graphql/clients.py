@@ -13,7 +13,7 @@ from app.core.recourse import Options
 from app.core.timeline import Effect, Place
 from app.core.verdict import Verdict
 from app.graphql.connections import PageInfo, cursor_parts, page_size
-from app.graphql.context import Context, Info
+from app.graphql.context import Context, Info, Seen
 from app.graphql.errors import coded
 from app.graphql.events import Event, EventConnection, EventWanted, events_page
 from app.graphql.explanations import ExplanationType, HistoryStep
@@ -22,8 +22,6 @@ from app.graphql.nodes import Node, global_id
 from app.graphql.scores import Moved, Score, SignName
 from app.language import Language, Speaker, speaker
 from app.ports.clients import ClientRecord
-from app.use_cases.cases import Case
-from app.use_cases.errors import NotFoundError
 from app.use_cases.list_clients import Order, Wanted, Window
 from app.use_cases.list_clients import Place as ListPlace
 from app.use_cases.viewpoint import Viewpoint
@@ -173,26 +171,26 @@ class Client(Node):
         """How the relationship stands."""
         found = self.assessed
         if found is None:
-            found = await (await self._case(info)).assessment()
+            found = await info.context.assessments.load(self._seen)
         return Score.of(self.viewpoint, found)
 
     @answered("Why the score is what it is, how it moved, and what to do.", weight=20)
     async def explanation(self, info: Info, language: LanguageName | None = None) -> ExplanationType:
         """The whole answer."""
         spoken = info.context.speaker if language is None else _speaker(language)
-        return ExplanationType.explained(self.viewpoint, await (await self._case(info)).explanation(), spoken)
+        return ExplanationType.explained(self.viewpoint, await info.context.explanations.load(self._seen), spoken)
 
     @answered("How the relationship stood step by step, oldest first; at most 400 steps.", weight=20, size=100)
     async def history(self, info: Info, step: Pace = Pace.WEEK, since: date | None = None) -> list[HistoryStep]:
         """The history, from the step with the day `since` on."""
-        return [HistoryStep.of(one) for one in await (await self._case(info)).history(step, since)]
+        return [HistoryStep.of(one) for one in await (await info.context.case(self._seen)).history(step, since)]
 
     @answered("What each event did to the score when it happened, the newest first.", weight=50, size=0)
     async def timeline(self, info: Info, first: int | None = None, after: str | None = None) -> TimelineConnection:
         """The timeline."""
         size, _ = page_size(first, None)
         place = _timeline_place(after)
-        found, further = await (await self._case(info)).timeline(place, max(size, 1))
+        found, further = await info.context.timelines.load((self._seen, place, max(size, 1)))
         edges = [TimelineEdge(cursor=_timeline_cursor(one.event.mark), node=TimelineEffect.of(one)) for one in found]
         edges = edges[:size]
         return TimelineConnection(
@@ -208,7 +206,7 @@ class Client(Node):
     @answered("What the client could do that would lead to a better verdict.", weight=50, size=4)
     async def recourse(self, info: Info) -> RecourseType:
         """What would mend it."""
-        return RecourseType.of(await (await self._case(info)).recourse())
+        return RecourseType.of(await (await info.context.case(self._seen)).recourse())
 
     @answered("The client's events by time, oldest first.", weight=5, size=0)
     async def events(
@@ -221,11 +219,9 @@ class Client(Node):
         """The client's events."""
         return await events_page(info, self.client_id, filter, first, after)
 
-    async def _case(self, info: Info) -> Case:
-        found = await info.context.cases.load((self.viewpoint, self.client_id))
-        if found is None:
-            raise NotFoundError(f"there is no client {self.client_id!r}")
-        return found
+    @property
+    def _seen(self) -> Seen:
+        return self.viewpoint, self.client_id
 
     @classmethod
     def of(cls, record: ClientRecord, viewpoint: Viewpoint, found: Assessment | None = None) -> Self:

@@ -8,18 +8,25 @@ from functools import cached_property
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from app.core.assessment import Assessment
 from app.core.events import EventRef
+from app.core.explanation import Explanation
+from app.core.timeline import Effect, Place
 from app.graphql.scalars import Moment
 from app.language import Speaker
 from app.ports.clients import ClientRecord
 from app.ports.ledger import StoredEvent
 from app.ports.tenants import Scope
 from app.services import Services
-from app.use_cases.cases import Case
+from app.use_cases.cases import Case, assessments_of, explanations_of, timelines_of
+from app.use_cases.errors import NotFoundError
 from app.use_cases.keys import Principal
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["Context", "Info"]
+__all__ = ["Context", "Info", "Seen"]
+
+Seen = tuple[Viewpoint, str]
+"""A client by its id, as seen from a viewpoint."""
 
 
 @dataclass
@@ -54,17 +61,57 @@ class Context:
     def _now(self) -> datetime:
         return self.services.assess.now()
 
-    @cached_property
-    def cases(self) -> DataLoader[tuple[Viewpoint, str], Case | None]:
-        """Cases by viewpoint and client id."""
+    async def case(self, key: Seen) -> Case:
+        """One client from a viewpoint.
 
-        async def load(keys: list[tuple[Viewpoint, str]]) -> list[Case | None]:
-            found: dict[tuple[Viewpoint, str], Case] = {}
+        Raises:
+            NotFoundError: it is not known.
+        """
+        found = await self._cases.load(key)
+        if found is None:
+            raise NotFoundError(f"there is no client {key[1]!r}")
+        return found
+
+    @cached_property
+    def _cases(self) -> DataLoader[Seen, Case | None]:
+        async def load(keys: list[Seen]) -> list[Case | None]:
+            found: dict[Seen, Case] = {}
             for viewpoint in dict.fromkeys(viewpoint for viewpoint, _ in keys):
                 wanted = [client_id for seen, client_id in keys if seen == viewpoint]
                 cases = await self.services.assess.cases.several(self.tenant_id, wanted, viewpoint)
                 found |= {(viewpoint, client_id): case for client_id, case in cases.items()}
             return [found.get(key) for key in keys]
+
+        return DataLoader(load)
+
+    # What others are loaded from is worked out for all at once: then they are loaded at once too.
+
+    @cached_property
+    def explanations(self) -> DataLoader[Seen, Explanation]:
+        """Explanations by viewpoint and client id."""
+
+        async def load(keys: list[Seen]) -> list[Explanation]:
+            return await explanations_of([await self.case(key) for key in keys])
+
+        return DataLoader(load)
+
+    @cached_property
+    def assessments(self) -> DataLoader[Seen, Assessment]:
+        """Assessments by viewpoint and client id."""
+
+        async def load(keys: list[Seen]) -> list[Assessment]:
+            return await assessments_of([await self.case(key) for key in keys])
+
+        return DataLoader(load)
+
+    @cached_property
+    def timelines(self) -> DataLoader[tuple[Seen, Place | None, int], tuple[list[Effect], Place | None]]:
+        """Timelines by viewpoint and client id, from a place on and of a length."""
+
+        async def load(
+            keys: list[tuple[Seen, Place | None, int]],
+        ) -> list[tuple[list[Effect], Place | None]]:
+            return await timelines_of([(await self.case(seen), before, limit) for seen, before, limit in keys])
 
         return DataLoader(load)
 

@@ -29,6 +29,7 @@ __all__ = ["Documents", "InvalidDocument", "Operation", "read_trusted"]
 
 _KEPT_CHARACTERS: Final = 4_000_000
 _MOST_ERRORS: Final = 20
+_LONGER: Final = Limits(characters=200_000, tokens=10_000)
 
 
 def read_trusted(path: Path | None) -> dict[str, str]:
@@ -109,6 +110,7 @@ class Documents:
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
         self._suggestions = suggestions
         self._trusted = dict(trusted or {})
+        self._trusted_texts = frozenset(self._trusted.values())
         self._only_trusted = only_trusted
         self._kept: Recent[str, dict[str | None, Operation]] = Recent(_KEPT_CHARACTERS)
 
@@ -152,8 +154,15 @@ class Documents:
         return found
 
     def _read(self, text: str, variables: Mapping[str, Any]) -> dict[str | None, Operation]:
-        document = self._parsed(text)
+        # Who registered a document has looked at it: it may be longer, but costs no less.
+        trusted = text in self._trusted_texts
+        document = self._parsed(text, _LONGER if trusted else self._limits)
+        if not trusted and len(document.definitions) > self._limits.definitions:
+            message = f"the document has more than {self._limits.definitions} operations and fragments"
+            raise InvalidDocument([coded(message, "LIMIT_DEFINITIONS", limit=self._limits.definitions)])
         nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        if not nodes:
+            raise InvalidDocument([coded("the document has no operation", "BAD_REQUEST")])
         paged = [self._check(document, node, variables) for node in nodes]
         errors = validate(self._core, document, self._rules, _MOST_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
@@ -167,20 +176,18 @@ class Documents:
                 found[node.name.value] = operation
             if len(nodes) == 1:
                 found[None] = operation
-        if not nodes:
-            raise InvalidDocument([coded("the document has no operation", "BAD_REQUEST")])
         return found
 
-    def _parsed(self, text: str) -> DocumentNode:
-        if len(text) > self._limits.characters:
-            message = f"the document has more than {self._limits.characters} characters"
-            raise InvalidDocument([coded(message, "LIMIT_CHARACTERS", limit=self._limits.characters)])
+    def _parsed(self, text: str, limits: Limits) -> DocumentNode:
+        if len(text) > limits.characters:
+            message = f"the document has more than {limits.characters} characters"
+            raise InvalidDocument([coded(message, "LIMIT_CHARACTERS", limit=limits.characters)])
         try:
-            return parse(text, max_tokens=self._limits.tokens)
+            return parse(text, max_tokens=limits.tokens)
         except GraphQLError as error:
-            if "token" in error.message and "limit" in error.message:
-                message = f"the document has more than {self._limits.tokens} tokens"
-                raise InvalidDocument([coded(message, "LIMIT_TOKENS", limit=self._limits.tokens)]) from None
+            if "tokens. Parsing aborted" in error.message:
+                message = f"the document has more than {limits.tokens} tokens"
+                raise InvalidDocument([coded(message, "LIMIT_TOKENS", limit=limits.tokens)]) from None
             error.extensions = {**(error.extensions or {}), "code": "GRAPHQL_PARSE_FAILED"}
             raise InvalidDocument([error]) from None
         except RecursionError:

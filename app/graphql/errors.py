@@ -40,7 +40,8 @@ def public(error: GraphQLError) -> dict[str, Any]:
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
-    if cause is None or isinstance(cause, GraphQLError):
+    # Without a path it is about the request, not from within a resolver.
+    if cause is None or isinstance(cause, GraphQLError) or error.path is None:
         extensions = dict(told.get("extensions") or {})
         extensions.setdefault("code", "BAD_USER_INPUT" if error.path else "GRAPHQL_VALIDATION_FAILED")
         return {**told, "extensions": extensions}

@@ -234,8 +234,7 @@ class _Compiler:
             case GraphQLObjectType():
                 return self.object(kind, inner)
             case GraphQLEnumType():
-                names = {value.value: name for name, value in kind.values.items()}
-                names |= {getattr(value, "value", value): name for value, name in names.items()}
+                names = _Names(kind)
                 return _Completion(lambda value, run: names[value], False)
             case GraphQLScalarType(name=name) if name in _PLAIN:
                 return _Completion(lambda value, run: value, False)
@@ -243,6 +242,18 @@ class _Compiler:
                 serialize = kind.coerce_output_value
                 return _Completion(lambda value, run: serialize(value), False)
         raise Unplanned
+
+
+class _Names(dict[Any, Any]):
+    """An enum's names by its values, each asked of the enum once."""
+
+    def __init__(self, kind: GraphQLEnumType) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def __missing__(self, value: Any) -> Any:
+        name = self[value] = self._kind.coerce_output_value(value)
+        return name
 
 
 def _of_attribute(name: str, completion: _Completion) -> Complete:

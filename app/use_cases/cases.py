@@ -23,7 +23,7 @@ from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["MOST_STEPS", "Case", "Cases"]
+__all__ = ["MOST_STEPS", "Case", "Cases", "assessments_of", "explanations_of", "timelines_of"]
 
 MOST_STEPS: Final = 400
 """Steps of a history at most."""
@@ -109,6 +109,23 @@ class Case:
             currency=profile.currency,
             time_zone=profile.time_zone,
         )
+
+
+async def explanations_of(cases: Sequence[Case]) -> list[Explanation]:
+    """Explain some clients together, so that all are there at once."""
+    return await asyncio.to_thread(lambda: [explain(case.client_id, *case.seen) for case in cases])
+
+
+async def assessments_of(cases: Sequence[Case]) -> list[Assessment]:
+    """Assess some clients together."""
+    return await asyncio.to_thread(lambda: [assessment_at(*case.seen) for case in cases])
+
+
+async def timelines_of(
+    asked: Sequence[tuple[Case, Place | None, int]],
+) -> list[tuple[list[Effect], Place | None]]:
+    """The timelines of some clients together, each from a place on and of a length."""
+    return await asyncio.to_thread(lambda: [timeline_of(*case.seen, before, limit) for case, before, limit in asked])
 
 
 class Cases:

@@ -1,0 +1,235 @@
+"""GraphQL over HTTP beyond the audits (tests/system): bad requests, limits, trusted documents, time, failures."""
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from app.composition import create_app
+from app.graphql.documents import Documents, InvalidDocument, read_trusted
+from app.graphql.endpoint import GraphQLEndpoint
+from app.graphql.schema import make_schema
+from app.ports.tenants import Scope
+from app.services import Services
+from app.settings import Settings
+from benchmarks.hostile import documents
+from tests.graphql.conftest import Ask
+
+ASKED = '{ client(clientId: "a") { id } }'
+RESPONSE = "application/graphql-response+json"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'[{"query": "{ __typename }"}]',
+        b'"x"',
+        b"{}",
+        b'{"query": 1}',
+        b'{"query": "{ __typename }", "operationName": "\\ud800"}',
+        b'{"query": "\\ud800"}',
+        b'{"query": "{ __typename }", "variables": [1]}',
+        b'{"query": "{ __typename }", "operationName": "Other"}',
+        b'{"query": "query A { __typename } query B { __typename }"}',
+        b'{"query": "fragment A on Client { id }"}',
+        b'{"query": "{ __typename }", "variables": ' + b'{"a":' * 5_000 + b"1" + b"}" * 5_000 + b"}",
+        b'{"query": "{ __typename }", "extensions": {"persistedQuery": {"sha256Hash": 1}}}',
+        b'{"query": "\xff"}',
+    ],
+)
+@pytest.mark.parametrize("accept", ["application/json", RESPONSE])
+async def test_what_is_no_request_is_400(api: httpx.AsyncClient, body: bytes, accept: str):
+    headers = {"Content-Type": "application/json", "Accept": accept}
+    answer = await api.post("/graphql", content=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert answer.headers["content-type"] == f"{accept}; charset=utf-8"
+    assert set(answer.json()) == {"errors"}
+    assert answer.json()["errors"][0]["extensions"]["code"] in ("BAD_REQUEST", "GRAPHQL_VALIDATION_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": "application/json; charset=utf-16"}, 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
+        ({"Content-Type": "application/json", "Accept": "text/plain"}, 406),
+        ({"Content-Type": "application/json", "Authorization": "Bearer pw_nobody"}, 401),
+        ({"Content-Type": "application/json", "Authorization": "Basic eDp5"}, 401),
+    ],
+)
+async def test_what_is_not_let_in(api: httpx.AsyncClient, headers: dict[str, str], status: int):
+    answer = await api.post("/graphql", content=json.dumps({"query": ASKED}), headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["errors"][0]["message"]
+
+
+async def test_methods(api: httpx.AsyncClient):
+    assert (await api.get("/graphql", params={"query": ASKED})).json() == {"data": {"client": None}}
+    assert (await api.get("/graphql", params={"query": ASKED, "variables": "{"})).status_code == 400
+    assert (await api.get("/graphql")).status_code == 400
+    mutation = 'mutation { activatePolicy(version: "default-1") { __typename } }'
+    refused = await api.get("/graphql", params={"query": mutation})
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
+        answer = await api.request(method, "/graphql", json={"query": ASKED})
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (await api.post("/graphql/else", json={"query": ASKED})).status_code == 404
+    assert (
+        await api.post("/graphql", content=b"x" * (8 * 1024 * 1024 + 1), headers={"Content-Type": "application/json"})
+    ).status_code == 413
+
+
+async def test_graphiql_is_served_with_its_assets(api: httpx.AsyncClient):
+    page = await api.get("/graphql", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    for name in ("graphiql.js", "graphiql.css"):
+        assert f"/graphql/assets/{name}" in page.text
+        assert (await api.get(f"/graphql/assets/{name}")).status_code == 200
+    for name in ("../__init__.py", "__init__.py", "%2e%2e/errors.py", "nope.js"):
+        assert (await api.get(f"/graphql/assets/{name}")).status_code == 404
+
+
+@pytest.mark.parametrize(("name", "text"), list(documents()), ids=[name for name, _ in documents()])
+async def test_hostile_documents_are_refused_with_a_code(api: httpx.AsyncClient, name: str, text: str):
+    answer = await api.post("/graphql", json={"query": text}, headers={"Accept": RESPONSE})
+    if "fine" in name or "may be" in name:
+        assert answer.status_code == 200, answer.text
+        return
+    assert answer.status_code == 400
+    assert all(error["extensions"]["code"] for error in answer.json()["errors"])
+    assert len(answer.content) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{ client(clientId: "a") { ' + "name " * 40 + "} }", "LIMIT_PAIRS"),
+        ("{ " + " ".join(f"a{n}: eventTypes {{ type }}" for n in range(51)) + " }", "LIMIT_ALIASES"),
+        ("{ eventTypes { type " + "@skip(if: false) " * 51 + "} }", "LIMIT_DIRECTIVES"),
+        (
+            "{ clients(first: 100) { edges { node { timeline(first: 100) { edges { node { type } } } } } } }",
+            "LIMIT_COST",
+        ),
+        ("{ a(" * 20 + "b" + ")}" * 20, "GRAPHQL_PARSE_FAILED"),
+        ("{ x " * 30 + "}" * 30, "LIMIT_DEPTH"),
+        ("#" * 20_001, "LIMIT_CHARACTERS"),
+        ("{ " + "x " * 1_000 + "}", "LIMIT_TOKENS"),
+        ("query A { eventTypes { type } } " + " ".join(f"query Q{n} {{ x }}" for n in range(60)), "LIMIT_DEFINITIONS"),
+    ],
+)
+async def test_each_limit_has_its_code(api: httpx.AsyncClient, text: str, code: str):
+    answer = await api.post("/graphql", json={"query": text}, headers={"Accept": RESPONSE})
+    assert answer.json()["errors"][0]["extensions"]["code"] == code
+
+
+async def test_the_cost_of_a_page_may_come_by_a_variable(ask: Ask):
+    query = (
+        "query ($n: Int) { clients(first: $n) { edges { node { timeline(first: $n) { edges { node { type } } } } } } }"
+    )
+    assert "errors" not in await ask(query, n=5)
+    assert (await ask(query, n=100))["errors"][0]["extensions"]["code"] == "LIMIT_COST"
+    assert "errors" not in await ask(query, n=5)
+
+
+async def test_the_schema_is_told_as_the_setting_says(database_url: str, ask: Ask):
+    query = "{ __schema { types { name } } }"
+    assert len((await ask(query))["data"]["__schema"]["types"]) > 50
+    closed = Documents(make_schema(), introspection=False, suggestions=False)
+    with pytest.raises(InvalidDocument, match="introspection"):
+        closed.operation(query, None, {})
+    with pytest.raises(InvalidDocument) as refused:
+        closed.operation("{ client(clientId: 1) { nam } }", None, {})
+    assert "Did you mean" not in str(refused.value)
+    with pytest.raises(InvalidDocument, match="Did you mean"):
+        Documents(make_schema()).operation('{ client(clientId: "a") { nam } }', None, {})
+
+
+async def test_trusted_documents(tmp_path: Path, services: Services, database_url: str):
+    digest = hashlib.sha256(ASKED.encode()).hexdigest()
+    file = tmp_path / "documents.json"
+    file.write_text(json.dumps({digest: ASKED}))
+    settings = Settings(graphql_documents=file, graphql_only_trusted=True, graphiql=False).with_database(database_url)
+    app = create_app(settings)
+    key = await services.keys.create("trusting", frozenset({Scope.READ}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://test", headers={"Authorization": f"Bearer {key}"}
+        ) as client,
+    ):
+
+        async def code(body: dict[str, Any]) -> str | None:
+            answer = (await client.post("/graphql", json=body)).json()
+            return answer["errors"][0]["extensions"]["code"] if "errors" in answer else None
+
+        assert await code({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}) is None
+        assert await code({"documentId": f"sha256:{digest}"}) is None
+        assert await code({"query": ASKED}) is None
+        assert await code({"query": "{ eventTypes { type } }"}) == "UNTRUSTED_DOCUMENT"
+        assert await code({"documentId": "0" * 64}) == "PERSISTED_QUERY_NOT_FOUND"
+        page = await client.get("/graphql", headers={"Accept": "text/html"})
+        assert page.status_code != 200, "GraphiQL is off"
+
+
+def test_a_file_of_trusted_documents_is_held_to_its_digests(tmp_path: Path):
+    file = tmp_path / "documents.json"
+    for content in ("[]", '{"abc": "{ x }"}', '{"abc": 1}'):
+        file.write_text(content)
+        with pytest.raises(ValueError, match=file.name):
+            read_trusted(file)
+
+
+class Slow:
+    """A plan that takes its time."""
+
+    async def run(self, context: object, variables: object) -> dict[str, Any]:
+        await asyncio.sleep(30)
+        return {}
+
+
+class Broken:
+    """A database of clients that fails in a way that nobody foresaw."""
+
+    async def find(self, tenant_id: str, client_id: str) -> None:
+        raise RuntimeError("the password is 1234")
+
+
+async def through(endpoint: GraphQLEndpoint, key: str, query: str) -> dict[str, Any]:
+    transport = httpx.ASGITransport(endpoint)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.post("/graphql", json={"query": query}, headers={"Authorization": f"Bearer {key}"})
+    found: dict[str, Any] = orjson.loads(answer.content)
+    return found
+
+
+async def test_an_operation_has_its_time(services: Services, monkeypatch: pytest.MonkeyPatch):
+    key = await services.keys.create("slow", frozenset({Scope.READ}))
+    schema_documents = Documents(make_schema())
+    slow = schema_documents.operation(ASKED, None, {})
+    monkeypatch.setattr(Documents, "operation", lambda *_: slow.__class__(slow.document, slow.node, Slow(), False))  # type: ignore[arg-type]
+    answer = await through(GraphQLEndpoint(services, schema_documents, timeout=0.05), key, ASKED)
+    assert answer["errors"][0]["extensions"]["code"] == "TIMEOUT"
+
+
+async def test_what_happens_inside_is_not_told(services: Services, caplog: pytest.LogCaptureFixture):
+
+    key = await services.keys.create("broken", frozenset({Scope.READ}))
+    broken = dataclasses.replace(services, clients=Broken())  # type: ignore[arg-type]
+    answer = await through(GraphQLEndpoint(broken, Documents(make_schema())), key, ASKED)
+    assert answer["data"] == {"client": None}
+    assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert "1234" not in json.dumps(answer)
+    assert "1234" in caplog.text
