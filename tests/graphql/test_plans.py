@@ -49,10 +49,9 @@ async def both(
     values = get_variable_values(SCHEMA, operation.node.variable_definitions or (), variables)
     assert isinstance(values, VariableValues)
     try:
-        found = await operation.plan.run(context(services, principal), values)
+        return await operation.plan.run(context(services, principal), values), expected
     except Exception as error:
-        found = error
-    return found, expected
+        return error, expected
 
 
 def agree(found: Any, expected: ExecutionResult) -> None:
