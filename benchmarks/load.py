@@ -44,8 +44,9 @@ def _by_wrk(request: Request, seconds: float) -> float:
     if request.body is not None:
         environment["LOAD_BODY"] = request.body
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout=30s", "-s", str(_SCRIPT), request.url]
-    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in told or "Socket errors" in told:
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    told = done.stdout + done.stderr
+    if done.returncode or "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError(f"{request.url}: {told}")
     return float(re.findall(r"Requests/sec:\s+([0-9.]+)", told)[0])
 
