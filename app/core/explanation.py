@@ -13,6 +13,7 @@ from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.reasons import Reasoned, reasons_of
 from app.core.strategies import Case, Strategy, strategy_for
+from app.core.strategies.choice import chosen_for
 from app.core.trend import LOOKS_BACK, Trend, trend_since
 from app.core.verdict import Verdict
 
@@ -27,7 +28,7 @@ class Explanation:
         reasoned: the score, what each sign says and why.
         trends: how it has moved since some days ago.
         cost: what it costs to stay, per month.
-        strategy: how to deal with this type of client.
+        strategy: how to deal with this client: by its type, but never against the verdict; see `choice.py`.
         parting: how to part well, where that is the verdict.
     """
 
@@ -59,6 +60,6 @@ def explain(  # noqa: PLR0917 - whom, and a viewpoint
         reasoned=reasons_of(now, facts, policy, portfolio),
         trends=tuple(trend_since(days, then, now) for days, (_, then) in zip(LOOKS_BACK, reversed(past), strict=True)),
         cost=cost_of_staying(facts, policy, portfolio),
-        strategy=strategy_for(now.client_type.name, case),
+        strategy=strategy_for(chosen_for(now), case),
         parting=parting_from(case) if now.verdict is Verdict.PART else None,
     )

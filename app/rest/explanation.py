@@ -145,9 +145,12 @@ class DraftAnswer(BaseModel):
 
 
 class StrategyAnswer(BaseModel):
-    """How to deal with this type of client."""
+    """How to deal with this client."""
 
-    client_type: str
+    client_type: str = Field(
+        description="The type that it is for: the likeliest that fits the verdict, so never `reliable_partner` where "
+        "that is worse than `keep`."
+    )
     tone: str
     steps: list[str]
     in_writing: list[str] = Field(description="What to put in writing.")

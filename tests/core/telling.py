@@ -26,11 +26,13 @@ def told(kind: str, days_ago: float, **data: Any) -> Event:
     return Event("test", str(next(_numbers)), kind, "acme", at, CATALOGUE[kind].data(**data), at)
 
 
-def invoice(number: object, issued: float, paid: float | None = None, *, amount: float = 1000) -> list[Event]:
+def invoice(
+    number: object, issued: float, paid: float | None = None, *, amount: float = 1000, currency: str = "USD"
+) -> list[Event]:
     """An invoice on 30-day terms, issued and perhaps paid so many days ago."""
     name = f"INV-{number}"
     due = (NOW - timedelta(days=issued - 30)).date()
-    found = [told("invoice.issued", issued, invoice=name, amount=amount, currency="USD", due_date=due)]
+    found = [told("invoice.issued", issued, invoice=name, amount=amount, currency=currency, due_date=due)]
     return found if paid is None else [*found, told("invoice.paid", paid, invoice=name)]
 
 

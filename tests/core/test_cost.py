@@ -94,6 +94,13 @@ def test_currencies_are_never_mixed_without_a_rate():
     assert amounts(known) == amounts(cost([OLD, *invoice(1, 100, amount=1250)]))
 
 
+def test_an_hour_has_no_price_where_what_it_brought_is_not_known():
+    work = [OLD, told("time.logged", 100, hours=50), *invoice(1, 90, 80), *invoice(2, 90, 80, currency="EUR")]
+    found = cost([*work, told("call.received", 0.6)], DEFAULT_POLICY)
+    assert amounts(found)["out_of_hours"] is None
+    assert found.left_out == ("EUR",)
+
+
 @given(histories(40), st.sampled_from([HUNDRED, DEFAULT_POLICY]))
 def test_no_term_is_negative_and_they_add_up(history: list[Event], policy: Policy):
     found = cost_of_staying(gather(history, policy, NOW), policy, alone(policy))

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from app.core.earnings import earnings_of
 from app.core.events import Event
-from app.core.policy import DEFAULT_POLICY, Policy
+from app.core.facts import gather
+from app.core.policy import DEFAULT_POLICY, Policy, RatePolicy
 from app.core.reasons import sentence_of
 from app.core.signs import SIGNS
 from app.core.working_calendar import WorkingCalendar
@@ -162,3 +165,46 @@ def test_hours_without_a_contract_count_from_the_local_day_it_was_asked_for():
     assert sent.time.hour == 23
     assert hours(DEFAULT_POLICY) == 8
     assert hours(berlin) == 0
+
+
+def test_a_rate_is_not_known_where_money_has_no_exchange_rate():
+    floor = replace(DEFAULT_POLICY, rate=RatePolicy(floor=Decimal(50)))
+    both = [
+        *(work(10, 100 - n) for n in range(10)),
+        *invoice(1, 80, 60, amount=5000),
+        *invoice(2, 50, 30, amount=5000, currency="EUR"),
+    ]
+    assert evidence(both, "rate", policy=floor) == 0, "a hundred an hour is not low because half of it is in euros"
+    assert reason_of(both, "rate", policy=floor).code == "no_exchange_rate"
+    assert "is not known" in sentence(both, "rate")
+    known = replace(floor, exchange_rates={"EUR": Decimal(1)})
+    assert reason_of(both, "rate", policy=known).figures["effective_rate"].value == pytest.approx(100, rel=0.2)
+    assert earnings_of(gather(both, floor, NOW), floor).log_rate is None
+
+
+def test_days_beyond_terms_of_amounts_that_cannot_be_compared_are_a_plain_mean():
+    pounds = [*invoice(1, 100, 50, currency="GBP"), *invoice(2, 100, 60, amount=9000, currency="EUR")]
+    figures = reason_of(pounds, "late").figures
+    assert figures["days_beyond_terms"].value == 15
+    assert figures["payment_index"].value == 70
+    dollars = reason_of([*pounds, *invoice(3, 100, 70)], "late").figures
+    assert dollars["days_beyond_terms"].value == 10, "none is left out"
+
+
+@pytest.mark.parametrize(
+    ("code", "events"),
+    [
+        ("written_off", [*invoice(9, 40, amount=10), told("invoice.written_off", 2, invoice="INV-9")]),
+        ("charged_back", [*invoice(9, 40, 20, amount=10), told("payment.charged_back", 5, invoice="INV-9")]),
+        ("ignores_reminders", [*invoice(9, 40, amount=10), told("reminder.sent", 9, invoice="INV-9")]),
+    ],
+)
+def test_the_invoice_that_is_named_is_one_that_it_is_true_of(code: str, events: list[Event]):
+    graver = [*invoice(1, 300, 290), *invoice(2, 250, amount=5000), *events]
+    assert reason(graver, "nonpayment") == code
+    assert "INV-9" in sentence(graver, "nonpayment")
+
+
+def test_whoever_was_told_but_never_reminded_ignores_no_reminder():
+    told_before = [told("expectation.stated", 90, sign="nonpayment"), *invoice(1, 60)]
+    assert reason(told_before, "nonpayment") == "overdue"

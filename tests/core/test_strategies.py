@@ -7,19 +7,22 @@ import pytest
 from hypothesis import given
 
 from app.core.client_type import client_type_of
+from app.core.deal_breakers import DEAL_BREAKERS
 from app.core.events import Event
 from app.core.explanation import explain
 from app.core.facts import gather
 from app.core.parting import parting_from
-from app.core.policy import DEFAULT_POLICY
+from app.core.policy import DEFAULT_POLICY, DealBreaker, Policy
 from app.core.signs import SIGNS
 from app.core.strategies import APPROACHES, Case, strategy_for
 from app.core.verdict import Verdict
 from app.core.working_calendar import WorkingCalendar
 from app.language import speaker
+from tests.core.policies import policies
 from tests.core.strategies import NOW, histories
 from tests.core.telling import NOW as MONDAY
 from tests.core.telling import alone, invoice, told
+from tests.core.test_verdict import BREAKERS
 
 SAY = speaker("en").say
 
@@ -139,8 +142,42 @@ def test_a_parting_from_somebody_who_owes_nothing():
     assert (unbilled.hours, unbilled.amount) == (2, None)
 
 
+def test_a_last_invoice_has_no_amount_where_the_rate_is_not_known():
+    billed = [told("time.logged", 90, hours=10), *invoice(1, 80, 60), *invoice(2, 80, 60, currency="EUR")]
+    found = parting_from(case([*billed, told("time.logged", 3, hours=2)])).final_invoice
+    assert found is not None
+    assert (found.hours, found.amount) == (2, None)
+
+
 @given(histories(40))
 def test_one_is_told_how_to_part_where_that_is_the_verdict(history: list[Event]):
     found = explain("acme", history, DEFAULT_POLICY, alone(), NOW)
     assert (found.parting is not None) == (found.assessment.verdict is Verdict.PART)
-    assert found.strategy.client_type == found.assessment.client_type.name
+
+
+@given(policies(), histories(30))
+def test_a_strategy_fits_the_type_and_never_speaks_against_the_verdict(policy: Policy, history: list[Event]):
+    found = explain("acme", history, policy, alone(policy), NOW)
+    now, chosen = found.assessment, found.strategy.client_type
+    assert chosen in APPROACHES
+    if now.verdict is Verdict.KEEP:
+        assert chosen == now.client_type.name
+    else:
+        assert chosen != "reliable_partner"
+        worrying = {part.sign.client_type for part in now.signs if part.decibans > 0}
+        assert now.deal_breakers or chosen in (worrying or {"unknown"})
+
+
+@pytest.mark.parametrize("name", DEAL_BREAKERS)
+def test_the_strategy_is_about_the_deal_breaker_that_holds(name: DealBreaker):
+    good = [event for n in range(12) for event in invoice(f"good-{n}", 700 - 40 * n, 690 - 40 * n, amount=9000)]
+    policy = dataclasses.replace(DEFAULT_POLICY, deal_breakers=frozenset([name]))
+    found = explain("acme", [*good, *BREAKERS[name][0]], policy, alone(policy), MONDAY)
+    assert found.assessment.verdict is Verdict.PART
+    assert found.strategy.client_type == ("contract_dodger" if name == "contract_refused" else "non_payer")
+
+
+def test_whoever_is_watched_for_a_reason_is_not_thanked():
+    found = explain("acme", [told("contract.sent", 30), told("contract.declined", 20)], DEFAULT_POLICY, alone(), MONDAY)
+    assert (found.assessment.verdict, found.assessment.client_type.name) == (Verdict.WATCH, "reliable_partner")
+    assert found.strategy.client_type == "contract_dodger"

@@ -103,19 +103,17 @@ def _told_in_time(facts: Facts, invoice: Invoice, policy: Policy) -> bool:
 
 
 def _days_beyond_terms(judged: list[tuple[Invoice, int]], policy: Policy) -> float:
-    """Days from the due day to payment, weighted by amount; without a rate, invoices of other currencies stay out."""
-    currencies = {invoice.amount.currency for invoice, _ in judged}
-    total = weighted = 0.0
-    for invoice, days in judged:
-        money = (
-            invoice.amount.amount
-            if len(currencies) == 1
-            else convert(invoice.amount, policy.currency, policy.exchange_rates)
-        )
-        if money is not None:
-            total += float(money)
-            weighted += float(money) * days
-    return weighted / total if total else 0.0
+    """Days from the due day to payment, weighted by amount, or evenly where amounts cannot be compared."""
+    weights = _amounts([invoice for invoice, _ in judged], policy)
+    weighted = sum(weight * days for weight, (_, days) in zip(weights, judged, strict=True))
+    return weighted / sum(weights)
+
+
+def _amounts(invoices: list[Invoice], policy: Policy) -> list[float]:
+    if len({invoice.amount.currency for invoice in invoices}) == 1:
+        return [float(invoice.amount.amount) for invoice in invoices]
+    converted = [convert(invoice.amount, policy.currency, policy.exchange_rates) for invoice in invoices]
+    return [1.0] * len(invoices) if None in converted else [float(money or 0) for money in converted]
 
 
 def _code(late: int, habit: Habit) -> str:

@@ -23,6 +23,7 @@ class _Debt:
     share: float
     decibans: float
     variance: float
+    ignored_reminder: bool
     after_telling: bool
 
 
@@ -42,13 +43,14 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
     if not facts.invoices:
         return Reason("nothing_billed")
     debts = _debts(facts, policy, portfolio)
-    overdue = [debt.invoice for debt in debts if debt.invoice.is_open]
-    worst = max(debts, key=lambda debt: (debt.decibans, debt.invoice.id), default=None)
+    overdue = [debt.invoice for debt in debts if debt.invoice.is_overdue(facts.today)]
+    code, meant = _code(debts)
+    worst = max(meant, key=lambda debt: (debt.decibans, debt.invoice.id), default=None)
     expected = _in_currency([(debt.invoice, debt.loss) for debt in debts], policy)
     open_money = _in_currency([(debt.invoice, 1.0) for debt in debts], policy)
     longest = max((invoice.days_beyond_terms(facts.today) for invoice in overdue), default=0)
     return Reason(
-        code=_code(debts),
+        code=code,
         figures={
             "overdue_invoices": Figure(len(overdue), "count"),
             "overdue_amount": Figure(round(open_money, 2), policy.currency),
@@ -109,7 +111,7 @@ def _debt(facts: Facts, invoice: Invoice, paid: dict[str, float], policy: Policy
     variance = slope**2 * loss * (1 - loss) / (settings.prior_invoices + portfolio.recovery.invoices)
     ignored = invoice.ignored_reminder(facts.as_of, policy.reminder_days)
     told = weight_after_telling(facts, "nonpayment", invoice.issued, policy) > 1
-    return _Debt(invoice, loss, share, decibans, variance, ignored or told)
+    return _Debt(invoice, loss, share, decibans, variance, ignored, ignored or told)
 
 
 def _in_currency(shares: list[tuple[Invoice, float]], policy: Policy) -> float:
@@ -122,14 +124,17 @@ def _in_currency(shares: list[tuple[Invoice, float]], policy: Policy) -> float:
     return total
 
 
-def _code(debts: list[_Debt]) -> str:
-    if not debts:
-        return "nothing_overdue"
-    if any(debt.invoice.written_off for debt in debts):
-        return "written_off"
-    if any(debt.invoice.charged_back for debt in debts):
-        return "charged_back"
-    return "ignores_reminders" if any(debt.after_telling for debt in debts) else "overdue"
+def _code(debts: list[_Debt]) -> tuple[str, list[_Debt]]:
+    """The gravest that can be said, and the debts that it can be said of."""
+    for code, meant in (
+        ("written_off", [debt for debt in debts if debt.invoice.written_off]),
+        ("charged_back", [debt for debt in debts if debt.invoice.charged_back]),
+        ("ignores_reminders", [debt for debt in debts if debt.ignored_reminder]),
+        ("overdue", debts),
+    ):
+        if meant:
+            return code, meant
+    return "nothing_overdue", []
 
 
 NONPAYMENT = Sign(

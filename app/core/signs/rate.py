@@ -45,9 +45,9 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
 
 def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
     gap, talks = _gap(facts, policy, portfolio), _talks(facts, policy)
-    if gap.log_ratio is None and not talks:
-        return Reason("nothing_to_compare")
     earnings, refused = gap.earnings, len(facts.talks.rate_refused)
+    if gap.log_ratio is None and not talks:
+        return Reason("nothing_to_compare" if earnings.money is not None else "no_exchange_rate")
     unpaid = sum(effort.hours for effort in facts.work.efforts if not effort.billable and effort.day <= earnings.last)
     figures = {
         "refused_talks": Figure(refused, "count"),
@@ -57,7 +57,7 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
     held_against: dict[str, Figure] = {}
     per_hour = f"{policy.currency}/hour"
     if gap.log_ratio is not None and gap.reference is not None:
-        figures["effective_rate"] = Figure(round(earnings.money / earnings.hours, 2), per_hour)
+        figures["effective_rate"] = Figure(round(gap.reference * exp(gap.log_ratio), 2), per_hour)
         figures["rate_share"] = Figure(round(exp(gap.log_ratio), 4), "ratio")
         held_against["effective_rate"] = Figure(round(gap.reference, 2), per_hour)
     worries = gap.decibans + sum(weight for weight, _ in talks) > 0
@@ -74,7 +74,7 @@ def _gap(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Gap:
     if settings.floor is not None:
         # At the floor itself the evidence is to be nil: half the distance lies below the reference.
         references.append(float(settings.floor) * exp(distance / 2))
-    if not references or earnings.log_rate is None:
+    if not references or earnings.money is None or earnings.log_rate is None:
         return _Gap(earnings, None, None, 0.0, 0.0)
     reference = max(references)
     spread = max(settings.least_spread, portfolio.rates.spread if portfolio.rates else 0.0)
@@ -136,6 +136,9 @@ RATE = Sign(
     sentences={
         "nothing_to_compare": N_(
             "There are no billed hours to compare with other clients, so there is nothing to weigh."
+        ),
+        "no_exchange_rate": N_(
+            "Some invoices are in a currency without an exchange rate, so what an hour brings is not known."
         ),
         "fair": N_("The client pays what your other clients pay, or agreed to talk about the rate."),
         "low": N_("An hour for this client brings {rate_share:percent} of what it brings with your other clients."),

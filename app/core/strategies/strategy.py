@@ -24,7 +24,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How to deal with a client."""
+    """How to deal with a client; `client_type` is the one that it is for, see `choice.py`."""
 
     client_type: str
     tone: Message
