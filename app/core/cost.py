@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from math import exp
 from typing import Final
 
 from app.core.earnings import earnings_of
 from app.core.facts import Facts, Invoice
 from app.core.message import N_, Message
-from app.core.money import Money, convert
+from app.core.money import Money, convert, to_cents
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.creep import creep_of
@@ -76,7 +76,7 @@ class _Window:
         return float(convert(money, self.policy.currency, self.policy.exchange_rates) or 0)
 
     def term(self, name: str, amount: float | None, message: str, **figures: Figure) -> CostTerm:
-        rounded = None if amount is None else Decimal(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+        rounded = None if amount is None else to_cents(amount)
         values = {name: figure.value for name, figure in figures.items()}
         return CostTerm(name, rounded, figures, Message(message, values))
 

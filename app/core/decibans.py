@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import exp, expm1, lgamma, log, log10, tanh
 from typing import Annotated, Final
 
-from annotated_types import Gt, Le
+from annotated_types import Ge, Le
 
 __all__ = [
     "DECIBANS_PER_NAT",
@@ -34,14 +34,16 @@ DECIBANS_PER_NAT: Final = 10.0 / log(10.0)
 _DIGITS: Final = 10
 _FORGOTTEN: Final = 64
 """Half-lives."""
+_MOST_NATS: Final = 700.0
+"""Evidence beyond this says no more: its odds are no number any longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beta:
     """A Beta distribution of a share: `a` weighs for, `b` against."""
 
-    a: Annotated[float, Gt(0), Le(1000)]
-    b: Annotated[float, Gt(0), Le(1000)]
+    a: Annotated[float, Ge(0.01), Le(1000)]
+    b: Annotated[float, Ge(0.01), Le(1000)]
 
     def __post_init__(self) -> None:
         if not (self.a > 0 and self.b > 0):
@@ -145,7 +147,7 @@ class FadingSum:
 
 def score_of(total_decibans: float) -> float:
     """The score, 0 (keep) to 100 (part): the total as a probability in per cent."""
-    return 100.0 / (1.0 + exp(-total_decibans / DECIBANS_PER_NAT))
+    return 100.0 / (1.0 + exp(min(-total_decibans / DECIBANS_PER_NAT, _MOST_NATS)))
 
 
 def points_of(decibans: Sequence[float], prior: float) -> tuple[float, ...]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
-__all__ = ["CURRENCIES", "Money", "convert"]
+__all__ = ["CURRENCIES", "Money", "convert", "to_cents"]
 
 # ISO 4217 list one, active codes of circulating currencies; funds and precious metals are no invoice currencies.
 CURRENCIES: Final[frozenset[str]] = frozenset(
@@ -197,3 +197,11 @@ def convert(money: Money, to: str, rates: Mapping[str, Decimal]) -> Decimal | No
         return money.amount
     rate = rates.get(money.currency)
     return None if rate is None else money.amount * rate
+
+
+def to_cents(amount: float) -> Decimal:
+    """Round a sum to hundredths, however large it is."""
+    return Decimal(amount).quantize(Decimal("0.01"), ROUND_HALF_EVEN, _MANY_DIGITS)
+
+
+_MANY_DIGITS: Final = Context(prec=400)

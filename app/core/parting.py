@@ -1,14 +1,13 @@
 """How to part well: what is still open on both sides, the last invoice, the hand-over, the letter."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
 from math import exp
 from typing import Final
 
 from app.core.earnings import earnings_of
 from app.core.facts import Facts
 from app.core.message import N_, Message
-from app.core.money import Money
+from app.core.money import Money, to_cents
 from app.core.strategies.strategy import Case, Draft, invoice_lines, paragraphs
 
 __all__ = ["FinalInvoice", "Parting", "parting_from"]
@@ -84,8 +83,8 @@ def _final_invoice(case: Case) -> FinalInvoice | None:
     log_rate = earnings_of(facts, case.policy).log_rate
     if log_rate is None:
         return FinalInvoice(round(hours, 2), None)
-    amount = Decimal(exp(log_rate) * hours).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
-    return FinalInvoice(round(hours, 2), Money(amount, case.policy.currency))
+    amount = Money(to_cents(exp(log_rate) * hours), case.policy.currency)
+    return FinalInvoice(round(hours, 2), amount)
 
 
 def _letter(case: Case, final: FinalInvoice | None) -> Draft:

@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from app.core.decibans import Beta
 from app.core.money import CURRENCIES
+from app.core.setting_error import SettingError
 from app.core.working_calendar import WorkingCalendar
 
 __all__ = [
@@ -43,8 +44,8 @@ Settling = Annotated[float, Ge(0.1), Le(10_000)]
 Part = Annotated[float, Ge(0), Le(1)]
 Mean = Annotated[float, Ge(0.01), Le(10)]
 Times = Annotated[float, Ge(1), Le(10)]
-Probability = Annotated[float, Gt(0), Lt(1)]
-Amount = Annotated[Decimal, Gt(0), Le(1_000_000_000)]
+Probability = Annotated[float, Ge(0.000_001), Le(0.999_999)]
+Amount = Annotated[Decimal, Ge(Decimal("0.000000001")), Le(1_000_000_000)]
 
 _FEWEST_POINTS: Final = 2
 
@@ -229,7 +230,7 @@ class NonpaymentPolicy:
         (365, 0.73),
         (730, 0.90),
     )
-    prior_invoices: Annotated[float, Gt(0), Le(10_000)] = 20
+    prior_invoices: Annotated[float, Ge(0.1), Le(10_000)] = 20
 
     def __post_init__(self) -> None:
         points = self.never_paid
@@ -249,7 +250,7 @@ class EmpiricalPolicy:
     """
 
     fewest_clients: Annotated[int, Ge(1), Le(1000)] = 3
-    policy_clients: Annotated[float, Gt(0), Le(10_000)] = 20
+    policy_clients: Annotated[float, Ge(0.1), Le(10_000)] = 20
     most_change: Times = 3
 
 
@@ -332,9 +333,14 @@ class Policy:
     nonpayment: NonpaymentPolicy = NonpaymentPolicy()
 
     def __post_init__(self) -> None:
-        unknown = sorted({self.currency, *self.exchange_rates} - CURRENCIES)
-        if unknown:
-            raise ValueError(f"expected active ISO 4217 currency codes, such as EUR, not {', '.join(unknown)}")
+        if self.currency not in CURRENCIES:
+            raise SettingError("expected an active ISO 4217 currency code, such as EUR", "currency")
+        for foreign in sorted(self.exchange_rates):
+            if foreign not in CURRENCIES:
+                detail = "expected an active ISO 4217 currency code, such as EUR"
+                raise SettingError(detail, "exchange_rates", foreign)
+            if foreign == self.currency:
+                raise SettingError("is the currency itself and needs no rate", "exchange_rates", foreign)
 
 
 DEFAULT_POLICY = Policy()

@@ -85,6 +85,8 @@ def fitted_to(clients: Sequence[Counts], priors: HabitPriors, policy: Policy) ->
     ordinary = [_ordinary(one, priors) for one in known]
     trust = sum(ordinary) / (sum(ordinary) + settings.policy_clients)
     weights = [likely * one.total for likely, one in zip(ordinary, known, strict=True)]
+    if sum(weights) <= 0:
+        return Fitted(priors)
     policy_mean, policy_precision = priors.ordinary.mean, priors.ordinary.a + priors.ordinary.b
     own_mean = sum(w * one.bad / one.total for w, one in zip(weights, known, strict=True)) / sum(weights)
     mean = policy_mean + trust * (own_mean - policy_mean)
@@ -99,7 +101,7 @@ def fitted_to(clients: Sequence[Counts], priors: HabitPriors, policy: Policy) ->
 def _ordinary(counts: Counts, priors: HabitPriors) -> float:
     """The probability that a client is an ordinary one, at even odds before."""
     decibans = beta_bayes_factor(counts.bad, counts.good, priors.habit, priors.ordinary)
-    return 1.0 - score_of(decibans) / 100.0
+    return score_of(-decibans) / 100.0
 
 
 def _precision(clients: Sequence[Counts], weights: Sequence[float], mean: float) -> float:

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 from annotated_types import Len
 
-__all__ = ["Openings", "WorkingCalendar", "WorkingHours"]
+from app.core.setting_error import SettingError
+
+__all__ = ["Openings", "WorkingCalendar", "WorkingHours", "time_zones"]
 
 _MOST_DAYS: Final = 20_000
 """Kept at hand for a calendar."""
@@ -34,6 +36,19 @@ def _span(zone: str, day: date, hours: WorkingHours) -> tuple[float, float]:
     """When a local day opens and closes, in seconds of Unix time."""
     opens, closes = (datetime.combine(day, at, _zone(zone)) for at in (hours.opens, hours.closes))
     return opens.timestamp(), closes.timestamp()
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The names of all IANA time zones."""
+    return frozenset(available_timezones())
+
+
+@cache
+def _countries() -> dict[str, list[str]]:
+    """Countries whose public holidays are known, by ISO 3166-1 alpha-2 code, with their subdivisions."""
+    found: dict[str, list[str]] = holidays.list_supported_countries(include_aliases=False)
+    return found
 
 
 def _weekdays() -> tuple[WorkingHours | None, ...]:
@@ -70,18 +85,19 @@ class WorkingCalendar:
 
     def __post_init__(self) -> None:
         if len(self.week) != 7:
-            raise ValueError("a week has seven days, Monday first")
-        try:
-            _zone(self.zone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("zone must name an IANA time zone, such as Europe/Berlin") from None
-        if self.subdivision is not None and self.country is None:
-            raise ValueError("a subdivision needs its country")
-        if self.country is not None:
-            try:
-                _holidays(self.country, self.subdivision, 2026)
-            except NotImplementedError:
-                raise ValueError("no public holidays are known for this country and subdivision") from None
+            raise SettingError("a week has seven days, Monday first", "week")
+        if not any(self.week):
+            raise SettingError("a week has a working day at least", "week")
+        if self.zone not in time_zones():
+            raise SettingError("expected the name of an IANA time zone, such as Europe/Berlin", "zone")
+        if self.country is not None and self.country not in _countries():
+            raise SettingError("expected the ISO 3166-1 alpha-2 code of a country, such as DE", "country")
+        if self.subdivision is not None:
+            if self.country is None:
+                raise SettingError("a subdivision needs its country", "subdivision")
+            known = _countries()[self.country]
+            if self.subdivision not in known:
+                raise SettingError(f"expected one of {', '.join(known) or 'none'}", "subdivision")
 
     def local(self, instant: datetime) -> datetime:
         """The tenant's wall clock at an instant."""

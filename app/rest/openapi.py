@@ -12,7 +12,7 @@ __all__ = ["openapi_document"]
 
 _PROBLEM = {
     "type": "object",
-    "description": "RFC 9457; `errors` name fields by JSON pointer, `?name` for a query parameter.",
+    "description": "RFC 9457; `errors` name fields by JSON pointer, parameters as `?query`, `{path}` or `header:`.",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string", "format": "uri-reference"},

@@ -21,7 +21,7 @@ from app.use_cases.errors import (
     PartwiseError,
     UnauthenticatedError,
 )
-from app.wire.faults import InvalidBodyError, MalformedBodyError
+from app.wire.faults import InvalidBodyError, MalformedBodyError, pointer_to
 
 __all__ = ["HttpError", "install", "problem"]
 
@@ -126,10 +126,12 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
 
 def _pointer(location: Sequence[int | str]) -> str:
-    """Name a field: a JSON pointer into the body, or `?name` of a query parameter, or `{name}` of the path."""
+    """Name a field: a JSON pointer into the body, `?name` of the query, `{name}` of the path, `name:` of a header."""
     where, *rest = location
     if where == "query":
         return f"?{'.'.join(map(str, rest))}"
     if where == "path":
         return f"{{{'.'.join(map(str, rest))}}}"
-    return "".join(f"/{part}" for part in rest)
+    if where in ("header", "cookie"):
+        return f"{'.'.join(map(str, rest))}:"
+    return pointer_to(*rest)

@@ -107,9 +107,11 @@ class AssessClients:
             NotFoundError: no event ever named that client.
         """
         case = await self.cases.one(tenant_id, client_id, viewpoint)
-        # What was really sent before would be a duplicate, or a conflict: either way it would change nothing.
-        sent = {event.ref for event in case.events}
-        supposed = Supposed(client_id, [*case.events, *(event for event in hypothetical if event.ref not in sent)])
+        # What was sent before, of whichever client, or twice at once would be a duplicate, or a conflict: either way it
+        # would change nothing.
+        sent = await self._histories.sent(tenant_id, [event.ref for event in hypothetical])
+        first = {event.ref: event for event in reversed(hypothetical) if event.ref not in sent}
+        supposed = Supposed(client_id, [*case.events, *first.values()])
         portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, case.revisions, supposed)
         imagined = replace(case, events=supposed.events, portfolio=portfolio)
 

@@ -1,8 +1,8 @@
 """Histories: the events of clients, kept at hand until new ones come."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
-from app.core.events import Event
+from app.core.events import Event, EventRef
 from app.ports.ledger import Ledger
 from app.use_cases.recent import Recent
 
@@ -27,6 +27,10 @@ class Histories:
     async def revisions(self, tenant_id: str) -> dict[str, int]:
         """The revision of every client of a tenant."""
         return await self._ledger.revisions(tenant_id)
+
+    async def sent(self, tenant_id: str, refs: Iterable[EventRef]) -> set[EventRef]:
+        """Which of some events were sent already, of whichever client and whenever."""
+        return set(await self._ledger.several(tenant_id, list(dict.fromkeys(refs))))
 
     async def groups(self, tenant_id: str, revisions: Mapping[str, int]) -> AsyncIterator[dict[str, list[Event]]]:
         """All events of some clients, some clients at a time, so that they need not be in memory together.

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -117,7 +118,7 @@ class EventDecoder:
         try:
             events = self._supposition.decode(raw).events
         except msgspec.ValidationError as error:
-            raise InvalidBodyError("/events" if "$.events" in str(error) else "", _plain(error)) from None
+            raise InvalidBodyError(_place(error), _plain(error)) from None
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise MalformedBodyError(f"expected JSON: {_plain(error)}") from None
         if not 0 < len(events) <= most:
@@ -129,6 +130,9 @@ class EventDecoder:
             "time": time,
             "data": {},
         }
+        for given in events:
+            if bytes(given.get("time", b"")) == b"null":
+                del given["time"]
         return [
             self.structured(self._encode({**defaults, "id": f"supposed-{index}", **given}))
             for index, given in enumerate(events)
@@ -198,6 +202,12 @@ class EventDecoder:
             if reader.read(found["data"]) is None:
                 faults += reader.faults(found["data"], "/data")
         return Invalid(tuple(faults), _text(found.get("id")), _text(found.get("source")))
+
+
+def _place(error: Exception) -> str:
+    """The JSON pointer of what a body was refused for."""
+    found = re.search(r" at `\$\.events(\[[0-9]+\])?", str(error))
+    return "" if found is None else "/events" + (found[1] or "").replace("[", "/").removesuffix("]")
 
 
 def _plain(error: Exception) -> str:

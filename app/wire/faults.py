@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Fault", "Invalid", "InvalidBodyError", "MalformedBodyError"]
+__all__ = ["Fault", "Invalid", "InvalidBodyError", "MalformedBodyError", "pointer_to"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +33,13 @@ class InvalidBodyError(Exception):
         """Name the field."""
         super().__init__(detail)
         self.pointer = pointer
+
+
+def pointer_to(*path: int | str) -> str:
+    """The JSON pointer of a place (RFC 6901); names that are absurdly long are cut."""
+    return "".join(f"/{_escaped(str(part))}" for part in path)
+
+
+def _escaped(name: str) -> str:
+    clean = name.encode("utf-8", "replace").decode()[:100]
+    return clean.replace("~", "~0").replace("/", "~1")

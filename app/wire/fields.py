@@ -5,16 +5,15 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
-from zoneinfo import available_timezones
 
 import msgspec
 
 from app.core.events import EventData
 from app.core.events.fields import Bounds, Iso4217, Length, PastOrFuture, ZoneName
 from app.core.money import CURRENCIES
+from app.core.working_calendar import time_zones
 
 __all__ = ["FieldRule", "is_name", "kind_of", "rules_of", "time_zones"]
 
@@ -141,12 +140,6 @@ def _text(value: str) -> str | None:
 
 def _currency(value: str) -> str | None:
     return None if value in CURRENCIES else "expected an active ISO 4217 currency code, such as EUR"
-
-
-@cache
-def time_zones() -> frozenset[str]:
-    """The names of all IANA time zones."""
-    return frozenset(available_timezones())
 
 
 def _zone(value: str) -> str | None:

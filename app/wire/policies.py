@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import time
+from decimal import Decimal
 from functools import cache
+from math import isfinite
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
@@ -20,9 +22,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from app.core.policy import Policy
+from app.core.setting_error import SettingError
 from app.use_cases.errors import InvalidFieldsError
+from app.wire.faults import pointer_to
 
 __all__ = ["JsonPolicies", "PolicySettings"]
 
@@ -71,6 +76,23 @@ _Clock = Annotated[
 """A local time; JSON Schema's own format for times wants an offset."""
 
 
+def _read_decimal(value: object) -> object:
+    plain = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if plain or (isinstance(value, str) and re.fullmatch(_DECIMAL, value)):
+        return Decimal(str(value))
+    raise ValueError("expected a decimal number, such as 90.50")
+
+
+_DECIMAL = r"[0-9]+(\.[0-9]+)?"
+_IN_DIGITS = PlainSerializer(lambda value: f"{value:f}", return_type=str, when_used="json")
+_DECIMAL_SCHEMA = {
+    "type": ["number", "string"],
+    "pattern": f"^{_DECIMAL}$",
+    "minimum": 0.000_000_001,
+    "maximum": 1_000_000_000,
+}
+
+
 @cache
 def _model(cls: type[Any]) -> type[_Part]:
     """The model of a dataclass; its class docstring describes it, bounds come with the annotations."""
@@ -92,6 +114,8 @@ def _modelled(hint: Any) -> Any:
         return _model(base)  # type: ignore[arg-type]
     if base is time:
         return _Clock
+    if base is Decimal:
+        return Annotated[hint, BeforeValidator(_read_decimal), _IN_DIGITS, WithJsonSchema(_DECIMAL_SCHEMA)]
     if get_origin(base) is frozenset:
         # Sets have no order, and the same policy is to be the same JSON.
         return Annotated[hint, PlainSerializer(sorted, when_used="json")]
@@ -147,12 +171,14 @@ class JsonPolicies:
         except RecursionError:
             raise InvalidFieldsError("the settings are no policy", [("/settings", "nested too deeply")]) from None
         except ValidationError as error:
-            faults = [(_pointer(each["loc"]), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+            faults = [(_pointer(each), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
             raise InvalidFieldsError("the settings are no policy", faults) from None
 
 
-def _pointer(location: Sequence[int | str]) -> str:
-    return "/settings" + "".join(f"/{part}" for part in location)
+def _pointer(error: ErrorDetails) -> str:
+    reason = error.get("ctx", {}).get("error")
+    path = reason.path if isinstance(reason, SettingError) else ()
+    return pointer_to("settings", *error["loc"], *path)
 
 
 def _merged(target: Any, patch: Any) -> Any:

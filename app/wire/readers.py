@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from app.wire.faults import Fault
+from app.wire.faults import Fault, pointer_to
 from app.wire.fields import FieldRule
 
 __all__ = ["ObjectReader"]
@@ -69,7 +69,7 @@ class ObjectReader:
                 faults.extend([Fault(f"{pointer}/{name}", expected)] if expected else [])
             elif self._strict:
                 known = ", ".join(self._rules)
-                faults.append(Fault(f"{pointer}/{_escaped(name)}", f"unknown field; known are: {known}"))
+                faults.append(Fault(pointer + pointer_to(name), f"unknown field; known are: {known}"))
         return faults or [Fault(pointer, "cannot be read")]
 
     def _fault(self, rule: FieldRule, value: msgspec.Raw) -> str | None:
@@ -92,9 +92,3 @@ def _reason(error: Exception) -> str:
         return "nested too deeply"
     text = str(error).replace("`", "")[:200]
     return text if text.startswith("JSON") else text[:1].lower() + text[1:]
-
-
-def _escaped(name: str) -> str:
-    """A name as a part of a JSON pointer (RFC 6901), cut where it is absurdly long."""
-    clean = name.encode("utf-8", "replace").decode()[:100]
-    return clean.replace("~", "~0").replace("/", "~1")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from app.core.explanation import explain
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY, ContractPolicy, NonpaymentPolicy, Policy, ScopePolicy
 from app.core.portfolio import portfolio_of
+from app.core.priors import Counts, fitted_to
 from app.core.recourse import recourse_of
 from app.core.shares import share_of
 from app.core.signs import SIGNS
@@ -115,11 +117,29 @@ def test_every_number_has_bounds_that_hold_the_default(path, kind, low: float, h
         lambda: WorkingCalendar(country="XX"),
         lambda: WorkingCalendar(country="DE", subdivision="ZZ"),
         lambda: WorkingCalendar(subdivision="BY"),
+        lambda: WorkingCalendar(country="DE", subdivision=""),
+        lambda: WorkingCalendar(country="US", subdivision="California"),
+        *(
+            lambda name=name: WorkingCalendar(country=name)
+            for name in ("utils", "registry", "__name__", "NYSE", "Germany", "DEU", "UK", "de", "")
+        ),
+        lambda: WorkingCalendar(zone="../UTC"),
+        lambda: WorkingCalendar(week=(None,) * 7),
+        lambda: Policy(exchange_rates={"USD": Decimal(1)}),
+        lambda: Policy(exchange_rates={"ABC": Decimal(1)}),
     ],
 )
 def test_what_does_not_hold_together_is_refused(make):
     with pytest.raises(ValueError):  # noqa: PT011 - each part says it in its own words
         make()
+
+
+@pytest.mark.parametrize("many", [100, 10_000, 1_000_000])
+def test_a_portfolio_of_none_but_habitual_clients_can_be_fitted_to(many: int):
+    found = fitted_to([Counts(bad=many)] * 3, DEFAULT_POLICY.time.priors, DEFAULT_POLICY)
+    assert 0 < found.priors.ordinary.mean < 0.2
+    assert score_of(-1e9) == pytest.approx(0)
+    assert score_of(1e9) == 100
 
 
 @given(st.floats(0, 1e6), st.floats(7, 1e4))

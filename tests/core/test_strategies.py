@@ -104,7 +104,7 @@ def test_a_deadline_is_a_working_day():
     holiday = WorkingCalendar(days_off=frozenset({date(2026, 3, 9), date(2026, 3, 10)}))
     assert case([], holiday).deadline == date(2026, 3, 11)
     assert case([]).deadline == MONDAY.date() + timedelta(days=7)
-    never = WorkingCalendar(week=(None,) * 7)
+    never = WorkingCalendar(days_off=frozenset(MONDAY.date() + timedelta(days=n) for n in range(100)))
     assert case([], never).deadline > MONDAY.date()
 
 

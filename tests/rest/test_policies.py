@@ -159,15 +159,28 @@ async def test_a_deal_breaker_of_the_policy_parts(api: httpx.AsyncClient):
         ({"settings": {"late": {"priors": {"ordinary": {"a": 9}}}}}, "/settings/late/priors"),
         ({"settings": {"scope": {"caps": {"untold": None}}}}, "/settings/scope/caps/untold"),
         ({"settings": {"thresholds": {"watch": 90}}}, "/settings/thresholds"),
-        ({"settings": {"calendar": {"zone": "Mars"}}}, "/settings/calendar"),
+        ({"settings": {"calendar": {"zone": "Mars"}}}, "/settings/calendar/zone"),
+        ({"settings": {"calendar": {"country": "utils"}}}, "/settings/calendar/country"),
+        ({"settings": {"calendar": {"country": "Germany"}}}, "/settings/calendar/country"),
+        ({"settings": {"calendar": {"country": "DE", "subdivision": ""}}}, "/settings/calendar/subdivision"),
+        ({"settings": {"calendar": {"subdivision": "BY"}}}, "/settings/calendar/subdivision"),
+        ({"settings": {"calendar": {"week": [None] * 7}}}, "/settings/calendar/week"),
+        ({"settings": {"exchange_rates": {"USD": "1"}}}, "/settings/exchange_rates/USD"),
+        ({"settings": {"exchange_rates": {"EUR": "1_0"}}}, "/settings/exchange_rates/EUR"),
+        ({"settings": {"exchange_rates": {"a/b~c": "0"}}}, "/settings/exchange_rates/a~1b~0c"),
+        ({"settings": {"rate": {"floor": "1e2"}}}, "/settings/rate/floor"),
+        ({"settings": {"rate": {"floor": "1e-300"}}}, "/settings/rate/floor"),
+        ({"settings": {"late": {"priors": {"ordinary": {"a": 1e-300}}}}}, "/settings/late/priors/ordinary/a"),
+        ({"settings": {"a/b~c": 1}}, "/settings/a~1b~0c"),
+        ({"settings": {}, "a/b~c": 1}, "/a~1b~0c"),
         (
             {"settings": {"calendar": {"week": [NIGHT]}}},
             "/settings/calendar/week/0",
         ),
         ({"settings": {"calendar": {"days_off": ["2026-02-29"]}}}, "/settings/calendar/days_off/0"),
         ({"settings": {"exchange_rates": {"EUR": "0"}}}, "/settings/exchange_rates/EUR"),
-        ({"settings": {"exchange_rates": {"ABC": "1"}}}, "/settings"),
-        ({"settings": {"currency": "usd"}}, "/settings"),
+        ({"settings": {"exchange_rates": {"ABC": "1"}}}, "/settings/exchange_rates/ABC"),
+        ({"settings": {"currency": "usd"}}, "/settings/currency"),
         ({"settings": {"deal_breakers": ["mood"]}}, "/settings/deal_breakers/0"),
         ({"settings": {"calendar": {"zone": "\ud800"}}}, "/settings"),
     ],
@@ -227,3 +240,11 @@ async def test_drafts_at_once_each_have_their_name(api: httpx.AsyncClient):
     await asyncio.gather(*(activate(api, f"v{n}") for n in range(1, 9)))
     items = (await api.get("/v1/policies")).json()["items"]
     assert sum(one["active"] for one in items) == 1
+
+
+async def test_decimals_are_answered_in_digits(api: httpx.AsyncClient):
+    body = b'{"settings": {"exchange_rates": {"EUR": 1e-9}, "rate": {"floor": 1e2}}}'
+    made = (await api.post("/v1/policies", content=body, headers=JSON)).json()
+    assert made["settings"]["exchange_rates"] == {"EUR": "0.000000001"}
+    assert made["settings"]["rate"]["floor"].startswith("100")
+    assert (await draft(api, {}, based_on=made["version"]))["settings"] == made["settings"]

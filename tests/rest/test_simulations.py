@@ -120,6 +120,43 @@ async def test_an_event_that_was_really_sent_changes_nothing_again(api: httpx.As
     assert found["before"] == found["after"]
 
 
+async def test_what_was_sent_for_another_client_changes_nothing(api: httpx.AsyncClient):
+    """Ids are the tenant's: it would be a conflict."""
+    await send(api, OVERDUE, cloud_event("theirs", "call.received", client="other"))
+    found = (await simulate(api, {**PAID, "id": "theirs", "source": "/t"})).json()
+    assert found["before"] == found["after"]
+
+
+async def test_of_two_events_with_one_id_the_first_counts(api: httpx.AsyncClient):
+    await send(api, OVERDUE)
+    paid = {**PAID, "id": "x", "source": "/x"}
+    call = {"type": "call.received", "id": "x", "source": "/x"}
+    assert (await simulate(api, paid, call)).json() == (await simulate(api, paid)).json()
+    assert (await simulate(api, call, paid)).json() == (await simulate(api, call)).json()
+
+
+async def test_a_time_of_null_is_as_of(api: httpx.AsyncClient):
+    await send(api, OVERDUE)
+    now = {"type": "invoice.paid", "data": {"invoice": "INV-1"}}
+    assert (await simulate(api, {**now, "time": None})).json() == (await simulate(api, now)).json()
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"events": [1]}, "/events/0"),
+        ({"events": [PAID, []]}, "/events/1"),
+        ({"events": 5}, "/events"),
+        ({"events": [PAID], "more": 1}, ""),
+        ([], ""),
+    ],
+)
+async def test_the_place_of_what_cannot_be_read_is_named(api: httpx.AsyncClient, body: Any, pointer: str):
+    await send(api, OVERDUE)
+    problem = check(await api.post(f"/v1/clients/acme/simulate{AS_OF}", json=body), 422)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
 async def test_an_unknown_client_cannot_be_simulated(api: httpx.AsyncClient):
     check(await simulate(api, PAID), 404)
 
