@@ -75,10 +75,12 @@ class _Window:
         money = Money(amount, invoice.amount.currency)
         return float(convert(money, self.policy.currency, self.policy.exchange_rates) or 0)
 
-    def term(self, name: str, amount: float | None, message: str, **figures: Figure) -> CostTerm:
+    def term(self, name: str, amount: float | None, message: str, nothing: str, **figures: Figure) -> CostTerm:
+        """One term, which says `nothing` where all of its figures are nil."""
         rounded = None if amount is None else to_cents(amount)
         values = {name: figure.value for name, figure in figures.items()}
-        return CostTerm(name, rounded, figures, Message(message, values))
+        said = Message(message, values) if any(values.values()) else Message(nothing)
+        return CostTerm(name, rounded, figures, said)
 
 
 def cost_of_staying(facts: Facts, policy: Policy, portfolio: Portfolio) -> Cost:
@@ -140,6 +142,7 @@ def _unpaid_hours(window: _Window) -> CostTerm:
         "unpaid_hours",
         None if window.hour is None and hours else hours * (window.hour or 0.0),
         N_("Unpaid work beyond the agreement: {hours:hour} per month."),
+        N_("No unpaid work beyond the agreement."),
         hours=Figure(round(hours, 2), "hours"),
     )
 
@@ -159,6 +162,7 @@ def _rate_gap(window: _Window) -> CostTerm:
         "rate_gap",
         window.monthly(gap),
         N_("Paid hours that would bring more with your other clients: {hours:hour} per month."),
+        N_("No paid hours that would bring more with your other clients."),
         hours=Figure(round(window.monthly(hours if gap else 0.0), 2), "hours"),
     )
 
@@ -181,6 +185,7 @@ def _expected_loss(window: _Window) -> CostTerm:
         "expected_loss",
         loss * _DAYS_PER_MONTH / days,
         N_("Money that will probably never come, from {invoices:invoice}."),
+        N_("No money that is overdue or lost."),
         invoices=Figure(count, "count"),
     )
 
@@ -200,6 +205,7 @@ def _waiting(window: _Window) -> CostTerm:
         "waiting",
         window.monthly(interest),
         N_("Interest on money paid after terms: {days:day} of waiting in all."),
+        N_("No waiting for money after terms."),
         days=Figure(days, "days"),
     )
 
@@ -213,6 +219,7 @@ def _out_of_hours(window: _Window) -> CostTerm:
         "out_of_hours",
         None if window.hour is None and hours else hours * (window.hour or 0.0),
         N_("Disturbed evenings and weekends: {contacts:contact} outside your working hours."),
+        N_("No contact outside your working hours."),
         contacts=Figure(contacts, "count"),
         hours=Figure(round(hours, 2), "hours"),
     )

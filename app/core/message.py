@@ -14,7 +14,8 @@ def N_(template: str) -> str:  # noqa: N802 - gettext's customary name for "tran
     """Mark a template for the catalogues.
 
     Placeholders are `{name}` or `{name:form}`: a form is `count` (a whole number), `percent`, or a noun of
-    `app/language/nouns.py` that is counted. Dates and money need none.
+    `app/language/nouns.py` that is counted (hours with one decimal where they are not whole). Dates and money need
+    none.
     """
     return template
 

@@ -8,12 +8,13 @@ from app.core.earnings import earnings_of
 from app.core.facts import Facts
 from app.core.message import N_, Message
 from app.core.money import Money, to_cents
-from app.core.strategies.strategy import Case, Draft, invoice_lines, paragraphs
+from app.core.strategies.farewell import farewell
+from app.core.strategies.strategy import Case, Draft
 
 __all__ = ["FinalInvoice", "Parting", "parting_from"]
 
+_STOP: Final = N_("Stop taking new work, and say until when you finish what is begun.")
 _HAND_OVER: Final = (
-    N_("Stop taking new work, and say until when you finish what is begun."),
     N_("Hand over files, accesses and licences against a receipt, once the open invoices are paid."),
     N_("Name a colleague who could take over, if there is one whom you can recommend."),
     N_("Close accounts and delete data as the contract and the law say."),
@@ -45,8 +46,8 @@ def parting_from(case: Case) -> Parting:
     return Parting(
         obligations=tuple(_obligations(case.facts)),
         final_invoice=final,
-        hand_over=tuple(map(Message, _HAND_OVER)),
-        letter=_letter(case, final),
+        hand_over=tuple(map(Message, _HAND_OVER if case.facts.ending else (_STOP, *_HAND_OVER))),
+        letter=farewell(case, final.hours if final else 0.0),
     )
 
 
@@ -85,23 +86,3 @@ def _final_invoice(case: Case) -> FinalInvoice | None:
         return FinalInvoice(round(hours, 2), None)
     amount = Money(to_cents(exp(log_rate) * hours), case.policy.currency)
     return FinalInvoice(round(hours, 2), amount)
-
-
-def _letter(case: Case, final: FinalInvoice | None) -> Draft:
-    unpaid = [invoice for invoice in case.facts.invoices if invoice.is_open]
-    return Draft(
-        Message(N_("The end of our work together")),
-        paragraphs(
-            case,
-            Message(N_("we have decided to end our work for you. You have our thanks for your trust.")),
-            Message(
-                N_("Our last working day for you is {last}; until then we finish what is begun."),
-                {"last": case.deadline},
-            ),
-            Message(N_("You will get a last invoice for {hours:hour}."), {"hours": final.hours}) if final else None,
-            Message(N_("These invoices are still open:")) if unpaid else None,
-            invoice_lines(unpaid) if unpaid else None,
-            Message(N_("Files and accesses are handed over on that day; please tell us who takes them.")),
-            Message(N_("We wish you all the best.")),
-        ),
-    )

@@ -74,12 +74,22 @@ class Speaker(Formatter):
     def _number(self, value: float, form: str) -> str:
         if form == "percent":
             return format_percent(value, locale=self._locale)
+        if form == "hour":
+            return self._hours(value)
         whole = round(value)
         text = format_decimal(whole, locale=self._locale)
-        if form == "count":
-            return text
-        one, many = NOUNS[form]
-        return self._translations.ngettext(one, many, whole).format(n=text)
+        return text if form == "count" else self._counted(form, whole, text)
+
+    def _hours(self, value: float) -> str:
+        """Hours are worked in parts too; what is more than none is never said to be none."""
+        tenths = round(float(value), 1) or (0.1 if value > 0 else 0.0)
+        text = format_decimal(tenths, "#,##0.#", locale=self._locale)
+        # CLDR's plural rules give fractions a form of their own, which in our languages is that of two.
+        return self._counted("hour", int(tenths) if tenths.is_integer() else 2, text)
+
+    def _counted(self, noun: str, count: int, text: str) -> str:
+        one, many = NOUNS[noun]
+        return self._translations.ngettext(one, many, count).format(n=text)
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from app.core.earnings import earnings_of
 from app.core.events import Event
 from app.core.facts import gather
-from app.core.policy import DEFAULT_POLICY, Policy, RatePolicy
+from app.core.policy import DEFAULT_POLICY, LatePolicy, Policy, RatePolicy
 from app.core.reasons import sentence_of
 from app.core.signs import SIGNS
 from app.core.working_calendar import WorkingCalendar
@@ -34,6 +34,11 @@ SENT = [told("contract.sent", 60)]
 REFUSED = [*SENT, told("contract.declined", 50)]
 AFTER = [*SENT, told("contract.explained", 55), told("contract.declined", 50)]
 AGREED = [told("agreement.made", 30, hours=20, period="month")]
+QUIET = [
+    e
+    for n in range(9)
+    for e in (told("change.requested", 90 - n, change=f"q{n}"), told("change.approved", 80 - n, change=f"q{n}"))
+]
 GOOD = [e for n in range(8) for e in invoice(n, 300 - 30 * n, 275 - 30 * n)]
 CREEP = [
     e
@@ -56,7 +61,9 @@ CREEP = [
         ("contract", AFTER, "refused_after_explanation"),
         ("scope", [], "nothing_agreed"),
         ("scope", [*AGREED, work(15)], "within_agreement"),
+        ("scope", [*AGREED, work(21)], "usual_hours"),
         ("scope", [*AGREED, work(45)], "unpaid_hours"),
+        ("scope", [*QUIET, told("change.requested", 300, change="x")], "usual_requests"),
         ("scope", [told("change.requested", 5, change="x")] * 1, "unpaid_requests"),
         ("time", [], "no_contact"),
         ("time", [told("message.received", 4.1)], "respectful"),
@@ -69,6 +76,7 @@ CREEP = [
         ("late", [], "nothing_due"),
         ("late", invoice(1, 10), "nothing_due"),
         ("late", invoice(1, 60, 40), "in_time"),
+        ("late", invoice(1, 60), "exception"),
         (
             "late",
             [e for n in range(8) for e in invoice(n, 300 - 30 * n, 275 - 30 * n)] + invoice(9, 60, 20),
@@ -208,3 +216,52 @@ def test_the_invoice_that_is_named_is_one_that_it_is_true_of(code: str, events: 
 def test_whoever_was_told_but_never_reminded_ignores_no_reminder():
     told_before = [told("expectation.stated", 90, sign="nonpayment"), *invoice(1, 60)]
     assert reason(told_before, "nonpayment") == "overdue"
+
+
+def test_an_overrun_is_told_as_the_share_that_it_is():
+    tiny = [told("agreement.made", 30, hours=1), work(43)]
+    assert reason_of(tiny, "scope").figures["overrun_share"].value == 42
+    assert "42 hours, which is 4,200% of what was agreed" in sentence(tiny, "scope")
+    without = [told("change.requested", 9, change="x"), told("change.delivered", 8, change="x", hours=40)]
+    assert "overrun_share" not in reason_of(without, "scope").figures
+    assert "%" not in sentence([*without, told("change.requested", 9, change="y")], "scope")
+
+
+def test_hours_beyond_are_told_even_where_they_are_no_more_than_usual():
+    assert sentence([*AGREED, work(20)], "scope") == "The work keeps to what was agreed."
+    assert sentence([*AGREED, work(20.5)], "scope") == (
+        "Unpaid work beyond the agreement: 0.5 hours, no more than is usual."
+    )
+
+
+def test_what_is_late_and_unpaid_is_not_called_paid():
+    unpaid = [e for n in range(5) for e in invoice(n, 300 - 30 * n)]
+    assert sentence([*unpaid, *invoice(9, 310, 290)], "late").startswith(
+        "Late: 5 of 6 invoices, 5 of them unpaid so far; on average"
+    )
+    assert reason_of(unpaid, "late").figures["unpaid_late_invoices"].value == 5
+
+
+def test_days_after_terms_are_never_before_them():
+    early = [
+        *invoice(1, 400, 399, amount=90_000),
+        *(e for n in range(2, 8) for e in invoice(n, 300 - 9 * n, 230 - 9 * n)),
+    ]
+    assert reason_of(early, "late").figures["days_beyond_terms"].value < 0
+    assert sentence(early, "late") == "Paid late: 6 of 7 invoices; the longest delay is 40 days."
+
+
+def test_days_of_grace_are_no_delay():
+    patient = replace(DEFAULT_POLICY, late=LatePolicy(grace_days=9))
+    sign = next(one for one in SIGNS if one.name == "late")
+    found = reason_of(invoice(1, 35), "late", policy=patient)
+    assert found.code == "in_grace"
+    assert "days of grace" in speaker("en").say(sentence_of(sign, found))
+
+
+def test_a_contract_asked_for_today_waits_for_no_days():
+    today = [told("contract.sent", 0.1)]
+    assert sentence(today, "contract") == "The contract has been waiting for a signature since March 2, 2026."
+    assert sentence([*today, told("contract.declined", 0.05)], "contract").endswith(
+        "no work was done without a contract."
+    )

@@ -17,7 +17,7 @@ from app.core.signs import SIGNS
 from app.core.strategies import APPROACHES, Case, strategy_for
 from app.core.verdict import Verdict
 from app.core.working_calendar import WorkingCalendar
-from app.language import speaker
+from app.language import LANGUAGES, speaker
 from tests.core.policies import policies
 from tests.core.strategies import NOW, histories
 from tests.core.telling import NOW as MONDAY
@@ -78,7 +78,7 @@ def test_a_strategy_says_what_to_do_even_where_nothing_is_known(client_type: str
         (
             "slow_payer",
             [*invoice(17, 100, 60), *invoice(18, 40)],
-            ["2 of 2 invoices", "by 10 days", "INV-18: $1,000.00, due on February 20, 2026"],
+            ["1 of 1 invoice", "by 10 days", "INV-18: $1,000.00, due on February 20, 2026"],
         ),
         (
             "non_payer",
@@ -92,6 +92,87 @@ def test_a_strategy_says_what_to_do_even_where_nothing_is_known(client_type: str
 def test_letters_are_filled_in(client_type: str, events: list[Event], named: list[str]):
     text = letter(client_type, *events)
     assert [one for one in named if one not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("events", "named", "not_so"),
+    [
+        ([told("contract.sent", 61)], ["We sent you the contract on December 31, 2025", "Please sign it"], ["draft"]),
+        ([told("contract.explained", 61)], ["we told you why", "You get our draft"], ["sent", "sign it by"]),
+        (
+            [told("contract.sent", 61), told("contract.declined", 30)],
+            ["on January 31, 2026 you told us that you would not sign it", "Please sign it by"],
+            ["draft"],
+        ),
+        (
+            [told("contract.signed", 400), told("contract.expired", 30), told("time.logged", 9, hours=2.5)],
+            ["Our contract ended on January 31, 2026", "2.5 hours", "You get our draft"],
+            ["sent", "sign it by"],
+        ),
+        (
+            [told("contract.sent", 90), told("contract.expired", 30)],
+            ["Our offer of a contract ended on January 31, 2026", "You get our draft"],
+            ["sign it by"],
+        ),
+        ([], ["You get our draft"], ["sent", "sign it by"]),
+    ],
+)
+def test_what_is_said_of_a_contract_is_so(events: list[Event], named: list[str], not_so: list[str]):
+    text = letter("contract_dodger", *events)
+    assert [one for one in named if one not in text] == []
+    assert [one for one in not_so if one in text] == []
+
+
+def test_without_a_proposal_there_is_no_new_rate():
+    assert "new rate" not in letter("bargain_hunter", told("rate.refused", 30))
+    agreed = [
+        told("rate.proposed", 30, rate=90, currency="EUR"),
+        told("rate.accepted", 20, rate=90, currency="EUR"),
+    ]
+    assert "new rate" not in letter("bargain_hunter", *agreed)
+    proposed = letter("bargain_hunter", agreed[0])
+    assert "new rate" in proposed
+    assert "other clients" not in proposed
+
+
+def test_reminders_are_spoken_of_only_where_there_were_some():
+    reminded = [*invoice(1, 100), told("reminder.sent", 50, invoice="INV-1")]
+    assert "In spite of our reminders" in letter("non_payer", *reminded)
+    assert "reminder" not in letter("non_payer", *reminded, *invoice(2, 100))
+    assert "reminder" not in letter("non_payer")
+
+
+def test_what_is_not_paid_was_not_paid_late():
+    text = letter("slow_payer", *invoice(1, 200))
+    assert "Paid after terms" not in text
+    assert "INV-1" in text
+
+
+@pytest.mark.parametrize("client_type", APPROACHES)
+def test_after_the_end_letters_only_say_goodbye(client_type: str):
+    history = [told("contract.sent", 90), told("rate.proposed", 80, rate=90, currency="EUR"), *invoice(1, 100)]
+    ended = letter(client_type, *history, told("relationship.ended", 10))
+    assert "ended on February 20, 2026" in ended
+    assert "INV-1" in ended
+    assert [one for one in ("sign", "new rate", "decided") if one in ended] == []
+    again = letter(client_type, *history, told("relationship.ended", 10), told("agreement.made", 5, hours=3))
+    assert again == letter(client_type, *history, told("agreement.made", 5, hours=3))
+
+
+def test_a_parting_says_that_it_has_ended():
+    parting = parting_from(case([told("time.logged", 20, hours=2), told("relationship.ended", 10, by="client")]))
+    text = speaker("en").paragraphs(parting.letter.paragraphs)
+    assert "ended on February 20, 2026" in text
+    assert "2 hours" in text
+    assert "decided" not in text
+    assert "Stop taking new work" not in " ".join(map(SAY, parting.hand_over))
+
+
+def test_a_letter_goes_on_as_its_greeting_asks_for():
+    for client_type in APPROACHES:
+        (draft,) = strategy_for(client_type, case([])).drafts
+        for language in LANGUAGES:
+            assert speaker(language).say(draft.paragraphs[1])[0].isupper()
 
 
 def test_debts_of_two_currencies_are_not_added_up():

@@ -1,5 +1,6 @@
 """Speakers: numbers, nouns, dates and money as is usual in each language; which language is wanted."""
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -22,6 +23,8 @@ from tests.core.strategies import NOW, histories
 from tests.core.telling import alone
 from tests.core.test_axioms import worst
 
+_NONE_OF_IT = re.compile(r"(?<![\d.,\xa0])0 (hours|days|часов|дней)|-\d+ (days|дн)")
+
 
 def say(language: Language, template: str, value: object) -> str:
     return speaker(language).say(Message(template, {"x": value}))  # type: ignore[dict-item]
@@ -34,7 +37,13 @@ def say(language: Language, template: str, value: object) -> str:
         ("{x:invoice}", 0, "0 invoices", "0 счетов"),
         ("{x:invoice}", 3, "3 invoices", "3 счёта"),
         ("{x:hour}", 11, "11 hours", "11 часов"),
-        ("{x:hour}", 21.4, "21 hours", "21 час"),
+        ("{x:hour}", 21.02, "21 hours", "21 час"),
+        ("{x:hour}", 2.5, "2.5 hours", "2,5 часа"),
+        ("{x:hour}", 21.44, "21.4 hours", "21,4 часа"),
+        ("{x:hour}", 1234.5, "1,234.5 hours", "1\xa0234,5 часа"),
+        ("{x:hour}", 0.01, "0.1 hours", "0,1 часа"),
+        ("{x:hour}", 0.97, "1 hour", "1 час"),
+        ("{x:day}", 2.5, "2 days", "2 дня"),
         ("{x:day}", 122, "122 days", "122 дня"),
         ("{x:contact}", 1115, "1,115 contacts", "1\xa0115 обращений"),
         ("{x:count}", 1234.0, "1,234", "1\xa0234"),
@@ -94,6 +103,7 @@ def test_every_answer_can_be_said(language: Language, history: list[Event], curr
     said = answer.model_dump_json().replace("{acme}", "")
     assert ":count}" not in said
     assert say(language, "{x}", Money(Decimal("0.5"), currency))
+    assert not _NONE_OF_IT.search(said)
     sentences = [part.sentence for part in answer.signs] + [term.sentence for term in answer.cost_of_staying.terms]
     assert not any("{" in text for text in sentences)
 

@@ -1,6 +1,6 @@
 """The chronicle: one client's events, read forward once, with the facts at any instant on the way."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import attrgetter
@@ -14,6 +14,7 @@ from app.core.events.rate import RateAccepted
 from app.core.events.relationship import EventVoided
 from app.core.facts.contacts import Contacts, ContactsBook
 from app.core.facts.contracts import Contract, ContractsBook
+from app.core.facts.ending import Ending, EndingBook
 from app.core.facts.invoices import Invoice, InvoicesBook
 from app.core.facts.profile import Profile, ProfileBook
 from app.core.facts.talks import Talks, TalksBook
@@ -39,6 +40,7 @@ class Facts:
         contacts: messages, calls, deadlines and meetings.
         talks: about the rate and about what has to change.
         invoices: by the time they were issued.
+        ending: that the relationship ended, while nothing new was agreed.
         measures: what was measured of them already; see `measured_once.py`.
     """
 
@@ -51,6 +53,7 @@ class Facts:
     contacts: Contacts
     talks: Talks
     invoices: tuple[Invoice, ...]
+    ending: Ending | None
     measures: dict[object, tuple[tuple[object, ...], Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def age(self, mark: Mark) -> float:
@@ -118,6 +121,7 @@ class Chronicle:
             contacts=self._contacts.read(as_of),
             talks=self._talks.read(),
             invoices=self._invoices.read(),
+            ending=self._ending.read(),
         )
 
     def supposing(self, facts: Facts, more: Iterable[Event]) -> Facts:
@@ -157,6 +161,7 @@ class Chronicle:
             contacts=facts.contacts,
             talks=self._talks.read(agreed) if agreed else facts.talks,
             invoices=self._invoices.read(invoices) if invoices else facts.invoices,
+            ending=None if facts.ending and _any_after(facts.ending.mark, contracts) else facts.ending,
         )
 
     def _begin(self) -> None:
@@ -168,18 +173,19 @@ class Chronicle:
         self._talks = TalksBook()
         self._invoices = InvoicesBook(self._calendar)
         self._profile = ProfileBook()
-        self._books: dict[type[EventData], Callable[[Event], None]] = {
-            kind: book.enter
-            for book in (
-                self._contracts,
-                self._work,
-                self._contacts,
-                self._talks,
-                self._invoices,
-                self._profile,
-            )
-            for kind in book.kinds
-        }
+        self._ending = EndingBook()
+        self._books: dict[type[EventData], list[Callable[[Event], None]]] = {}
+        for book in (
+            self._contracts,
+            self._work,
+            self._contacts,
+            self._talks,
+            self._invoices,
+            self._profile,
+            self._ending,
+        ):
+            for kind in book.kinds:
+                self._books.setdefault(kind, []).append(book.enter)
 
     def _enter(self, count: int) -> None:
         voided, books = self._voided, self._books
@@ -187,8 +193,7 @@ class Chronicle:
             if voided and event.ref in voided:
                 continue
             self._entered += 1
-            enter = books.get(type(event.data))
-            if enter is not None:
+            for enter in books.get(type(event.data), ()):
                 enter(event)
         self._next = count
 
@@ -196,6 +201,10 @@ class Chronicle:
 def gather(events: Iterable[Event], policy: Policy, as_of: datetime, known_at: datetime | None = None) -> Facts:
     """Put together the facts at one instant; see `Chronicle`."""
     return Chronicle(events, policy, known_at).facts(as_of)
+
+
+def _any_after(mark: Mark, told: Mapping[str, Iterable[Event]]) -> bool:
+    return any(event.mark > mark for events in told.values() for event in events)
 
 
 def _voided(takers: Iterable[Event]) -> frozenset[EventRef]:

@@ -17,20 +17,24 @@ class Contract:
     Attributes:
         id: the tenant's own id of it.
         asked: the first time that it was sent, explained or refused.
+        sent: the last time that it was sent.
         explained: when the client was told why it is needed.
         declined: each refusal.
         signed: the signature, while it holds.
         touched: the last time that anything but a signature was told of it.
         ended: when a signature ran out or was withdrawn, while there is no newer one.
+        lapsed: the same of a signature or of the offer to sign it, while it was not sent again.
     """
 
     id: str
     asked: Mark
+    sent: Mark | None
     explained: tuple[Mark, ...]
     declined: tuple[Mark, ...]
     signed: Mark | None
     touched: Mark
     ended: Mark | None
+    lapsed: Mark | None
 
 
 class ContractsBook:
@@ -63,20 +67,23 @@ def _contract(name: str, history: list[Event]) -> Contract:
     explained: list[Mark] = []
     declined: list[Mark] = []
     signed: Mark | None = None
-    ended: Mark | None = None
+    sent = ended = lapsed = None
     for event in history:
         mark = event.mark
         match event.data:
+            case told.ContractSent():
+                sent, lapsed = mark, None
             case told.ContractExplained():
                 explained.append(mark)
             case told.ContractDeclined():
                 declined.append(mark)
             case told.ContractSigned():
-                signed, ended = mark, None
+                signed, ended, lapsed = mark, None, None
             case told.ContractExpired() | told.ContractTerminated():
+                lapsed = mark
                 if signed is not None:
                     signed, ended = None, mark
             case _:
                 pass
     last = next((event for event in reversed(history) if not isinstance(event.data, told.ContractSigned)), history[0])
-    return Contract(name, history[0].mark, tuple(explained), tuple(declined), signed, last.mark, ended)
+    return Contract(name, history[0].mark, sent, tuple(explained), tuple(declined), signed, last.mark, ended, lapsed)

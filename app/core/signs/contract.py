@@ -1,11 +1,12 @@
 """Sign 1: will not sign a contract, even after being told that it is needed."""
 
+from datetime import date
 from typing import NamedTuple
 
 from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
 from app.core.events import EventRef, Mark
 from app.core.facts import Contract, Facts, measured_once
-from app.core.message import N_
+from app.core.message import N_, Message
 from app.core.policy import ContractPolicy, Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.sign import MOST_EVENTS, Figure, Reason, Sign, Weight, bounded, heaviest, weight_after_telling
@@ -71,7 +72,16 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
         },
         held_against={"days_to_sign": Figure(policy.contract.days_to_sign, "days")},
         events=events,
+        words=_words(policy, silence),
     )
+
+
+def _words(policy: Policy, silence: _Silence | None) -> dict[str, date | Message]:
+    if silence is None:
+        return {}
+    hours = Message(N_("work without a contract: {hours:hour}"), {"hours": silence.hours})
+    idle = Message(N_("no work was done without a contract"))
+    return {"since": policy.calendar.day_of(silence.since.at), "work": hours if silence.hours else idle}
 
 
 @measured_once
@@ -150,17 +160,12 @@ CONTRACT = Sign(
     sentences={
         "no_contract_asked_for": N_("No contract has been asked for, so there is nothing to weigh."),
         "signed": N_("The contract is signed."),
-        "not_signed_yet": N_("The contract has been waiting for a signature for {days_unsigned:day}."),
-        "working_unsigned": N_(
-            "Work goes on without a signature: {hours_without_contract:hour} in {days_unsigned:day}."
-        ),
-        "refused": N_(
-            "The client has refused to sign (refusals: {refusals:count}); work without a contract: "
-            "{hours_without_contract:hour}."
-        ),
+        "not_signed_yet": N_("The contract has been waiting for a signature since {since}."),
+        "working_unsigned": N_("Work goes on without a signature: {hours_without_contract:hour} since {since}."),
+        "refused": N_("The client has refused to sign (refusals: {refusals:count}); {work}."),
         "refused_after_explanation": N_(
             "The client was told why a contract is needed and still refused (refusals in all: {refusals:count}); "
-            "work without a contract: {hours_without_contract:hour}."
+            "{work}."
         ),
     },
 )

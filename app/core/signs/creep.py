@@ -47,7 +47,8 @@ class Creep:
         agreed_hours: what was agreed for the periods that have begun.
         unpaid_hours: what was worked beyond that and is not paid for.
         fresh_agreed_hours, fresh_unpaid_hours: the same, faded.
-        recent_share: fresh unpaid hours as a share of the agreed ones, with a short memory.
+        recent_unpaid_hours, recent_agreed_hours: plain hours, faded with a short memory.
+        lasting_unpaid_hours: plain hours, faded with a long one.
         told_hours: how many unpaid hours came after the client was told what has to change, faded.
         overruns: period by period.
         unpaid: the unpaid hours by day.
@@ -58,21 +59,29 @@ class Creep:
     unpaid_hours: float
     fresh_agreed_hours: float
     fresh_unpaid_hours: float
-    recent_share: float
+    recent_agreed_hours: float
+    recent_unpaid_hours: float
+    lasting_unpaid_hours: float
     told_hours: float
     overruns: tuple[Overrun, ...]
     unpaid: tuple[tuple[date, float], ...]
     pull: tuple[tuple[float, EventRef], ...]
 
     @property
-    def share(self) -> float:
-        """Unpaid hours as a share of the agreed ones."""
-        return self.unpaid_hours / max(self.agreed_hours, _LEAST_AGREED)
+    def share(self) -> float | None:
+        """Unpaid hours as a share of the agreed ones; None where none were agreed."""
+        return self.unpaid_hours / self.agreed_hours if self.agreed_hours > 0 else None
 
     @property
-    def fresh_share(self) -> float:
-        """The same, faded."""
-        return self.fresh_unpaid_hours / max(self.fresh_agreed_hours, _LEAST_AGREED)
+    def recent_share(self) -> float | None:
+        """The same with a short memory."""
+        return self.recent_unpaid_hours / self.recent_agreed_hours if self.recent_agreed_hours > 0 else None
+
+    @property
+    def accelerates(self) -> bool:
+        """Whether the share with a short memory is a quarter above the lasting one."""
+        recent = self.recent_unpaid_hours / max(self.recent_agreed_hours, _LEAST_AGREED)
+        return recent > 1.25 * self.lasting_unpaid_hours / max(self.fresh_agreed_hours, _LEAST_AGREED)
 
 
 @dataclass(slots=True)
@@ -113,7 +122,6 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
     fresh = [day_fading(age, half_life) for age in ages]
     weighted = list(map(mul, hours, told))
     pull = list(map(mul, weighted, fresh))
-    recent = sum(map(mul, weighted, [day_fading(age, short) for age in ages]))
     for (effort, _, period), unpaid in zip(found, weighted, strict=True):
         period.unpaid += unpaid
         if period.last is None or effort.day > period.last:
@@ -126,7 +134,9 @@ def creep_of(facts: Facts, policy: Policy) -> Creep:
         unpaid_hours=sum(hours),
         fresh_agreed_hours=sum(map(mul, agreed_hours, [day_fading(age, half_life) for age in began])),
         fresh_unpaid_hours=sum(pull),
-        recent_share=recent / max(recently_agreed, _LEAST_AGREED),
+        recent_agreed_hours=recently_agreed,
+        recent_unpaid_hours=sum(map(mul, hours, [day_fading(age, short) for age in ages])),
+        lasting_unpaid_hours=sum(map(mul, hours, fresh)),
         told_hours=sum([one * share for one, share, weight in zip(hours, fresh, told, strict=True) if weight > 1]),
         overruns=tuple(
             Overrun(

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from app.core.decibans import day_fading, saturating_share
 from app.core.facts import Facts, Invoice, measured_once
-from app.core.message import N_
+from app.core.message import N_, Message
 from app.core.money import convert
 from app.core.payment_scale import payment_index
 from app.core.policy import Policy
@@ -46,17 +46,20 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
     }
     if not judged:
         return Reason("nothing_due", figures, held_against)
-    late = sum(days > policy.late.grace_days for _, days in judged)
-    beyond = _days_beyond_terms(judged, policy)
+    late = [invoice for invoice, days in judged if days > policy.late.grace_days]
+    unpaid = sum(invoice.settled is None for invoice in late)
+    beyond, longest = _days_beyond_terms(judged, policy), max(days for _, days in judged)
     figures |= {
         "days_beyond_terms": Figure(round(beyond, 2), "days"),
         "payment_index": Figure(round(payment_index(beyond), 1), "index"),
-        "late_invoices": Figure(late, "count"),
+        "late_invoices": Figure(len(late), "count"),
+        "unpaid_late_invoices": Figure(unpaid, "count"),
         "invoices": Figure(len(judged), "count"),
         "overdue_invoices": Figure(sum(invoice.is_overdue(facts.today) for invoice, _ in judged), "count"),
-        "longest_delay": Figure(max(days for _, days in judged), "days"),
+        "longest_delay": Figure(longest, "days"),
     }
-    return Reason(_code(late, habit), figures, held_against, events_behind(occasions, habit))
+    words = {"late": _late(len(late), unpaid, len(judged)), "delay": _delay(round(beyond), longest)}
+    return Reason(_code(len(late), longest, habit), figures, held_against, events_behind(occasions, habit), words)
 
 
 @measured_once
@@ -116,9 +119,24 @@ def _amounts(invoices: list[Invoice], policy: Policy) -> list[float]:
     return [1.0] * len(invoices) if None in converted else [float(money or 0) for money in converted]
 
 
-def _code(late: int, habit: Habit) -> str:
+def _late(late: int, unpaid: int, invoices: int) -> Message:
+    """How many are late: an invoice that is not paid yet was not paid late."""
+    values: dict[str, float] = {"late": late, "unpaid": unpaid, "invoices": invoices}
+    if not unpaid:
+        return Message(N_("Paid late: {late:count} of {invoices:invoice}"), values)
+    return Message(N_("Late: {late:count} of {invoices:invoice}, {unpaid:count} of them unpaid so far"), values)
+
+
+def _delay(mean: int, longest: int) -> Message:
+    values: dict[str, float] = {"mean": mean, "longest": longest}
+    if mean <= 0:
+        return Message(N_("the longest delay is {longest:day}"), values)
+    return Message(N_("on average {mean:day} after terms, the longest delay is {longest:day}"), values)
+
+
+def _code(late: int, longest: int, habit: Habit) -> str:
     if not late:
-        return "in_time"
+        return "in_grace" if longest > 0 else "in_time"
     return "habit" if habit.decibans > 0 and habit.bad > 1.5 else "exception"
 
 
@@ -131,10 +149,8 @@ LATE = Sign(
     sentences={
         "nothing_due": N_("No invoice has been paid or has come due, so there is nothing to weigh."),
         "in_time": N_("Everything was paid in time: {invoices:invoice}."),
-        "exception": N_("Paid late: {late_invoices:count} of {invoices:invoice}, which is not yet a habit."),
-        "habit": N_(
-            "Paid late: {late_invoices:count} of {invoices:invoice}, by amount {days_beyond_terms:day} after "
-            "terms; the longest delay is {longest_delay:day}."
-        ),
+        "in_grace": N_("Nothing is later than the days of grace allow: {invoices:invoice}."),
+        "exception": N_("{late}, which is not yet a habit."),
+        "habit": N_("{late}; {delay}."),
     },
 )

@@ -7,7 +7,7 @@ from app.core.decibans import fading, saturating_share, virtual_evidence
 from app.core.events import EventRef
 from app.core.facts import Facts, measured_once
 from app.core.facts.work import Change
-from app.core.message import N_
+from app.core.message import N_, Message
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.creep import Creep, creep_of
@@ -51,14 +51,13 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
         return Reason("nothing_agreed")
     creep, habits = found.creep, portfolio.habits.requests
     return Reason(
-        code=_code(found),
+        code=_code(facts, found),
         figures={
             "unpaid_hours_beyond": Figure(round(creep.unpaid_hours, 2), "hours"),
             "agreed_hours": Figure(round(creep.agreed_hours, 2), "hours"),
-            "overrun_share": Figure(round(creep.share, 4), "ratio"),
-            "recent_overrun_share": Figure(round(creep.recent_share, 4), "ratio"),
+            **_shares(creep),
             "requests_beyond": Figure(len(facts.work.changes), "count"),
-            "unpaid_requests": Figure(sum(not change.is_paid_for for change in facts.work.changes), "count"),
+            "unpaid_requests": Figure(_unpaid_requests(facts), "count"),
         },
         held_against={
             "overrun_share": Figure(policy.scope.ordinary_overrun, "ratio"),
@@ -66,7 +65,24 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
             "fitted_to_clients": Figure(habits.clients, "count"),
         },
         events=_events(facts, found),
+        words={"share": _share(creep)},
     )
+
+
+def _shares(creep: Creep) -> dict[str, Figure]:
+    """Of what was agreed; without an agreement there is nothing to be a share of."""
+    shares = {"overrun_share": creep.share, "recent_overrun_share": creep.recent_share}
+    return {name: Figure(round(share, 4), "ratio") for name, share in shares.items() if share is not None}
+
+
+def _share(creep: Creep) -> Message:
+    if creep.share is None:
+        return Message(N_("with no hours agreed"))
+    return Message(N_("which is {share:percent} of what was agreed"), {"share": creep.share})
+
+
+def _unpaid_requests(facts: Facts) -> int:
+    return sum(not change.is_paid_for for change in facts.work.changes)
 
 
 @measured_once
@@ -123,12 +139,14 @@ def _events(facts: Facts, found: _Stretch) -> tuple[EventRef, ...]:
     return heaviest([*agreed, *((request.good, request.ref) for request in found.requests)])
 
 
-def _code(found: _Stretch) -> str:
+def _code(facts: Facts, found: _Stretch) -> str:
     hours, habit, creep = found.hours, found.habit, found.creep
     if max(hours, habit.decibans) <= 0:
-        return "within_agreement"
+        if creep.unpaid_hours > 0:
+            return "usual_hours"
+        return "usual_requests" if _unpaid_requests(facts) else "within_agreement"
     if hours >= habit.decibans:
-        return "accelerating" if creep.recent_share > 1.25 * creep.fresh_share else "unpaid_hours"
+        return "accelerating" if creep.accelerates and creep.recent_share is not None else "unpaid_hours"
     return "unpaid_requests"
 
 
@@ -141,10 +159,12 @@ SCOPE = Sign(
     sentences={
         "nothing_agreed": N_("No agreed hours and no changes are recorded, so there is nothing to weigh."),
         "within_agreement": N_("The work keeps to what was agreed."),
-        "unpaid_hours": N_(
-            "Unpaid work beyond the agreement: {unpaid_hours_beyond:hour}, which is {overrun_share:percent} of "
-            "what was agreed."
+        "usual_hours": N_("Unpaid work beyond the agreement: {unpaid_hours_beyond:hour}, no more than is usual."),
+        "usual_requests": N_(
+            "Requests beyond the agreement that are not paid for: {unpaid_requests:count} of {requests_beyond:count}, "
+            "no more than is usual."
         ),
+        "unpaid_hours": N_("Unpaid work beyond the agreement: {unpaid_hours_beyond:hour}, {share}."),
         "accelerating": N_(
             "Unpaid work beyond the agreement: {unpaid_hours_beyond:hour}, and it is getting worse: "
             "{recent_overrun_share:percent} of what was agreed lately."

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from app.core.decibans import saturated, saturating_share
 from app.core.events import EventRef, Mark
 from app.core.facts import Facts
+from app.core.message import Message
 from app.core.policy import Caps, Policy
 from app.core.portfolio import Portfolio
 
@@ -58,14 +59,14 @@ class Reason:
         figures: what was measured.
         held_against: what an ordinary client would show.
         events: the events that weigh most, heaviest first.
-        words: what the reason's sentence says beside the figures, such as an invoice's number.
+        words: what the reason's sentence says beside the figures, such as an invoice's number or a day.
     """
 
     code: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
     held_against: Mapping[str, Figure] = field(default_factory=dict)
     events: tuple[EventRef, ...] = ()
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str | date | Message] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

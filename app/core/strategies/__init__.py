@@ -1,11 +1,13 @@
 """How to deal with each type of client. A new type is one file beside these and one entry here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from app.core.strategies.bargain_hunter import BARGAIN_HUNTER
 from app.core.strategies.contract_dodger import CONTRACT_DODGER
+from app.core.strategies.farewell import farewell
 from app.core.strategies.firefighter import FIREFIGHTER
 from app.core.strategies.non_payer import NON_PAYER
 from app.core.strategies.reliable_partner import RELIABLE_PARTNER
@@ -34,5 +36,6 @@ APPROACHES: Final[Mapping[str, Approach]] = MappingProxyType(
 
 
 def strategy_for(client_type: str, case: Case) -> Strategy:
-    """How to deal with a client of a type."""
-    return APPROACHES[client_type].towards(case)
+    """How to deal with a client of a type; once the relationship has ended, letters only say goodbye."""
+    found = APPROACHES[client_type].towards(case)
+    return found if case.facts.ending is None else replace(found, drafts=(farewell(case),))

@@ -1,5 +1,7 @@
 """The client who pays less than the others: a new rate, or less work for the same money."""
 
+from collections.abc import Iterator
+
 from app.core.message import N_, Message
 from app.core.strategies.strategy import Approach, Case, Draft, paragraphs
 
@@ -7,23 +9,29 @@ __all__ = ["BARGAIN_HUNTER"]
 
 
 def _letter(case: Case) -> Draft:
-    talks, day_of = case.facts.talks, case.policy.calendar.day_of
-    proposal = None
-    for newest in talks.rate_proposed[-1:]:
-        proposal = Message(
-            N_("On {day} we proposed a rate of {rate} an hour; it is what our other clients pay for the same work."),
-            {"day": day_of(newest.mark.at), "rate": newest.rate},
-        )
     return Draft(
         Message(N_("Our rate")),
         paragraphs(
             case,
-            Message(N_("our rate with you no longer covers what good work costs us.")),
-            proposal,
-            Message(N_("From {by} on we take new work at the new rate."), {"by": case.deadline}),
+            Message(N_("We would like to talk with you about our rate.")),
+            *_about_the_rate(case),
             Message(N_("If your budget is fixed, we gladly look together for what can be left out, so that it fits.")),
         ),
     )
+
+
+def _about_the_rate(case: Case) -> Iterator[Message]:
+    """The newest proposal that was not agreed to since; without one there is no new rate to speak of."""
+    talks, day_of = case.facts.talks, case.policy.calendar.day_of
+    for newest in talks.rate_proposed[-1:]:
+        if not any(agreed > newest.mark for agreed in talks.rate_accepted):
+            yield Message(
+                N_("On {day} we proposed a rate of {rate} an hour."),
+                {"day": day_of(newest.mark.at), "rate": newest.rate},
+            )
+            yield Message(N_("From {by} on we take new work at the new rate."), {"by": case.deadline})
+            return
+    yield Message(N_("Please tell us by {by} when it suits you."), {"by": case.deadline})
 
 
 BARGAIN_HUNTER = Approach(

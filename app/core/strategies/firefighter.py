@@ -14,7 +14,9 @@ def _letter(case: Case) -> Draft:
     facts, calendar = case.facts, case.policy.calendar
     since = facts.as_of - timedelta(days=_DAYS)
     late = sum(one.out_of_hours for one in facts.contacts.disturbances if one.mark.at >= since)
-    week = next((hours for hours in calendar.week if hours is not None), None)
+    # Days of different hours would need a line each.
+    hours = {hours for hours in calendar.week if hours is not None}
+    week = hours.pop() if len(hours) == 1 else None
     outside = Message(
         N_("In the last {days:day}, {contacts:contact} reached us outside our working hours."),
         {"days": _DAYS, "contacts": late},
@@ -25,17 +27,18 @@ def _letter(case: Case) -> Draft:
             N_("You reach us on working days from {opens} to {closes} ({zone})."),
             {"opens": f"{week.opens:%H:%M}", "closes": f"{week.closes:%H:%M}", "zone": calendar.zone},
         )
+    ahead = Message(
+        N_("For what you need we plan at least {hours:hour} of working time ahead."),
+        {"hours": case.policy.time.minimum_lead_hours},
+    )
     return Draft(
         Message(N_("When and how you reach us")),
         paragraphs(
             case,
-            Message(N_("good work needs time to think, and people who have slept.")),
+            Message(N_("Good work needs time to think, and people who have slept.")),
             outside if late else None,
             reached,
-            Message(
-                N_("For what you need we plan at least {hours:hour} of working time ahead."),
-                {"hours": case.policy.time.minimum_lead_hours},
-            ),
+            ahead if case.policy.time.minimum_lead_hours else None,
             Message(
                 N_(
                     "For real emergencies we offer an express service at a surcharge; what else comes waits until "

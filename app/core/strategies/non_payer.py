@@ -1,7 +1,7 @@
 """The client who does not pay: stop, set a last day, then leave it to those who collect."""
 
 from app.core.message import N_, Message
-from app.core.strategies.strategy import Approach, Case, Draft, invoice_lines, paragraphs, totals
+from app.core.strategies.strategy import Approach, Case, Draft, invoice_lines, paragraphs, together
 
 __all__ = ["NON_PAYER"]
 
@@ -9,25 +9,34 @@ __all__ = ["NON_PAYER"]
 def _letter(case: Case) -> Draft:
     facts = case.facts
     unpaid = [one for one in facts.invoices if one.is_overdue(facts.today) or one.written_off or one.charged_back]
-    sums = tuple(Message(N_("Together: {total}"), {"total": total}) for total in totals(unpaid))
+    if not unpaid:
+        return Draft(
+            Message(N_("A deposit for new work")),
+            paragraphs(
+                case,
+                Message(N_("Before we begin new work, we need a deposit.")),
+                Message(N_("Please tell us by {by} how you would like to pay it."), {"by": case.deadline}),
+            ),
+        )
+    reminded = all(invoice.reminders for invoice in unpaid)
     return Draft(
-        Message(N_("Last reminder before collection")),
+        Message(N_("Last reminder before collection") if reminded else N_("Unpaid invoices")),
         paragraphs(
             case,
-            Message(N_("in spite of our reminders these invoices are not paid:"))
-            if unpaid
-            else Message(N_("before we begin new work, we need a deposit.")),
-            invoice_lines(unpaid) if unpaid else None,
-            Message("{lines}", {"lines": sums}) if unpaid else None,
+            Message(
+                N_("In spite of our reminders these invoices are not paid:")
+                if reminded
+                else N_("These invoices are not paid:")
+            ),
+            invoice_lines(unpaid),
+            together(unpaid),
             Message(
                 N_(
                     "Please pay by {by}, or call us before that day to agree on instalments. Until then our work rests."
                 ),
                 {"by": case.deadline},
             ),
-            Message(N_("After that day we hand the matter over to collection, and the cost of that is yours."))
-            if unpaid
-            else None,
+            Message(N_("After that day we hand the matter over to collection, and the cost of that is yours.")),
         ),
     )
 

@@ -18,7 +18,7 @@ def _letter(case: Case) -> Draft:
         Message(N_("Thank you")),
         paragraphs(
             case,
-            Message(N_("this is only to say thank you: it is easy to do good work for you.")),
+            Message(N_("This is only to say thank you: it is easy to do good work for you.")),
             in_time if paid else None,
             Message(
                 N_(

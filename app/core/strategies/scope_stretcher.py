@@ -29,7 +29,7 @@ def _letter(case: Case) -> Draft:
         Message(N_("What we agreed on, and what came on top")),
         paragraphs(
             case,
-            Message(N_("we like to work for you, and we would like to keep the books between us straight.")),
+            Message(N_("We like to work for you, and we would like to keep the books between us straight.")),
             beyond if creep.agreed_hours and creep.unpaid_hours else None,
             asked if lines else None,
             Message("{lines}", {"lines": lines}) if lines else None,

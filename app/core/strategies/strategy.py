@@ -11,7 +11,7 @@ from app.core.message import N_, Message
 from app.core.money import Money
 from app.core.policy import Policy
 
-__all__ = ["Approach", "Case", "Draft", "Strategy", "invoice_lines", "opening", "paragraphs", "totals"]
+__all__ = ["Approach", "Case", "Draft", "Strategy", "invoice_lines", "opening", "paragraphs", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,14 @@ def invoice_lines(invoices: list[Invoice]) -> Message:
     return Message("{lines}", {"lines": lines})
 
 
-def totals(invoices: list[Invoice]) -> Iterator[Money]:
-    """What is open, by currency: currencies are never added up."""
+def together(invoices: list[Invoice]) -> Message:
+    """What is open in all, a line for each currency."""
+    lines = tuple(Message(N_("Together: {total}"), {"total": total}) for total in _totals(invoices))
+    return Message("{lines}", {"lines": lines})
+
+
+def _totals(invoices: list[Invoice]) -> Iterator[Money]:
+    """By currency: currencies are never added up."""
     currencies = sorted({one.amount.currency for one in invoices})
     for currency in currencies:
         owed = (one.open_amount for one in invoices if one.amount.currency == currency)

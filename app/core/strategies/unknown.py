@@ -12,7 +12,7 @@ def _letter(case: Case) -> Draft:
         paragraphs(
             case,
             Message(
-                N_("we look forward to working with you. So that it goes well, let us agree on four things first:")
+                N_("We look forward to working with you. So that it goes well, let us agree on four things first:")
             ),
             Message(
                 N_(
