@@ -1,10 +1,11 @@
 """Recourse: the least that the client could do that would lead to a better verdict."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import combinations, product
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from app.core.assessment import Assessment, assess, standing_of
@@ -16,6 +17,8 @@ from app.core.events.contract import ContractSigned
 from app.core.events.invoice import InvoicePaid
 from app.core.events.rate import RateAccepted
 from app.core.facts import Chronicle, Facts
+from app.core.message import N_, Message
+from app.core.money import Money
 from app.core.policy import DealBreaker, Policy
 from app.core.portfolio import Portfolio
 from app.core.signs import SIGNS, Weight
@@ -28,6 +31,20 @@ ActionKind = Literal["sign_contract", "approve_change", "accept_rate", "pay_invo
 
 _MOST_IN_GROUP: Final = 8
 """Beyond so many open items of one kind, the smallest are done together as one action."""
+_IN_WORDS: Final[Mapping[ActionKind, tuple[str, str]]] = MappingProxyType(
+    {
+        "sign_contract": (
+            N_("The client signs the contract {subject}."),
+            N_("The client signs the contracts {subject}."),
+        ),
+        "approve_change": (
+            N_("The client approves the change {subject} and pays for it."),
+            N_("The client approves the changes {subject} and pays for them."),
+        ),
+        "pay_invoice": (N_("The client pays invoice {subject}."), N_("The client pays the invoices {subject}.")),
+    }
+)
+"""One and several."""
 _ORDER: Final = tuple(Verdict)
 _SIGNS: Final = {sign.name: sign for sign in SIGNS}
 
@@ -55,11 +72,15 @@ class Action:
         kind: what.
         subjects: the contract, the change or the invoices; empty for the rate.
         events: what would be told of it.
+        message: the same in words.
+        rate: what the client would agree to pay an hour; None for everything else.
     """
 
     kind: ActionKind
     subjects: tuple[str, ...]
     events: tuple[Event, ...]
+    message: Message
+    rate: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,16 +268,23 @@ class _Search:
         return Recourse(verdict, tuple(steps))
 
 
+def _action(kind: ActionKind, subjects: tuple[str, ...], events: tuple[Event, ...]) -> Action:
+    """One thing to do about a contract, a change or an invoice, or about several."""
+    one, several = _IN_WORDS[kind]
+    message = Message(one if len(subjects) == 1 else several, {"subject": ", ".join(subjects)})
+    return Action(kind, subjects, events, message)
+
+
 def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
     """What could be done, by group; what matters most first."""
     yield [
-        Action("sign_contract", (one.id,), (told("contract.signed", one.id, ContractSigned(contract=one.id)),))
+        _action("sign_contract", (one.id,), (told("contract.signed", one.id, ContractSigned(contract=one.id)),))
         for one in facts.contracts
         if one.signed is None
     ]
     changes = [one for one in facts.work.changes if not one.is_paid_for and one.rejected_by_us is None]
     yield [
-        Action("approve_change", (one.id,), (told("change.approved", one.id, ChangeApproved(change=one.id)),))
+        _action("approve_change", (one.id,), (told("change.approved", one.id, ChangeApproved(change=one.id)),))
         for one in sorted(changes, key=lambda one: (-one.hours, one.id))
     ]
     unpaid = [one for one in facts.invoices if one.is_overdue(facts.today) or one.written_off or one.charged_back]
@@ -264,7 +292,7 @@ def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
     yield [
         *_rate_action(facts, told),
         *(
-            Action("pay_invoice", (one.id,), (told("invoice.paid", one.id, InvoicePaid(invoice=one.id)),))
+            _action("pay_invoice", (one.id,), (told("invoice.paid", one.id, InvoicePaid(invoice=one.id)),))
             for one in sorted(unpaid, key=lambda one: (-one.open_amount, one.id))
         ),
     ]
@@ -276,7 +304,8 @@ def _rate_action(facts: Facts, told: Told) -> Iterator[Action]:
     for newest in facts.talks.rate_proposed[-1:]:
         if answered is None or answered < newest.mark.at:
             data = RateAccepted(rate=newest.rate.amount, currency=newest.rate.currency)
-            yield Action("accept_rate", (), (told("rate.accepted", "rate", data),))
+            message = Message(N_("The client agrees to the proposed rate of {rate} an hour."), {"rate": newest.rate})
+            yield Action("accept_rate", (), (told("rate.accepted", "rate", data),), message, newest.rate)
 
 
 def _grouped(actions: Sequence[Action]) -> tuple[Action, ...]:
@@ -284,4 +313,4 @@ def _grouped(actions: Sequence[Action]) -> tuple[Action, ...]:
     if len(rest) < 2:
         return tuple(actions)
     subjects = tuple(subject for action in rest for subject in action.subjects)
-    return (*head, Action(rest[0].kind, subjects, tuple(event for action in rest for event in action.events)))
+    return (*head, _action(rest[0].kind, subjects, tuple(event for action in rest for event in action.events)))

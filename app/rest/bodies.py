@@ -1,10 +1,14 @@
 """Bodies of requests, read within limits."""
 
-from fastapi import Request
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 
 from app.rest.problems import HttpError
 
-__all__ = ["read_body", "refuse_encoded"]
+__all__ = ["JsonRoute", "read_body", "refuse_all_but_json", "refuse_encoded"]
 
 MOST_BYTES = 8 * 1024 * 1024
 
@@ -18,6 +22,34 @@ def refuse_encoded(request: Request) -> None:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", ""):
         raise HttpError(415, f"expected a body without Content-Encoding, got {encoding[:40]}")
+
+
+def refuse_all_but_json(request: Request) -> None:
+    """Refuse a body that is not said to be JSON, or is compressed.
+
+    Raises:
+        HttpError: 415, when it is so.
+    """
+    refuse_encoded(request)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+        raise HttpError(415, f"expected Content-Type application/json; got {media[:100] or 'none'}")
+
+
+class JsonRoute(APIRoute):
+    """A route whose body the framework reads, once it is known to be JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Handle a request."""
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def checked(request: Request) -> Response:
+            refuse_all_but_json(request)
+            return await handle(request)
+
+        return checked
 
 
 async def read_body(request: Request) -> bytes:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.core.money import CURRENCIES
 from app.core.verdict import Verdict
 from app.rest.answers import ClientAnswer, ClientPage, Score
+from app.rest.bodies import JsonRoute
 from app.rest.explanation import ExplanationAnswer
 from app.rest.language import Spoken
 from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
@@ -23,7 +24,7 @@ from app.wire.fields import time_zones
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/clients", tags=["clients"])
+router = APIRouter(prefix="/v1/clients", tags=["clients"], route_class=JsonRoute)
 
 _Label = Annotated[str, Field(min_length=1, max_length=200, pattern=NAME_PATTERN)]
 
@@ -72,14 +73,20 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
 ) -> ClientPage:
     """List clients by score, so that the first are those to worry about. A cursor keeps to its viewpoint."""
     start = 0
     if cursor is not None:
         viewpoint, start = _place(cursor)
     ranked = await services.assess.ranking(principal.tenant_id, viewpoint, verdict)
-    records = await services.clients.all(principal.tenant_id)
     page = ranked[start : start + limit]
+    ids = [one.client_id for one in page]
+    records = await services.clients.several(principal.tenant_id, ids)
+    if cursor is not None or as_of is not None or known_at is not None:
+        cases = await services.assess.cases.several(principal.tenant_id, ids, viewpoint)
+        records = {name: cases[name].record(record) for name, record in records.items() if name in cases}
     return ClientPage(
         items=[
             ClientAnswer.of(records[one.client_id], viewpoint, one.assessment)

@@ -20,7 +20,7 @@ from app.language import Speaker
 from app.rest.answers import Moved, Score, score_fields
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["ExplanationAnswer", "Reasons"]
+__all__ = ["ExplanationAnswer", "MoneyAnswer", "Reasons"]
 
 
 class SignAnswer(BaseModel):

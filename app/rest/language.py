@@ -1,17 +1,29 @@
 """The language of an answer: `?language=`, or else `Accept-Language`."""
 
+import re
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Response
+from pydantic import BeforeValidator
 
 from app.language import Language, Speaker, preferred, speaker
 
 __all__ = ["Spoken"]
 
 
+def _without_region(value: object) -> object:
+    """The language of a tag (RFC 5646), which has no case."""
+    tag = re.fullmatch("([A-Za-z]{2,3})([-_][A-Za-z0-9]{1,8})*", value) if isinstance(value, str) else None
+    return value if tag is None else tag[1].lower()
+
+
 def _speaker(
     response: Response,
-    language: Annotated[Language | None, Query(description="Of sentences; else by Accept-Language.")] = None,
+    language: Annotated[
+        Language | None,
+        BeforeValidator(_without_region),
+        Query(description="Of sentences, such as `ru` or `ru-RU`; else by Accept-Language."),
+    ] = None,
     accept_language: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Speaker:
     found = speaker(language or preferred(accept_language))

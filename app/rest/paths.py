@@ -29,9 +29,16 @@ class SlashesInIds:
         raw: bytes = scope.get("raw_path") or b""
         if scope["type"] == "http" and b"%2" in raw:
             text = _encoded_slash.sub(_SLASH, raw.partition(b"?")[0].decode("latin-1"))
-            head = [unquote(part) for part in text.split(_SLASH)]
+            head = [_without_slash(unquote(part)) for part in text.split(_SLASH)]
             scope = {**scope, "path": _SLASH.join(head)}
+        elif scope["type"] == "http" and _SLASH in scope["path"]:
+            scope = {**scope, "path": _without_slash(scope["path"])}
         await self._app(scope, receive, send)
+
+
+def _without_slash(text: str) -> str:
+    """Let nobody write our stand-in: an id that has it is refused as one with a control character is."""
+    return text.replace(_SLASH, "\0")
 
 
 def _id_in_path(description: str) -> Any:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.verdict import Verdict
 from app.ports.policies import PolicyRecord
+from app.rest.bodies import JsonRoute
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Manager, Reader, UsedServices
 from app.rest.viewpoint import Viewed
@@ -16,7 +17,7 @@ from app.wire.policies import PolicySettings
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/policies", tags=["policies"])
+router = APIRouter(prefix="/v1/policies", tags=["policies"], route_class=JsonRoute)
 
 _MOST_CHANGES = 200
 _VERSION = r"^[a-z0-9-]{1,40}$"

@@ -91,8 +91,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         del request
         assert isinstance(error, RequestValidationError)
         errors = [{"pointer": _pointer(each["loc"]), "detail": str(each["msg"])} for each in error.errors()]
-        if any(each["type"] == "json_invalid" for each in error.errors()):
-            return problem(400, "the body is no JSON", errors)
+        for each in error.errors():
+            if each["type"] == "json_invalid":
+                return problem(400, f"expected JSON: {each['ctx']['error']} at character {each['loc'][-1]}")
         return problem(422, "the request has fields that cannot be used", errors)
 
     async def http(request: Request, error: Exception) -> JSONResponse:

@@ -7,7 +7,10 @@ from pydantic import BaseModel, Field
 
 from app.core.recourse import ActionKind, Options
 from app.core.verdict import Verdict
+from app.language import Speaker
 from app.rest.answers import Score
+from app.rest.explanation import MoneyAnswer
+from app.rest.language import Spoken
 from app.rest.paths import ClientIdPath
 from app.rest.services import Reader, UsedServices
 from app.rest.viewpoint import Viewed
@@ -22,7 +25,9 @@ class StepAnswer(BaseModel):
     """One thing to do, on which contract, change or invoices, and how it would stand after it and those before."""
 
     action: ActionKind
-    subjects: list[str]
+    subjects: list[str] = Field(description="The contract, the change or the invoices; none for the rate.")
+    rate: MoneyAnswer | None = Field(description="What an hour would cost, for `accept_rate`; else null.")
+    sentence: str
     score: float
     verdict: Verdict
 
@@ -35,15 +40,17 @@ class BetterVerdict(BaseModel):
 
 
 class RecourseAnswer(BaseModel):
-    """How it stands, and what would lead to each better verdict: nothing, where the client can do nothing today."""
+    """How it stands, and what would lead to each better verdict."""
 
     now: Score
-    recourse: list[BetterVerdict]
+    recourse: list[BetterVerdict] = Field(
+        description="The best verdict last; empty where nothing that the client could do today leads to a better one."
+    )
     exact: bool = Field(description="False where the smallest of more than eight open items of a kind count as one.")
 
     @classmethod
-    def of(cls, client_id: str, viewpoint: Viewpoint, found: Options) -> Self:
-        """Make it from what was found."""
+    def of(cls, client_id: str, viewpoint: Viewpoint, found: Options, spoken: Speaker) -> Self:
+        """Make it from what was found, in a language."""
         return cls(
             now=Score.of(client_id, viewpoint, found.now),
             recourse=[
@@ -53,6 +60,8 @@ class RecourseAnswer(BaseModel):
                         StepAnswer(
                             action=step.action.kind,
                             subjects=list(step.action.subjects),
+                            rate=step.action.rate and MoneyAnswer.of(step.action.rate),
+                            sentence=spoken.say(step.action.message),
                             score=step.score,
                             verdict=step.verdict,
                         )
@@ -67,11 +76,13 @@ class RecourseAnswer(BaseModel):
 
 @router.get("/{client_id}/recourse", summary="Get a client's recourse")
 async def get_recourse(
-    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed
+    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed, spoken: Spoken
 ) -> RecourseAnswer:
     """The smallest set of actions for each better verdict: sign, pay, approve, agree; found exactly.
+
+    Sentences are in English or Russian.
 
     Beyond eight open items of one kind the smallest are one action together, and `exact` is false.
     """
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
-    return RecourseAnswer.of(client_id, viewpoint, await case.recourse())
+    return RecourseAnswer.of(client_id, viewpoint, await case.recourse(), spoken)

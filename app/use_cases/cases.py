@@ -93,15 +93,8 @@ class Case:
         return await asyncio.to_thread(work)
 
     def record(self, newest: ClientRecord) -> ClientRecord:
-        """What was known of the client from the viewpoint.
-
-        Raises:
-            NotFoundError: the client was not known by then.
-        """
-        facts = gather(self.events, self.policy, self.viewpoint.as_of, self.viewpoint.known_at)
-        if not facts.event_count:
-            raise NotFoundError(f"the client {self.client_id!r} was not known by then")
-        profile = facts.profile
+        """What was known of the client from the viewpoint: nothing, before anything was told."""
+        profile = gather(self.events, self.policy, self.viewpoint.as_of, self.viewpoint.known_at).profile
         return replace(
             newest,
             name=profile.name,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -22,9 +22,12 @@ Check = Callable[[Any], str | None]
 
 # Control characters have no place in a name or a note; Postgres cannot store NUL at all.
 _TEXT_ECMA = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$"
-_NAME_ECMA = "^[^\\u0000-\\u001f\\u007f]*$"
+# U+FDD0 stands for a slash in paths (`app/rest/paths.py`), as Unicode lets programs use it for themselves.
+_NAME_ECMA = "^[^\\u0000-\\u001f\\u007f\\ufdd0]*$"
 _not_in_text = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]").search
-_not_in_names = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search
+_not_in_names = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufdd0]").search
+_DECIMAL = r"^[0-9]+(\.[0-9]{1,6})?$"
+_decimal = re.compile(_DECIMAL[1:-1]).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class FieldRule:
         required: whether it must be there.
         default: what holds where it is not.
         check: what msgspec cannot check.
+        written: what cannot be seen any more once it is decoded, from the JSON text of the field.
     """
 
     name: str
@@ -44,6 +48,7 @@ class FieldRule:
     required: bool
     default: Any
     check: Check | None
+    written: Callable[[bytes], str | None] | None = None
 
 
 def rules_of(data: type[EventData]) -> tuple[FieldRule, ...]:
@@ -58,7 +63,12 @@ def _rule(field: Field[Any], hint: Any) -> FieldRule:
     kind, check = kind_of(inner)
     required = field.default is MISSING
     guarded = _unless_none(check) if optional and check else check
-    return FieldRule(field.name, kind | None if optional else kind, required, field.default, guarded)
+    written = next((_in_digits(marker) for marker in _markers(inner) if isinstance(marker, Bounds)), None)
+    return FieldRule(field.name, kind | None if optional else kind, required, field.default, guarded, written)
+
+
+def _markers(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
 
 
 def _unless_none(check: Check) -> Check:
@@ -102,17 +112,31 @@ def _number_schema(bounds: Bounds) -> dict[str, Any]:
     return {
         "type": ["number", "string"],
         "format": "decimal",
-        "pattern": r"^[0-9]+(\.[0-9]{1,6})?$",
+        "pattern": _DECIMAL,
         "maximum": bounds.high,
         **low,
     }
 
 
-def _within(bounds: Bounds) -> Check:
+def _expected(bounds: Bounds) -> str:
     edge = "above" if bounds.above else "at least"
-    expected = (
-        f"expected a number {edge} {bounds.low}, at most {bounds.high}, with at most {bounds.max_decimals} decimals"
-    )
+    return f"expected a number {edge} {bounds.low}, at most {bounds.high}, with at most {bounds.max_decimals} decimals"
+
+
+def _in_digits(bounds: Bounds) -> Callable[[bytes], str | None]:
+    """A number is any that JSON has; a string is what the schema says, and not all that Python takes for a decimal."""
+    expected = f"{_expected(bounds)}, and a string in plain digits"
+
+    def check(raw: bytes) -> str | None:
+        if not raw.startswith(b'"'):
+            return None
+        return None if _decimal(msgspec.json.decode(raw, type=str)) else expected
+
+    return check
+
+
+def _within(bounds: Bounds) -> Check:
+    expected = _expected(bounds)
 
     def check(value: Decimal) -> str | None:
         if not value.is_finite():
@@ -126,7 +150,7 @@ def _within(bounds: Bounds) -> Check:
 
 
 def is_name(value: str) -> bool:
-    """Whether a string has no control characters and no lone surrogates."""
+    """Whether a string has no control characters, no lone surrogates and no U+FDD0."""
     return _not_in_names(value) is None
 
 
@@ -150,6 +174,10 @@ def _years(limits: PastOrFuture) -> Check:
     expected = f"expected a year from {limits.first} to {limits.last}"
 
     def check(value: date) -> str | None:
-        return None if limits.first <= value.year <= limits.last else expected
+        try:
+            year = (value.astimezone(UTC) if isinstance(value, datetime) else value).year
+        except OverflowError:
+            return expected
+        return None if limits.first <= year <= limits.last else expected
 
     return check

@@ -1,12 +1,15 @@
 """Moments as people and programs write them: an RFC 3339 instant, or a day."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 __all__ = ["EXPECTED_MOMENT", "read_moment"]
 
 EXPECTED_MOMENT = "expected a day such as 2026-03-31 or an RFC 3339 instant such as 2026-03-31T12:00:00Z"
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", re.IGNORECASE
+)
 _YEARS = (1970, 2199)
 
 
@@ -14,9 +17,19 @@ def read_moment(text: str) -> datetime | date:
     """Read an instant or a day.
 
     Raises:
-        ValueError: it is neither, has no offset, or lies outside the years 1970 to 2199.
+        ValueError: it is neither, has no offset, or lies outside the years 1970 to 2199 (in UTC).
     """
-    found = date.fromisoformat(text) if _DAY.fullmatch(text) else datetime.fromisoformat(text)
-    if not _YEARS[0] <= found.year <= _YEARS[1] or (isinstance(found, datetime) and found.tzinfo is None):
+    found: date | datetime
+    if _DAY.fullmatch(text):
+        found = date.fromisoformat(text)
+    elif _INSTANT.fullmatch(text):
+        found = datetime.fromisoformat(text.upper())
+    else:
+        raise ValueError(EXPECTED_MOMENT)
+    try:
+        year = (found.astimezone(UTC) if isinstance(found, datetime) else found).year
+    except OverflowError:
+        raise ValueError(EXPECTED_MOMENT) from None
+    if not _YEARS[0] <= year <= _YEARS[1]:
         raise ValueError(EXPECTED_MOMENT)
     return found

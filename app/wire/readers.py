@@ -36,6 +36,9 @@ class ObjectReader:
         self._checks: list[tuple[str, Callable[[Any], str | None]]] = [
             (rule.name, rule.check) for rule in rules if rule.check is not None
         ]
+        self._written = [(rule.name, rule.written) for rule in rules if rule.written is not None]
+        texts: list[Any] = [(name, msgspec.Raw, msgspec.Raw(b"null")) for name, _ in self._written]
+        self._texts = msgspec.json.Decoder(msgspec.defstruct(f"{name}Texts", texts, kw_only=True))
         self._single = {rule.name: msgspec.json.Decoder(rule.kind) for rule in rules}
 
     def read(self, raw: bytes | msgspec.Raw) -> Any:
@@ -47,6 +50,11 @@ class ObjectReader:
         for name, check in self._checks:
             if check(getattr(found, name)) is not None:
                 return None
+        if self._written:
+            texts = self._texts.decode(raw)
+            for name, check_text in self._written:
+                if check_text(bytes(getattr(texts, name))) is not None:
+                    return None
         return found
 
     def faults(self, raw: bytes | msgspec.Raw, pointer: str) -> list[Fault]:
@@ -78,7 +86,8 @@ class ObjectReader:
         except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError) as error:
             choices = _choices(rule.kind)
             return f"expected one of {choices}" if choices else _reason(error)
-        return rule.check(decoded) if rule.check else None
+        expected = rule.check(decoded) if rule.check else None
+        return expected or (rule.written(bytes(value).strip()) if rule.written else None)
 
 
 def _choices(kind: Any) -> str:

@@ -49,7 +49,17 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
         ("/v1/clients?as_of=2026-01-01T00:00:00", 422, "?as_of"),
         ("/v1/clients?as_of=0001-01-01T00:00:00Z", 422, "?as_of"),
         ("/v1/clients?as_of=9999-12-31", 422, "?as_of"),
-        ("/v1/clients?as_of=1970-01-01T00:00:00%2B23:59", 200, None),
+        ("/v1/clients?as_of=1970-01-01T00:00:00%2B23:59", 422, "?as_of"),
+        ("/v1/clients?as_of=2199-12-31T23:00:00-23:59", 422, "?as_of"),
+        ("/v1/clients?as_of=20260331T120000Z", 422, "?as_of"),
+        ("/v1/clients?as_of=2026-03-31T12:00:00,5Z", 422, "?as_of"),
+        ("/v1/clients?as_of=2026-03-31T12:00Z", 422, "?as_of"),
+        ("/v1/clients?as_of=2026-W14", 422, "?as_of"),
+        ("/v1/clients?as_of=2026-03-31T12:00:60Z", 422, "?as_of"),
+        ("/v1/clients?as_of=2026-03-31t12:00:00.123456789z", 200, None),
+        ("/v1/clients?as_of=1970-01-01T00:00:00-23:59", 200, None),
+        ("/v1/clients/a%EF%B7%90b", 422, "{client_id}"),
+        ("/v1/clients/a%EF%B7%90b%2Fc", 422, "{client_id}"),
         ("/v1/clients?as_of=%F0%9F%92%A9", 422, "?as_of"),
         ("/v1/events?since=x", 422, "?since"),
         ("/v1/events?until=x", 422, "?until"),
@@ -92,6 +102,9 @@ _ENVELOPE = cloud_event()
         (STRUCTURED, as_json(_ENVELOPE).replace(b'"0.01"', b"1e-999999999"), 422),
         (STRUCTURED, as_json({**_ENVELOPE, "time": "2026-01-01T24:00:00Z"}), 422),
         (STRUCTURED, as_json({**_ENVELOPE, "time": 5}), 422),
+        (STRUCTURED, as_json({**_ENVELOPE, "time": "1970-01-01T00:00:00+01:00"}), 422),
+        (STRUCTURED, as_json({**_ENVELOPE, "time": "0001-01-01T00:00:00+01:00"}), 422),
+        (STRUCTURED, as_json({**_ENVELOPE, "subject": "a\ufdd0b"}), 422),
         (STRUCTURED, as_json({**_ENVELOPE, "data_base64": "AAAA", "data": None}), 422),
         (BATCH, b"{}", 400),
         (BATCH, b"[", 400),
@@ -141,6 +154,35 @@ async def test_clients_that_cannot_be_put(api: httpx.AsyncClient, body: bytes, s
     found = check(await api.put("/v1/clients/acme", content=body, headers={"Content-Type": "application/json"}), status)
     assert pointer is None or [error["pointer"] for error in found["errors"]] == [pointer]
     assert (await api.get("/v1/clients/acme")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/v1/clients/acme"), ("POST", "/v1/policies"), ("POST", "/v1/clients/acme/simulate")],
+)
+async def test_a_body_is_json_that_is_not_compressed(api: httpx.AsyncClient, method: str, path: str):
+    body = b'{"settings": {}}'
+    for media in ("text/plain", "application/xml", "multipart/form-data", "image/svg+xml"):
+        check(await api.request(method, path, content=body, headers={"Content-Type": media}), 415)
+    check(await api.request(method, path, content=body), 415)
+    json_ = {"Content-Type": "application/json; charset=utf-8"}
+    check(
+        await api.request(method, path, content=gzip.compress(body), headers={**json_, "Content-Encoding": "gzip"}), 415
+    )
+
+
+async def test_what_is_no_json_is_said_to_be_none_and_where(api: httpx.AsyncClient):
+    headers = {"Content-Type": "application/json"}
+    for method, path in (("PUT", "/v1/clients/acme"), ("POST", "/v1/policies")):
+        found = check(await api.request(method, path, content=b'{"name": x}', headers=headers), 400)
+        assert found["detail"].startswith("expected JSON: ")
+        assert "character 9" in found["detail"]
+
+
+async def test_a_header_is_not_named_like_a_field(api: httpx.AsyncClient):
+    await api.put("/v1/clients/acme", json={})
+    found = check(await api.get("/v1/clients/acme/explanation", headers={"Accept-Language": "x" * 1001}), 422)
+    assert [error["pointer"] for error in found["errors"]] == ["accept-language:"]
 
 
 async def test_methods_that_do_not_exist(api: httpx.AsyncClient):

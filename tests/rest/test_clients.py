@@ -165,6 +165,7 @@ async def test_recourse_really_sent_reaches_the_verdict_that_it_promised(api: ht
     assert found["now"] == (await api.get("/v1/clients/acme/score?as_of=2026-06-30")).json()
     best = found["recourse"][-1]
     assert [(step["action"], step["subjects"]) for step in best["steps"]] == [("pay_invoice", ["INV-1"])]
+    assert [(step["rate"], step["sentence"]) for step in best["steps"]] == [(None, "The client pays invoice INV-1.")]
     paid = cloud_event("p", "invoice.paid", time="2026-06-30T23:00:00Z", data={"invoice": "INV-1"})
     await api.post("/v1/events", content=as_json([paid]), headers={"Content-Type": BATCH})
     after = (await api.get("/v1/clients/acme/score?as_of=2026-06-30")).json()
@@ -197,5 +198,44 @@ async def test_a_client_is_told_as_it_was(api: httpx.AsyncClient):
     await api.post("/v1/events", content=as_json(told), headers={"Content-Type": BATCH})
     assert (await api.get("/v1/clients/acme")).json()["name"] == "Acme & Sons"
     assert (await api.get("/v1/clients/acme?as_of=2026-02-01")).json()["name"] == "Acme"
-    assert (await api.get("/v1/clients/acme?as_of=2025-12-31")).status_code == 404
-    assert (await api.get("/v1/clients/acme?known_at=2026-02-01")).status_code == 404
+    page = (await api.get("/v1/clients?as_of=2026-02-01")).json()
+    assert [item["name"] for item in page["items"]] == ["Acme"]
+    assert [item["name"] for item in (await api.get("/v1/clients")).json()["items"]] == ["Acme & Sons"]
+
+
+@pytest.mark.parametrize("query", ["?as_of=2025-12-31", "?known_at=2025-12-31"])
+async def test_before_anything_was_known_all_reads_agree(api: httpx.AsyncClient, query: str):
+    created = cloud_event("1", "client.created", time="2026-01-05T10:00:00Z", data={"name": "Acme"})
+    await api.post("/v1/events", content=as_json([created]), headers={"Content-Type": BATCH})
+    found = await api.get(f"/v1/clients/acme{query}")
+    assert (found.status_code, found.json()["client_id"], found.json()["name"]) == (200, "acme", None)
+    assert [item["name"] for item in (await api.get(f"/v1/clients{query}")).json()["items"]] == [None]
+    for path in ("score", "explanation"):
+        assert (await api.get(f"/v1/clients/acme/{path}{query}")).json()["evidence_level"] == "none"
+    assert (await api.get(f"/v1/clients/acme/recourse{query}")).json()["recourse"] == []
+
+
+async def test_a_cursor_keeps_to_the_names_of_its_time(api: httpx.AsyncClient):
+    for n in range(2):
+        await api.put(f"/v1/clients/c{n}", json={"name": "before"})
+    first = (await api.get("/v1/clients?limit=1")).json()
+    for n in range(2):
+        await api.put(f"/v1/clients/c{n}", json={"name": "after"})
+    second = (await api.get(f"/v1/clients?limit=1&cursor={first['next']}")).json()
+    assert [item["name"] for item in first["items"] + second["items"]] == ["before", "before"]
+
+
+async def test_steps_are_told_in_words(api: httpx.AsyncClient):
+    rate = {"rate": "90.50", "currency": "EUR"}
+    events = [cloud_event("p", "rate.proposed", data=rate)]
+    events += [cloud_event(f"r{n}", "rate.refused", time=f"2026-0{n + 2}-01T09:00:00Z") for n in range(3)]
+    await api.post("/v1/events", content=as_json(events), headers={"Content-Type": BATCH})
+    for language, sentence in (
+        ("en", "The client agrees to the proposed rate of €90.50 an hour."),
+        ("ru", "Клиент соглашается на предложенную ставку: 90,50\xa0€ в час."),
+    ):
+        answer = await api.get(f"/v1/clients/acme/recourse?as_of=2026-05-01&language={language}")
+        assert answer.headers["Content-Language"] == language
+        (step,) = answer.json()["recourse"][-1]["steps"]
+        assert (step["action"], step["subjects"], step["sentence"]) == ("accept_rate", [], sentence)
+        assert step["rate"] == {"amount": "90.50", "currency": "EUR"}

@@ -26,6 +26,9 @@ async def acme(api: httpx.AsyncClient) -> httpx.AsyncClient:
         ("", "ru", "ru"),
         ("?language=ru", None, "ru"),
         ("?language=en", "ru", "en"),
+        ("?language=RU", None, "ru"),
+        ("?language=ru-RU", None, "ru"),
+        ("?language=En-us", "ru", "en"),
         ("", "fr;q=0.9, ru-RU;q=0.8", "ru"),
     ],
 )
@@ -50,7 +53,7 @@ async def test_a_simulation_speaks_too(acme: httpx.AsyncClient):
     assert all(CYRILLIC.search(sign["sentence"]) for sign in answer.json()["after"]["signs"])
 
 
-@pytest.mark.parametrize("language", ["de", "", "RU", "en-US", "%00"])
+@pytest.mark.parametrize("language", ["de", "", "ru-", "rus", "en US", "de-RU", "%00"])
 async def test_a_language_that_there_is_not(acme: httpx.AsyncClient, language: str):
     problem = check(await acme.get(f"{PATH}?language={language}"), 422)
     assert [error["pointer"] for error in problem["errors"]] == ["?language"]

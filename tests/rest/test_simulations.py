@@ -111,7 +111,8 @@ async def test_an_event_that_cannot_be_is_named(api: httpx.AsyncClient, event: d
 )
 async def test_a_body_that_cannot_be_used(api: httpx.AsyncClient, body: bytes, status: int):
     await send(api, OVERDUE)
-    check(await api.post(f"/v1/clients/acme/simulate{AS_OF}", content=body), status)
+    headers = {"Content-Type": "application/json"}
+    check(await api.post(f"/v1/clients/acme/simulate{AS_OF}", content=body, headers=headers), status)
 
 
 async def test_an_event_that_was_really_sent_changes_nothing_again(api: httpx.AsyncClient):

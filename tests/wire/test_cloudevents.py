@@ -61,6 +61,18 @@ def test_the_schema_takes_what_the_decoder_takes_and_refuses_what_it_refuses(kin
         assert faults(cloud_event(kind=kind, data=wrong) | {"data": wrong})
 
 
+@pytest.mark.parametrize("amount", ["5", "5.00", "0.000001", 5, 5.5, 1e2, "1000000000000"])
+def test_a_decimal_is_a_number_or_digits(amount: Any):
+    data = {**EVERY_TYPE["invoice.issued"], "amount": amount}
+    assert isinstance(read(cloud_event(data=data)), NewEvent)
+    jsonschema.validate(data, DECODER.schemas()["invoice.issued"])
+
+
+def test_a_decimal_may_be_written_with_escapes():
+    raw = as_json(cloud_event()).replace(b'"0.01"', rb'"\u0035"')
+    assert isinstance(read(raw), NewEvent)
+
+
 @given(events())
 def test_data_survives_the_way_to_the_store_and_back(event: Any):
     raw = msgspec.json.encode(event.data)
@@ -119,6 +131,13 @@ def test_a_wrong_attribute_is_named(change: dict[str, Any], pointer: str, expect
         ({"amount": "1e13"}, "/data/amount", "at most"),
         ({"amount": "0.0000001"}, "/data/amount", "decimals"),
         ({"amount": "NaN"}, "/data/amount", "number"),
+        ({"amount": "1e2"}, "/data/amount", "plain digits"),
+        ({"amount": "+5"}, "/data/amount", "plain digits"),
+        ({"amount": " 5"}, "/data/amount", "plain digits"),
+        ({"amount": "1_000"}, "/data/amount", "plain digits"),
+        ({"amount": ".5"}, "/data/amount", "plain digits"),
+        ({"amount": "5."}, "/data/amount", "plain digits"),
+        ({"amount": "\u0665"}, "/data/amount", "plain digits"),
         ({"amount": True}, "/data/amount", "decimal"),
         ({"currency": "EURO"}, "/data/currency", "ISO 4217"),
         ({"currency": "XXX"}, "/data/currency", "ISO 4217"),
