@@ -32,7 +32,7 @@ def _letter(case: Case) -> Draft:
             case,
             _how_it_stands(oldest, day_of),
             worked if hours else None,
-            Message(N_("It protects you as much as us: it says what you get, by when and for how much.")),
+            Message(N_("The contract protects you as much as us: it says what you get, by when and for how much.")),
             *(_to_sign(case) if oldest.sent and not oldest.lapsed else _draft_to_come(case)),
             Message(N_("After that day we can go on only with a signed contract.")),
         ),
