@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,33 @@ def test_every_policy_can_score_every_history(policy: Policy, history: list[Even
         assert "Infinity" not in text
     if now.verdict is Verdict.PART:
         assert now.interval.low >= policy.thresholds.part or now.deal_breakers
+
+
+def _extreme(history: list[Event], turn: int) -> list[Event]:
+    """The same with amounts as they are, the smallest and the largest, by turns."""
+
+    def of(name: str, value: Decimal, place: int) -> Decimal:
+        largest = Decimal(10_000) if name == "hours" else Decimal(10**12)
+        return (value, Decimal("0.000001"), largest)[place % 3]
+
+    found = []
+    for place, event in enumerate(history, turn):
+        said = {name: getattr(event.data, name, None) for name in ("amount", "hours", "price", "rate")}
+        changes = {name: of(name, value, place) for name, value in said.items() if value is not None}
+        found.append(dataclasses.replace(event, data=dataclasses.replace(event.data, **changes)))
+    return found
+
+
+@given(policies(), st.lists(histories(20), min_size=1, max_size=5), instants(0, 600), st.integers(0, 2))
+@settings(max_examples=60)
+def test_extreme_policies_can_score_extreme_portfolios(policy: Policy, drawn: list[list[Event]], as_of, turn: int):
+    clients = {str(number): _extreme(history, number + turn) for number, history in enumerate(drawn)}
+    shares = {name: share_of(gather(history, policy, as_of), policy) for name, history in clients.items()}
+    portfolio = portfolio_of(shares, policy)
+    for name, history in clients.items():
+        found = explain(name, history, policy, portfolio.beside(name), as_of)
+        text = ExplanationAnswer.explained(name, Viewpoint(as_of), found, speaker("en")).model_dump_json()
+        assert not re.search("NaN|Infinity", text)
 
 
 @given(policies())
