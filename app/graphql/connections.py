@@ -8,7 +8,7 @@ from app.graphql.errors import coded
 from app.graphql.fields import described
 from app.wire.cursors import decode_cursor
 
-__all__ = ["MOST_ON_PAGE", "USUAL_ON_PAGE", "PageInfo", "cursor_parts", "page_size"]
+__all__ = ["MOST_ON_PAGE", "USUAL_ON_PAGE", "PageInfo", "cursor_parts", "info_of", "page_size"]
 
 MOST_ON_PAGE: Final = 100
 USUAL_ON_PAGE: Final = 50
@@ -22,6 +22,16 @@ class PageInfo:
     has_previous_page: bool = described("Whether there is more before it.")
     start_cursor: str | None = described("The first edge's cursor.")
     end_cursor: str | None = described("The last edge's cursor.")
+
+
+def info_of(cursors: list[str], more_before: bool, more_after: bool) -> PageInfo:
+    """Where a page with such edges lies."""
+    return PageInfo(
+        has_next_page=more_after,
+        has_previous_page=more_before,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
+    )
 
 
 def page_size(first: int | None, last: int | None) -> tuple[int, bool]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import msgspec
 import strawberry
 
-from app.graphql.connections import PageInfo, cursor_parts, page_size
+from app.graphql.connections import PageInfo, cursor_parts, info_of, page_size
 from app.graphql.context import Info
 from app.graphql.errors import coded
 from app.graphql.fields import answered, described
@@ -15,7 +15,7 @@ from app.graphql.scalars import JSON, Moment
 from app.ports.ledger import EventFilter, EventKey, StoredEvent
 from app.wire.cursors import encode_cursor
 from app.wire.fields import is_name
-from app.wire.moments import read_moment
+from app.wire.moments import read_instant
 
 __all__ = ["Event", "EventConnection", "EventTypeInfo", "EventWanted", "event_types", "events_page"]
 
@@ -112,12 +112,9 @@ async def events_page(  # noqa: PLR0917 - the parts of a page
     key = None
     if place is not None:
         try:
-            at = read_moment(place[0])
+            key = EventKey(read_instant(place[0]), place[1], place[2])
         except ValueError:
-            at = None
-        if not isinstance(at, datetime):
-            raise coded("expected a cursor of this list", "BAD_USER_INPUT", argument="after")
-        key = EventKey(at, place[1], place[2])
+            raise coded("expected a cursor of this list", "BAD_USER_INPUT", argument="after") from None
     found, further = await context.services.find.page(
         context.tenant_id, EventFilter(client_id, wanted.type, wanted.source, *times), key, max(size, 1)
     )
@@ -125,15 +122,8 @@ async def events_page(  # noqa: PLR0917 - the parts of a page
         EventEdge(cursor=encode_cursor(one.time.isoformat(), one.source, one.id), node=Event.of(one))
         for one in found[:size]
     ]
-    return EventConnection(
-        edges=edges,
-        page_info=PageInfo(
-            has_next_page=further is not None or len(found) > size,
-            has_previous_page=place is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        ),
-    )
+    more = further is not None or len(found) > size
+    return EventConnection(edges=edges, page_info=info_of([edge.cursor for edge in edges], place is not None, more))
 
 
 def event_types(info: Info) -> list[EventTypeInfo]:

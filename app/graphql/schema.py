@@ -7,15 +7,8 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from app.core.events import EventRef
-from app.graphql.clients import (
-    Client,
-    ClientConnection,
-    ClientOrder,
-    ClientWanted,
-    client_named,
-    clients_page,
-    wanted_clients,
-)
+from app.graphql.client_lists import ClientConnection, ClientOrder, ClientWanted, clients_page, wanted_clients
+from app.graphql.clients import Client, client_named
 from app.graphql.context import Context, Info
 from app.graphql.errors import coded
 from app.graphql.events import Event, EventConnection, EventTypeInfo, EventWanted, event_types, events_page

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 
-__all__ = ["EXPECTED_MOMENT", "read_moment"]
+__all__ = ["EXPECTED_MOMENT", "read_instant", "read_moment"]
 
 EXPECTED_MOMENT = "expected a day such as 2026-03-31 or an RFC 3339 instant such as 2026-03-31T12:00:00Z"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -31,5 +31,17 @@ def read_moment(text: str) -> datetime | date:
     except OverflowError:
         raise ValueError(EXPECTED_MOMENT) from None
     if not _YEARS[0] <= year <= _YEARS[1]:
+        raise ValueError(EXPECTED_MOMENT)
+    return found
+
+
+def read_instant(text: str) -> datetime:
+    """Read an instant.
+
+    Raises:
+        ValueError: it is none, or a day.
+    """
+    found = read_moment(text)
+    if not isinstance(found, datetime):
         raise ValueError(EXPECTED_MOMENT)
     return found

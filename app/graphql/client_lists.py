@@ -1,0 +1,163 @@
+"""Lists of clients: some of them, in an order, page by page."""
+
+from enum import Enum
+
+import strawberry
+
+from app.core.verdict import Verdict
+from app.graphql.clients import Client
+from app.graphql.connections import PageInfo, cursor_parts, info_of, page_size
+from app.graphql.context import Context, Info
+from app.graphql.errors import coded
+from app.graphql.fields import answered, described
+from app.graphql.scores import SignName
+from app.use_cases.list_clients import Order, Place, Wanted, Window
+from app.use_cases.viewpoint import Viewpoint
+from app.wire.cursors import encode_cursor
+from app.wire.fields import is_name
+from app.wire.moments import read_instant
+
+__all__ = ["ClientConnection", "ClientOrder", "ClientWanted", "clients_page", "wanted_clients"]
+
+
+@strawberry.input(name="ClientFilter", description="Which clients: those that match every given field.")
+class ClientWanted:
+    """Which clients."""
+
+    verdict: list[Verdict] | None = described("Any of these verdicts.", default=None)
+    client_type: list[str] | None = described("Any of these types, such as `slow_payer`.", default=None)
+    sign: list[SignName] | None = described("Any of these signs weighs most.", default=None)
+    text: str | None = described("A part of the name or of the id, in any case.", default=None)
+
+
+strawberry.enum(Order, name="ClientOrderField", description="What clients are ordered by.")
+
+
+@strawberry.enum(description="Which way.")
+class OrderDirection(Enum):
+    """Which way."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+@strawberry.input(description="In which order: by default the highest score first.")
+class ClientOrder:
+    """In which order."""
+
+    by: Order = described("By the score, the name (the id where there is none), or the score's change in 30 days.")
+    direction: OrderDirection | None = described(
+        "By default downwards for numbers and upwards for names.", default=None
+    )
+
+
+@strawberry.type(description="A client in a list.")
+class ClientEdge:
+    """A client in a list."""
+
+    node: Client = described("The client.")
+    wanted: strawberry.Private[Wanted]
+    place: strawberry.Private[Place]
+
+    @answered("Its place, for `after` and `before`.")
+    def cursor(self) -> str:
+        """Its place; made only where it is asked for, which costs more than all else of an edge."""
+        return _cursor(self.node.viewpoint, self.wanted, self.place)
+
+
+@strawberry.type(description="Clients, page by page.")
+class ClientConnection:
+    """A page of clients."""
+
+    edges: list[ClientEdge] = described("The clients of the page.")
+    viewpoint: strawberry.Private[Viewpoint]
+    wanted: strawberry.Private[Wanted]
+    more_before: strawberry.Private[bool]
+    more_after: strawberry.Private[bool]
+
+    @answered("Where the page lies in the list.")
+    def page_info(self) -> PageInfo:
+        """Where the page lies in the list."""
+        ends = [_cursor(self.viewpoint, self.wanted, edge.place) for edge in (*self.edges[:1], *self.edges[-1:])]
+        return info_of(ends, self.more_before, self.more_after)
+
+    @answered("How many clients match in all.", weight=5)
+    async def total_count(self, info: Info) -> int:
+        """How many clients match in all."""
+        context = info.context
+        return await context.services.listing.count(context.tenant_id, self.viewpoint, self.wanted)
+
+
+async def clients_page(  # noqa: PLR0917 - the parts of a page
+    context: Context,
+    viewpoint: Viewpoint,
+    wanted: Wanted,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> ClientConnection:
+    """A page of clients. A cursor keeps to its viewpoint, so that the list does not move under the reader."""
+    size, backwards = page_size(first, last)
+    places = [_place(cursor, name, wanted) for cursor, name in ((after, "after"), (before, "before"))]
+    for place in places:
+        if place is not None and wanted.needs_assessments:
+            viewpoint = place[0]
+    begin, end = (None if place is None else place[1] for place in places)
+    window = Window(max(size, 1), begin, end, backwards)
+    found, more = await context.services.listing.window(context.tenant_id, viewpoint, wanted, window)
+    if size == 0:
+        found, more = [], bool(found)
+    edges = [
+        ClientEdge(node=Client.of(one.record, viewpoint, one.assessment), wanted=wanted, place=one.place)
+        for one in found
+    ]
+    return ClientConnection(
+        edges=edges,
+        viewpoint=viewpoint,
+        wanted=wanted,
+        more_before=more if backwards else after is not None,
+        more_after=before is not None if backwards else more,
+    )
+
+
+def wanted_clients(filter: ClientWanted | None, order: ClientOrder | None) -> Wanted:  # noqa: A002 - as in the API
+    """What is asked for, as the use case takes it.
+
+    Raises:
+        GraphQLError: a text that no name can hold.
+    """
+    given, by = filter or ClientWanted(), order or ClientOrder(by=Order.SCORE)
+    if given.text is not None and (not is_name(given.text) or len(given.text) > 200):
+        raise coded(
+            "expected text without control characters, of at most 200", "BAD_USER_INPUT", argument="filter.text"
+        )
+    usual = OrderDirection.ASC if by.by is Order.NAME else OrderDirection.DESC
+    return Wanted(
+        verdicts=frozenset(given.verdict or ()),
+        client_types=frozenset(given.client_type or ()),
+        signs=frozenset(str(one.value) for one in given.sign or ()),
+        text=given.text,
+        order=by.by,
+        reverse=by.direction not in (None, usual),
+    )
+
+
+def _cursor(viewpoint: Viewpoint, wanted: Wanted, place: Place) -> str:
+    value, client_id = place
+    known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
+    return encode_cursor(wanted.order, str(value), client_id, viewpoint.as_of.isoformat(), known_at)
+
+
+def _place(cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint, Place] | None:
+    parts = cursor_parts(cursor, argument, 5)
+    if parts is None:
+        return None
+    order, value, client_id, as_of, known_at = parts
+    try:
+        if order != wanted.order:
+            raise ValueError
+        viewpoint = Viewpoint(read_instant(as_of), read_instant(known_at) if known_at else None)
+        return viewpoint, (value if wanted.order is Order.NAME else float(value), client_id)
+    except ValueError:
+        raise coded("expected a cursor of this list, in this order", "BAD_USER_INPUT", argument=argument) from None
