@@ -1,4 +1,4 @@
-"""What `run` prints once it answers: where, with which key, and three things to try."""
+"""What `run` prints once it answers: where, with which key, and four things to try."""
 
 WELCOME = """
 Partwise answers at {url}   (Ctrl-C stops it)
@@ -18,6 +18,10 @@ Try, in another terminal:
 
   # 3. Why the score is what it is
   curl -H "Authorization: Bearer {key}" "{url}/v1/clients/acme/explanation"
+
+  # 4. The same by GraphQL; a browser shows GraphiQL at {url}/graphql
+  curl "{url}/graphql" -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \
+    -d '{{"query": "{{ clients(first: 3) {{ totalCount edges {{ node {{ clientId score {{ score verdict }} }} }} }} }}"}}'
 """
 
 
