@@ -21,7 +21,7 @@ Try, in another terminal:
 
   # 4. The same by GraphQL; a browser shows GraphiQL at {url}/graphql
   curl "{url}/graphql" -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \
-    -d '{{"query": "{{ clients(first: 3) {{ totalCount edges {{ node {{ clientId score {{ score verdict }} }} }} }} }}"}}'
+    -d '{{"query": "{{ clients(first: 3) {{ edges {{ node {{ clientId score {{ score verdict }} }} }} }} }}"}}'
 """
 
 

@@ -1,6 +1,8 @@
 """Lists of clients: some of them, in an order, page by page."""
 
+import asyncio
 from enum import Enum
+from typing import Self
 
 import strawberry
 
@@ -80,6 +82,14 @@ class ClientConnection:
         """Where the page lies in the list."""
         ends = [_cursor(self.viewpoint, self.wanted, edge.place) for edge in (*self.edges[:1], *self.edges[-1:])]
         return info_of(ends, self.more_before, self.more_after)
+
+    async def as_they_were(self, context: Context) -> Self:
+        """The same with what was known of the clients from the viewpoint."""
+        seen = [(edge.node.viewpoint, edge.node.client_id) for edge in self.edges]
+        cases = await asyncio.gather(*map(context.case, seen))
+        for edge, case in zip(self.edges, cases, strict=True):
+            edge.node = edge.node.as_it_was(case)
+        return self
 
     @answered("How many clients match in all.", weight=5)
     async def total_count(self, info: Info) -> int:

@@ -1,7 +1,6 @@
 """Clients: one, with all that is to be asked about it."""
 
 from datetime import date, datetime
-from enum import Enum
 from typing import Self
 
 import strawberry
@@ -13,26 +12,20 @@ from app.graphql.errors import coded
 from app.graphql.events import EventConnection, EventWanted, events_page
 from app.graphql.explanations import ExplanationType, HistoryStep
 from app.graphql.fields import answered, described
+from app.graphql.languages import LanguageName, spoken
 from app.graphql.nodes import Node, global_id
 from app.graphql.recourse import RecourseType
+from app.graphql.scalars import Moment
 from app.graphql.scores import Score
 from app.graphql.timelines import TimelineConnection, timeline_page
-from app.language import Language, Speaker, speaker
 from app.ports.clients import ClientRecord
+from app.use_cases.cases import Case
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import is_name
 
-__all__ = ["Client", "LanguageName", "client_named"]
+__all__ = ["Client", "client_named"]
 
 strawberry.enum(Pace, name="HistoryPace", description="How far apart the steps of a history are; weeks end on Sundays.")
-
-
-@strawberry.enum(description="The language of sentences and letters.")
-class LanguageName(Enum):
-    """The languages that there are."""
-
-    EN = "en"
-    RU = "ru"
 
 
 @strawberry.type(description="The other side of a relationship.")
@@ -46,6 +39,7 @@ class Client(Node):
     time_zone: str | None = described("IANA name of the client's time zone.")
     created_at: datetime = described("When we first heard of the client.")
     event_count: int = described("How many events were recorded for the client.")
+    record: strawberry.Private[ClientRecord]
     viewpoint: strawberry.Private[Viewpoint]
     assessed: strawberry.Private[Assessment | None] = None
 
@@ -60,8 +54,8 @@ class Client(Node):
     @answered("Why the score is what it is, how it moved, and what to do.", weight=20)
     async def explanation(self, info: Info, language: LanguageName | None = None) -> ExplanationType:
         """The whole answer."""
-        spoken = info.context.speaker if language is None else _speaker(language)
-        return ExplanationType.explained(self.viewpoint, await info.context.explanations.load(self._seen), spoken)
+        speaker = spoken(info.context, language)
+        return ExplanationType.explained(self.viewpoint, await info.context.explanations.load(self._seen), speaker)
 
     @answered("How the relationship stood step by step, oldest first; at most 400 steps.", weight=20, size=100)
     async def history(self, info: Info, step: Pace = Pace.WEEK, since: date | None = None) -> list[HistoryStep]:
@@ -74,9 +68,10 @@ class Client(Node):
         return await timeline_page(info.context, self._seen, first, after)
 
     @answered("What the client could do that would lead to a better verdict.", weight=50, size=4)
-    async def recourse(self, info: Info) -> RecourseType:
+    async def recourse(self, info: Info, language: LanguageName | None = None) -> RecourseType:
         """What would mend it."""
-        return RecourseType.of(await (await info.context.case(self._seen)).recourse())
+        found = await (await info.context.case(self._seen)).recourse()
+        return RecourseType.of(found, spoken(info.context, language))
 
     @answered("The client's events by time, oldest first.", weight=5, size=0)
     async def events(
@@ -93,6 +88,10 @@ class Client(Node):
     def _seen(self) -> Seen:
         return self.viewpoint, self.client_id
 
+    def as_it_was(self, case: Case) -> "Client":
+        """The same client with what was known of it from the case's viewpoint."""
+        return Client.of(case.record(self.record), self.viewpoint, self.assessed)
+
     @classmethod
     def of(cls, record: ClientRecord, viewpoint: Viewpoint, found: Assessment | None = None) -> Self:
         """Make it from what is known."""
@@ -105,20 +104,21 @@ class Client(Node):
             time_zone=record.time_zone,
             created_at=record.created_at,
             event_count=record.revision,
+            record=record,
             viewpoint=viewpoint,
             assessed=found,
         )
 
 
-async def client_named(context: Context, client_id: str, viewpoint: Viewpoint) -> Client | None:
-    """One client, or None for an unknown one."""
+async def client_named(
+    context: Context, client_id: str, as_of: Moment | None, known_at: Moment | None
+) -> Client | None:
+    """One client as it was then, or None for an unknown one."""
     if not is_name(client_id) or len(client_id) > 1_000:
         raise coded("expected a client id", "BAD_USER_INPUT", argument="clientId")
+    viewpoint = await context.viewpoint(as_of, known_at)
     # Asked for alone, as it nearly always is: a loader that waits for others takes longer than the database.
     record = await context.services.clients.find(context.tenant_id, client_id)
+    if record is not None and not (as_of is None and known_at is None):
+        record = (await context.case((viewpoint, client_id))).record(record)
     return None if record is None else Client.of(record, viewpoint)
-
-
-def _speaker(language: LanguageName) -> Speaker:
-    wanted: Language = "ru" if language is LanguageName.RU else "en"
-    return speaker(wanted)

@@ -19,6 +19,7 @@ from app.core.verdict import Verdict
 from app.graphql.context import Info
 from app.graphql.events import Event
 from app.graphql.fields import answered, described
+from app.graphql.money import MoneyType
 from app.graphql.scores import Moved, Score, SignName
 from app.language import Speaker
 from app.use_cases.viewpoint import Viewpoint
@@ -170,14 +171,6 @@ class CommunicationStrategy:
         )
 
 
-@strawberry.type(name="Money", description="An amount in a currency.")
-class MoneyType:
-    """An amount in a currency."""
-
-    amount: Decimal = described("How much.")
-    currency: str = described("ISO 4217 code.")
-
-
 @strawberry.type(description="The last invoice: hours that are not billed yet.")
 class FinalInvoiceType:
     """The last invoice."""
@@ -201,8 +194,7 @@ class PartingType:
         final = found.final_invoice
         last = None
         if final is not None:
-            money = final.amount
-            own = None if money is None else MoneyType(amount=money.amount, currency=money.currency)
+            own = None if final.amount is None else MoneyType.of(final.amount)
             last = FinalInvoiceType(hours=final.hours, amount=own)
         return cls(
             obligations=[spoken.say(one) for one in found.obligations],

@@ -7,6 +7,8 @@ import strawberry
 from app.core.recourse import Options
 from app.core.verdict import Verdict
 from app.graphql.fields import described
+from app.graphql.money import MoneyType
+from app.language import Speaker
 
 __all__ = ["RecourseType"]
 
@@ -16,7 +18,9 @@ class RecourseStep:
     """One step."""
 
     action: str = described("`sign_contract`, `approve_change`, `accept_rate` or `pay_invoice`.")
-    subjects: list[str] = described("The contract, the change or the invoices.")
+    subjects: list[str] = described("The contract, the change or the invoices; none for the rate.")
+    rate: MoneyType | None = described("What an hour would cost, for `accept_rate`; else null.")
+    sentence: str = described("The same for people.")
     score: float = described("The score after it and those before.")
     verdict: Verdict = described("The verdict after it and those before.")
 
@@ -37,8 +41,8 @@ class RecourseType:
     exact: bool = described("Whether every set of open items was weighed.")
 
     @classmethod
-    def of(cls, found: Options) -> Self:
-        """Make it from what was found."""
+    def of(cls, found: Options, spoken: Speaker) -> Self:
+        """Make it from what was found, in a language."""
         return cls(
             better=[
                 BetterVerdict(
@@ -47,6 +51,8 @@ class RecourseType:
                         RecourseStep(
                             action=step.action.kind,
                             subjects=list(step.action.subjects),
+                            rate=None if step.action.rate is None else MoneyType.of(step.action.rate),
+                            sentence=spoken.say(step.action.message),
                             score=step.score,
                             verdict=step.verdict,
                         )

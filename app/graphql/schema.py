@@ -51,7 +51,7 @@ class Query:
     ) -> Client | None:
         """One client."""
         info.context.require(Scope.READ)
-        return await client_named(info.context, client_id, await info.context.viewpoint(as_of, known_at))
+        return await client_named(info.context, client_id, as_of, known_at)
 
     @answered("Clients, by default the highest score first; 100 on a page at most.", weight=5, size=0)
     async def clients(  # noqa: PLR0917 - the arguments in the API
@@ -71,7 +71,8 @@ class Query:
         context.require(Scope.READ)
         viewpoint = await context.viewpoint(as_of, known_at)
         wanted = wanted_clients(filter, order_by)
-        return await clients_page(context, viewpoint, wanted, first, after, last, before)
+        page = await clients_page(context, viewpoint, wanted, first, after, last, before)
+        return page if as_of is None and known_at is None else await page.as_they_were(context)
 
     @answered("Events by time, the oldest first; 100 on a page at most.", weight=5, size=0)
     async def events(  # noqa: PLR0917 - the arguments in the API

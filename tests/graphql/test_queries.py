@@ -69,7 +69,7 @@ async def test_an_explanation_is_that_of_rest(demo: httpx.AsyncClient, ask_demo:
 
 async def test_recourse_history_and_timeline_are_those_of_rest(demo: httpx.AsyncClient, ask_demo: Ask):
     query = """query ($id: String!, $at: Moment) { client(clientId: $id, asOf: $at) {
-      recourse { exact better { verdict steps { action subjects score verdict } } }
+      recourse { exact better { verdict steps { action subjects sentence rate { amount currency } score verdict } } }
       history(step: MONTH, since: "2026-06-01") { asOf score verdict }
       timeline(first: 5) { edges { node { eventId type score change event { id eventId } } } pageInfo { hasNextPage } }
     } }"""
@@ -79,6 +79,8 @@ async def test_recourse_history_and_timeline_are_those_of_rest(demo: httpx.Async
     assert [one["verdict"].lower() for one in found["recourse"]["better"]] == [
         one["verdict"] for one in recourse["recourse"]
     ]
+    told = [step["sentence"] for one in recourse["recourse"] for step in one["steps"]]
+    assert [step["sentence"] for one in found["recourse"]["better"] for step in one["steps"]] == told
     assert found["recourse"]["exact"] is True
     history = await rest(demo, f"{base}/history?as_of={AS_OF}&step=month&from=2026-06-01")
     assert [(one["asOf"], one["score"]) for one in found["history"]] == [
@@ -228,3 +230,18 @@ async def test_all_fields_look_from_the_same_instant(ask_demo: Ask):
     instants = {found["a"]["score"]["asOf"], *(edge["node"]["score"]["asOf"] for edge in found["b"]["edges"])}
     assert len(instants) == 1
     assert datetime.fromisoformat(instants.pop()) <= datetime.now(UTC)
+
+
+async def test_clients_are_told_as_they_were(api: httpx.AsyncClient, ask: Ask):
+    told = [
+        cloud_event("1", type="client.created", time="2026-01-05T10:00:00Z", subject="acme", data={"name": "Acme"}),
+        cloud_event(
+            "2", type="client.updated", time="2026-03-05T10:00:00Z", subject="acme", data={"name": "Acme & Sons"}
+        ),
+    ]
+    await api.post("/v1/events", content=as_json(told), headers={"Content-Type": BATCH})
+    query = """query ($at: Moment) { client(clientId: "acme", asOf: $at) { name }
+      clients(asOf: $at) { edges { node { name score { score } } } } }"""
+    for at, name in ((None, "Acme & Sons"), ("2026-02-01", "Acme"), ("2025-12-31", None)):
+        found = (await ask(query, at=at))["data"]
+        assert found["client"]["name"] == found["clients"]["edges"][0]["node"]["name"] == name
