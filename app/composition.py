@@ -1,6 +1,8 @@
 """The composition root: builds everything and wires it together."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,6 +67,9 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(rest: FastAPI) -> AsyncIterator[None]:
         del rest
+        # What the core works out shares the interpreter with the loop: two threads are as quick as many, and give way.
+        # The loop ends them when it closes.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2, "core"))
         yield
         await wired.close()
 

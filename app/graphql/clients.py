@@ -20,6 +20,7 @@ from app.graphql.scores import Score
 from app.graphql.timelines import TimelineConnection, timeline_page
 from app.ports.clients import ClientRecord
 from app.use_cases.cases import Case
+from app.use_cases.errors import InvalidRequestError
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import is_name
 
@@ -57,17 +58,22 @@ class Client(Node):
         speaker = spoken(info.context, language)
         return ExplanationType.explained(self.viewpoint, await info.context.explanations.load(self._seen), speaker)
 
-    @answered("How the relationship stood step by step, oldest first; at most 400 steps.", weight=20, size=100)
+    @answered("How the relationship stood step by step, oldest first; at most 400 steps.", weight=200, size=100)
     async def history(self, info: Info, step: Pace = Pace.WEEK, since: date | None = None) -> list[HistoryStep]:
         """The history, from the step with the day `since` on."""
-        return [HistoryStep.of(one) for one in await (await info.context.case(self._seen)).history(step, since)]
+        case = await info.context.case(self._seen)
+        try:
+            found = await case.history(step, since)
+        except InvalidRequestError as error:
+            raise coded(str(error), "BAD_USER_INPUT", argument="since") from None
+        return [HistoryStep.of(one) for one in found]
 
-    @answered("What each event did to the score when it happened, the newest first.", weight=50, size=0)
+    @answered("What each event did to the score when it happened, the newest first.", weight=200, size=0)
     async def timeline(self, info: Info, first: int | None = None, after: str | None = None) -> TimelineConnection:
         """The timeline."""
         return await timeline_page(info.context, self._seen, first, after)
 
-    @answered("What the client could do that would lead to a better verdict.", weight=50, size=4)
+    @answered("What the client could do that would lead to a better verdict.", weight=200, size=4)
     async def recourse(self, info: Info, language: LanguageName | None = None) -> RecourseType:
         """What would mend it."""
         found = await (await info.context.case(self._seen)).recourse()

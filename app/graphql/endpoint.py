@@ -6,11 +6,14 @@ status tells whether there is an answer, with `application/json` it is 200 once 
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+import msgspec
 import orjson
 from graphql import ExecutionResult, GraphQLError, execute
 from graphql.execution.values import VariableValues, get_variable_values
@@ -30,6 +33,9 @@ __all__ = ["GraphQLEndpoint"]
 MOST_BYTES: Final = 8 * 1024 * 1024
 _RESPONSE: Final = b"application/graphql-response+json"
 _JSON: Final = b"application/json"
+_ACCEPTED: Final = {_RESPONSE: _RESPONSE, _JSON: _JSON, b"*/*": _JSON, b"application/*": _JSON}
+# Numbers keep all their digits: amounts in events are decimal.
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _log = logging.getLogger("partwise.graphql")
 
 
@@ -158,13 +164,13 @@ class GraphQLEndpoint:
             async with asyncio.timeout(self._timeout):
                 if operation.plan is not None:
                     try:
-                        return orjson.dumps({"data": await operation.plan.run(context, variables)})
+                        return _written({"data": await operation.plan.run(context, variables)})
                     except TimeoutError:
                         raise
                     except Exception as error:
                         _log.debug("no plan", exc_info=error)
                         context = Context(context.services, context.principal, context.speaker)
-                return orjson.dumps(await self._by_reference(operation, request, context))
+                return _written(await self._by_reference(operation, request, context))
         except TimeoutError:
             late = coded(f"the operation took longer than {self._timeout:g} seconds", "TIMEOUT")
             return orjson.dumps({"errors": [public(late)], "data": None})
@@ -192,6 +198,17 @@ class GraphQLEndpoint:
         return told
 
 
+def _written(answer: dict[str, Any]) -> bytes:
+    return orjson.dumps(answer, default=_number)
+
+
+def _number(value: object) -> orjson.Fragment:
+    """A JSON number as it was read, with all its digits."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is no JSON")
+    return orjson.Fragment(f"{value:f}")
+
+
 def _failed(errors: list[GraphQLError], *, strict: bool) -> tuple[int, bytes]:
     told = [public(error) for error in errors]
     # A request that names no document is malformed however its answer is written.
@@ -200,14 +217,14 @@ def _failed(errors: list[GraphQLError], *, strict: bool) -> tuple[int, bytes]:
 
 
 def _media(accept: bytes) -> bytes | None:
-    """The media type to answer in: the first that fits; None where none does."""
-    ranges = [part.partition(b";")[0].strip().lower() for part in accept.split(b",")[:50]]
-    for one in ranges:
-        if one == _RESPONSE:
-            return _RESPONSE
-        if one in (_JSON, b"*/*", b"application/*"):
-            return _JSON
-    return None
+    """The media type to answer in: the one most wanted (RFC 9110, 12.5.1), the first of several; None where none is."""
+    wanted: list[tuple[float, bytes]] = []
+    for part in accept.split(b",")[:50]:
+        media, *parameters = (piece.strip().lower() for piece in part.split(b";"))
+        quality = next((piece[2:] for piece in parameters if piece.startswith(b"q=")), b"1")
+        if media in _ACCEPTED and re.fullmatch(rb"0(\.\d{0,3})?|1(\.0{0,3})?", quality) and float(quality) > 0:
+            wanted.append((-float(quality), _ACCEPTED[media]))
+    return min(wanted, key=lambda one: one[0])[1] if wanted else None
 
 
 async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
@@ -236,8 +253,8 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
 def _read(body: bytes, headers: Mapping[bytes, bytes]) -> _Request:
     del headers
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        found = _decode(body)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
     if isinstance(found, list):
         raise _Refused(400, "expected one operation: batches are not taken", "BAD_REQUEST")
@@ -250,13 +267,13 @@ def _of_query(query: bytes) -> _Request:
     try:
         given = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
-        raise _Refused(400, "expected percent-encoded UTF-8", "BAD_REQUEST") from None
+        raise _Refused(400, "expected at most 20 parameters, in percent-encoded UTF-8", "BAD_REQUEST") from None
     found: dict[str, Any] = {name: values[-1] for name, values in given.items()}
     for name in ("variables", "extensions"):
         if found.get(name):
             try:
-                found[name] = orjson.loads(found[name])
-            except orjson.JSONDecodeError:
+                found[name] = _decode(found[name])
+            except (msgspec.DecodeError, RecursionError, ValueError):
                 raise _Refused(400, f"expected `{name}` as a JSON object", "BAD_REQUEST") from None
         else:
             found.pop(name, None)

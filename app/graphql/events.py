@@ -1,6 +1,7 @@
 """Events: what was recorded, page by page."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Self
 
 import msgspec
@@ -20,6 +21,10 @@ from app.wire.moments import read_instant
 __all__ = ["Event", "EventConnection", "EventTypeInfo", "EventWanted", "event_types", "events_page"]
 
 
+# Numbers keep all their digits.
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
 @strawberry.type(description="One thing that happened, as it was recorded: a CloudEvent.")
 class Event(Node):
     """One recorded event."""
@@ -35,7 +40,7 @@ class Event(Node):
     @answered("What the type carries.")
     def data(self) -> JSON:
         """What the type carries."""
-        found: Any = msgspec.json.decode(self.raw)
+        found: Any = _decode(self.raw)
         return JSON(found)
 
     @classmethod

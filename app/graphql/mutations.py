@@ -9,7 +9,7 @@ from app.graphql.clients import Client
 from app.graphql.context import Context, Info
 from app.graphql.fields import described
 from app.graphql.policies import PolicyVersion, policy_named
-from app.graphql.scalars import JSON
+from app.graphql.scalars import JSON, encode_json
 from app.ports.ledger import NewEvent, Outcome
 from app.ports.tenants import Scope
 from app.use_cases.clients import ClientProfile
@@ -193,7 +193,7 @@ class Mutation:
         context = info.context
         try:
             context.require(Scope.MANAGE)
-            patch = input.settings
+            patch = msgspec.json.decode(encode_json(input.settings))
             if not isinstance(patch, dict):
                 raise InvalidRequestError("/settings", "expected an object")
             found = await context.services.policies.draft(
@@ -224,7 +224,7 @@ def _decoded(context: Context, events: list[JSON]) -> list[NewEvent | Invalid]:
     if not 0 < len(events) <= MOST_EVENTS:
         raise InvalidRequestError("/events", f"expected 1 to {MOST_EVENTS} events, got {len(events)}")
     try:
-        body = msgspec.json.encode(events)
+        body = encode_json(events)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidRequestError("/events", f"expected CloudEvents: {error}") from None
     return context.services.decoder.batch(body, MOST_EVENTS)

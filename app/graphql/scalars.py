@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, NewType
 
+import msgspec
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from app.wire.moments import EXPECTED_MOMENT, read_moment
 
-__all__ = ["JSON", "SCALARS", "Moment"]
+__all__ = ["JSON", "SCALARS", "Moment", "encode_json"]
 
 Moment = NewType("Moment", object)
 """An instant or a day, as it was read."""
@@ -48,6 +49,10 @@ def _read_moment(value: object) -> datetime | date:
 
 def _read_decimal(value: object) -> Decimal:
     raise ValueError("amounts are not taken as arguments")
+
+
+encode_json: Final = msgspec.json.Encoder(decimal_format="number").encode
+"""Writes JSON that was taken as an argument, whose numbers are decimals where they have a fraction."""
 
 
 def _any(value: Any) -> Any:

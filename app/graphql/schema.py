@@ -53,7 +53,7 @@ class Query:
         info.context.require(Scope.READ)
         return await client_named(info.context, client_id, as_of, known_at)
 
-    @answered("Clients, by default the highest score first; 100 on a page at most.", weight=5, size=0)
+    @answered("Clients, by default the highest score first; 100 on a page at most.", weight=1_000, size=0)
     async def clients(  # noqa: PLR0917 - the arguments in the API
         self,
         info: Info,
@@ -94,7 +94,7 @@ class Query:
         """The catalogue."""
         return event_types(info)
 
-    @answered("All clients together.", weight=50, size=5)
+    @answered("All clients together.", weight=1_000, size=5)
     async def portfolio(self, info: Info, as_of: Moment | None = None, known_at: Moment | None = None) -> PortfolioType:
         """All clients together."""
         info.context.require(Scope.READ)
@@ -113,7 +113,7 @@ class Query:
         context.require(Scope.READ)
         return await policy_named(context, version or await context.services.policies.active_version(context.tenant_id))
 
-    @answered("Which clients would get another verdict if a version were active.", weight=100, size=20)
+    @answered("Which clients would get another verdict if a version were active.", weight=2_000, size=20)
     async def policy_preview(
         self, info: Info, version: str, as_of: Moment | None = None, known_at: Moment | None = None
     ) -> PolicyPreview:
@@ -121,7 +121,7 @@ class Query:
         info.context.require(Scope.READ)
         return await preview_of(info.context, version, await info.context.viewpoint(as_of, known_at))
 
-    @answered("What the answer would be, had some more events happened; nothing is stored.", weight=50)
+    @answered("What the answer would be, had some more events happened; nothing is stored.", weight=200)
     async def simulate(
         self,
         info: Info,

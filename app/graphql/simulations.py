@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-import msgspec
 import strawberry
 
 from app.core.difference import difference_between
@@ -11,7 +10,7 @@ from app.graphql.context import Context
 from app.graphql.errors import coded
 from app.graphql.explanations import Reasons
 from app.graphql.fields import described
-from app.graphql.scalars import JSON
+from app.graphql.scalars import JSON, encode_json
 from app.graphql.scores import Moved
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.faults import Invalid, InvalidBodyError, MalformedBodyError
@@ -70,7 +69,7 @@ def _events(context: Context, client_id: str, given: list[SupposedEvent], viewpo
             event["time"] = one.time
         told.append(event)
     try:
-        body = msgspec.json.encode({"events": told})
+        body = encode_json({"events": told})
         found = decoder.supposed(body, MOST_EVENTS, client_id, viewpoint.as_of)
     except (MalformedBodyError, InvalidBodyError, RecursionError, UnicodeError, ValueError) as error:
         raise coded(str(error), "BAD_USER_INPUT", argument="events") from None

@@ -91,6 +91,27 @@ async def test_methods(api: httpx.AsyncClient):
     ).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        (f"{RESPONSE};q=0, application/json", "application/json"),
+        (f"application/json;q=0.1, {RESPONSE};q=0.9", RESPONSE),
+        (f"{RESPONSE}, application/json", RESPONSE),
+        ("text/html, */*;q=0.1", "application/json"),
+        ("application/*", "application/json"),
+        ("*/*;q=0", None),
+        ("text/html", None),
+        (f"{RESPONSE};q=nonsense", None),
+    ],
+)
+async def test_the_answer_is_in_the_media_type_that_is_wanted_most(
+    api: httpx.AsyncClient, accept: str, media: str | None
+):
+    answer = await api.post("/graphql", json={"query": ASKED}, headers={"Accept": accept})
+    assert answer.status_code == (406 if media is None else 200)
+    assert answer.headers["content-type"] == f"{media or 'application/json'}; charset=utf-8"
+
+
 async def test_graphiql_is_served_with_its_assets(api: httpx.AsyncClient):
     page = await api.get("/graphql", headers={"Accept": "text/html"})
     assert page.status_code == 200

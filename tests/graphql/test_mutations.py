@@ -127,3 +127,19 @@ async def test_a_key_may_do_what_its_scopes_say(caller: Caller, tenant: str):
     ):
         assert (await done(reader, query, **variables))["__typename"] == "Forbidden"
     assert (await reader("{ clients { totalCount } }"))["data"]["clients"]["totalCount"] == 0
+
+
+async def test_numbers_keep_their_digits(api: httpx.AsyncClient, ask: Ask):
+    data = '{"invoice":"I","amount":123456789012.123456,"currency":"USD","due_date":"2026-02-01"}'
+    event = (
+        '{"specversion":"1.0","id":"1","source":"/s","type":"invoice.issued","subject":"acme",'
+        f'"time":"2026-01-01T00:00:00Z","data":{data}}}'
+    )
+    headers = {"Content-Type": "application/cloudevents+json"}
+    assert (await api.post("/v1/events", content=event, headers=headers)).status_code == 201
+    query = "mutation ($e: [JSON!]!) { sendEvents(input: {events: $e}) { ... on EventsSent { results { outcome } } } }"
+    body = f'{{"query": "{query}", "variables": {{"e": [{event}]}}}}'
+    sent = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    assert sent.json()["data"]["sendEvents"]["results"] == [{"outcome": "DUPLICATE"}]
+    told = await api.post("/graphql", json={"query": "{ events { edges { node { data } } } }"})
+    assert "123456789012.123456" in told.text

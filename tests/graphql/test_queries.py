@@ -245,3 +245,11 @@ async def test_clients_are_told_as_they_were(api: httpx.AsyncClient, ask: Ask):
     for at, name in ((None, "Acme & Sons"), ("2026-02-01", "Acme"), ("2025-12-31", None)):
         found = (await ask(query, at=at))["data"]
         assert found["client"]["name"] == found["clients"]["edges"][0]["node"]["name"] == name
+
+
+@pytest.mark.parametrize("since", ["2199-01-01", "1980-01-01"])
+async def test_a_history_that_cannot_be_names_its_argument(ask_demo: Ask, since: str):
+    query = """query ($since: Date) {
+      client(clientId: "velvet-fashion") { history(step: DAY, since: $since) { score } } }"""
+    (error,) = (await ask_demo(query, since=since))["errors"]
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "argument": "since"}
