@@ -27,7 +27,8 @@ from app.use_cases.recent import Recent
 
 __all__ = ["Documents", "InvalidDocument", "Operation", "read_trusted"]
 
-_KEPT_CHARACTERS: Final = 4_000_000
+_KEPT_CHARACTERS: Final = 300_000
+"""Of documents kept at hand; what is made of a character takes some 250 bytes."""
 _MOST_ERRORS: Final = 20
 _LONGER: Final = Limits(characters=200_000, tokens=10_000)
 
