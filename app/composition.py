@@ -18,7 +18,7 @@ from app.graphql.schema import make_schema
 from app.ports.ledger import StoreUnavailableError
 from app.rest.application import create_rest
 from app.services import Services
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
@@ -79,11 +79,15 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _graphql(services: Services, settings: Settings) -> GraphQLEndpoint:
+    try:
+        trusted = read_trusted(settings.graphql_documents)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"PARTWISE_GRAPHQL_DOCUMENTS: {error}") from None
     documents = Documents(
         make_schema(),
         introspection=settings.graphql_introspection,
         suggestions=settings.graphql_suggestions,
-        trusted=read_trusted(settings.graphql_documents),
+        trusted=trusted,
         only_trusted=settings.graphql_only_trusted,
     )
     graphiql = GraphiQL() if settings.graphiql else None

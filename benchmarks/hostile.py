@@ -22,6 +22,10 @@ def documents() -> Iterator[tuple[str, str]]:
     yield "deep lists", "{ nodes(ids: " + "[" * 900 + "]" * 900 + ") { id } }"
     spreads = " ".join(f"fragment F{n} on Client {{ ...F{n + 1} ...F{n + 1} name }}" for n in range(60))
     yield "fragments that double", '{ client(clientId: "a") { ...F0 } } ' + spreads + " fragment F60 on Client { name }"
+    spreads = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(44))
+    yield "fragments that double, and are fine", "{ ...F0 ...F0 } " + spreads + " fragment F44 on Query { __typename }"
+    asked = " ".join(f"a{n}: types {{ fields {{ type {{ fields {{ args {{ name }} }} }} }} }}" for n in range(45))
+    yield "much of the schema", "{ __schema { " + asked + " } }"
     yield (
         "fragments in a circle",
         '{ client(clientId: "a") { ...A } } fragment A on Client { ...B } fragment B on Client { ...A }',

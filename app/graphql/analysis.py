@@ -34,6 +34,18 @@ __all__ = ["Limits", "check_operation", "costs_of"]
 
 Costs = Mapping[tuple[str, str], Cost]
 _PAGED: Final = ("first", "last")
+_META: Final = {"__schema": "__Schema", "__type": "__Type"}
+_OF_THE_SCHEMA: Final = {
+    "types": 80,
+    "fields": 8,
+    "args": 3,
+    "inputFields": 3,
+    "enumValues": 4,
+    "possibleTypes": 3,
+    "interfaces": 2,
+    "directives": 6,
+}
+"""How many there are, about, of what the schema tells of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,7 @@ class Limits:
         directives: in all.
         pairs: fields of one response name in one place, which have to be compared.
         cost: see `costs.py`.
+        schema_cost: the same of what the schema tells of itself, whose fields are cheap.
     """
 
     characters: int = 20_000
@@ -61,6 +74,7 @@ class Limits:
     directives: int = 50
     pairs: int = 500
     cost: int = 20_000
+    schema_cost: int = 200_000
 
 
 def costs_of(schema: GraphQLSchema) -> Costs:
@@ -83,18 +97,18 @@ def check_operation(  # noqa: PLR0917 - a schema, a document and what holds for 
     operation: OperationDefinitionNode,
     limits: Limits,
     variables: Mapping[str, Any],
-) -> bool:
+) -> tuple[int, bool]:
     """Walk an operation, which need not be valid yet.
 
     Returns:
-        Whether its cost depends on its variables.
+        What it costs, and whether that depends on its variables.
 
     Raises:
         GraphQLError: it is over a limit, which its code and message name.
     """
     walk = _Walk(schema, costs, document, limits, variables)
     walk.operation(operation)
-    return walk.asked_variables
+    return walk.cost, walk.asked_variables
 
 
 class _Walk:
@@ -107,14 +121,14 @@ class _Walk:
         variables: Mapping[str, Any],
     ) -> None:
         self._schema = schema
-        self._costs = costs
+        self.costs = costs
         self._limits = limits
         self._variables = variables
         self.asked_variables = False
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._fields = self._aliases = self._directives = self._pairs = self._cost = 0
+        self._fields = self._aliases = self._directives = self._pairs = self.cost = self._schema_cost = 0
 
     def operation(self, operation: OperationDefinitionNode) -> None:
         self._count_directives(operation)
@@ -136,14 +150,14 @@ class _Walk:
                 node, parent = nodes[0]
                 field = getattr(parent, "fields", {}).get(node.name.value)
                 weight, size = self._weighed(parent, node)
-                self._cost += weight * times
-                if self._cost > self._limits.cost:
+                if _is_of_introspection(parent):
+                    self._schema_cost += weight * times
+                else:
+                    self.cost += weight * times
+                if self.cost > self._limits.cost or self._schema_cost > self._limits.schema_cost:
                     raise _over("COST", "costlier", self._limits.cost, "points; see @cost in the schema")
-                inner = [
-                    (one.selection_set, None if field is None else get_named_type(field.type))
-                    for one, _ in nodes
-                    if one.selection_set is not None
-                ]
+                kind = self._type(_META.get(node.name.value, "")) if field is None else get_named_type(field.type)
+                inner = [(one.selection_set, kind) for one, _ in nodes if one.selection_set is not None]
                 if inner:
                     waiting.append((inner, depth + 1, times * size))
 
@@ -197,9 +211,9 @@ class _Walk:
 
     def _weighed(self, parent: GraphQLNamedType | None, node: FieldNode) -> tuple[int, int]:
         """A field's own cost, and how many times what is below it counts."""
-        told = self._costs.get((parent.name, node.name.value)) if parent is not None else None
+        told = self.costs.get((parent.name, node.name.value)) if parent is not None else None
         if told is None:
-            return 1, 1
+            return 1, _OF_THE_SCHEMA.get(node.name.value, 1) if _is_of_introspection(parent) else 1
         return told.weight, self._page(node) if told.size == 0 else told.size
 
     def _page(self, node: FieldNode) -> int:
@@ -210,7 +224,7 @@ class _Walk:
                     value = int(argument.value.value[:6])
                 elif isinstance(argument.value, VariableNode):
                     self.asked_variables = True
-                    value = self._variables.get(argument.value.name.value)
+                    value = self._variables.get(argument.value.name.value, MOST_ON_PAGE)
                 if isinstance(value, int) and not isinstance(value, bool):
                     return min(max(value, 1), MOST_ON_PAGE)
         return USUAL_ON_PAGE

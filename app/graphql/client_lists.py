@@ -2,6 +2,7 @@
 
 import asyncio
 from enum import Enum
+from math import isfinite
 from typing import Self
 
 import strawberry
@@ -153,10 +154,14 @@ def wanted_clients(filter: ClientWanted | None, order: ClientOrder | None) -> Wa
     )
 
 
+def _order(wanted: Wanted) -> str:
+    return f"-{wanted.order}" if wanted.reverse else str(wanted.order)
+
+
 def _cursor(viewpoint: Viewpoint, wanted: Wanted, place: Place) -> str:
     value, client_id = place
     known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
-    return encode_cursor(wanted.order, str(value), client_id, viewpoint.as_of.isoformat(), known_at)
+    return encode_cursor(_order(wanted), str(value), client_id, viewpoint.as_of.isoformat(), known_at)
 
 
 def _place(cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint, Place] | None:
@@ -165,7 +170,7 @@ def _place(cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint
         return None
     order, value, client_id, as_of, known_at = parts
     try:
-        if order != wanted.order:
+        if order != _order(wanted) or (wanted.order is not Order.NAME and not isfinite(float(value))):
             raise ValueError
         viewpoint = Viewpoint(read_instant(as_of), read_instant(known_at) if known_at else None)
         return viewpoint, (value if wanted.order is Order.NAME else float(value), client_id)

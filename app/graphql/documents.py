@@ -30,6 +30,7 @@ __all__ = ["Documents", "InvalidDocument", "Operation", "read_trusted"]
 _KEPT_CHARACTERS: Final = 300_000
 """Of documents kept at hand; what is made of a character takes some 250 bytes."""
 _MOST_ERRORS: Final = 20
+_COSTLY: Final = 200
 _LONGER: Final = Limits(characters=200_000, tokens=10_000)
 
 
@@ -68,12 +69,14 @@ class Operation:
         node: the operation.
         plan: how it is answered; None where the reference has to.
         paged_by_variables: whether its cost depends on variables, so that it is checked again with them.
+        is_costly: whether it is worth looking whether somebody still waits for it.
     """
 
     document: DocumentNode
     node: OperationDefinitionNode
     plan: Plan | None
     paged_by_variables: bool
+    is_costly: bool = False
 
     @property
     def is_query(self) -> bool:
@@ -164,15 +167,15 @@ class Documents:
         nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         if not nodes:
             raise InvalidDocument([coded("the document has no operation", "BAD_REQUEST")])
-        paged = [self._check(document, node, variables) for node in nodes]
+        checked = [self._check(document, node, variables) for node in nodes]
         errors = validate(self._core, document, self._rules, _MOST_ERRORS, hide_suggestions=not self._suggestions)
         if errors:
             raise InvalidDocument(errors)
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         found: dict[str | None, Operation] = {}
-        for node, paged_by_variables in zip(nodes, paged, strict=True):
+        for node, (cost, paged_by_variables) in zip(nodes, checked, strict=True):
             plan = None if _asks_for_the_schema(node) else plan_of(self.schema, node, fragments)
-            operation = Operation(document, node, plan, paged_by_variables)
+            operation = Operation(document, node, plan, paged_by_variables, cost >= _COSTLY)
             if node.name is not None:
                 found[node.name.value] = operation
             if len(nodes) == 1:
@@ -194,7 +197,9 @@ class Documents:
         except RecursionError:
             raise InvalidDocument([coded("the document is nested too deeply", "LIMIT_DEPTH")]) from None
 
-    def _check(self, document: DocumentNode, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> bool:
+    def _check(
+        self, document: DocumentNode, node: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> tuple[int, bool]:
         try:
             return check_operation(self._core, self._costs, document, node, self._limits, variables)
         except GraphQLError as error:

@@ -7,7 +7,7 @@ status tells whether there is an answer, with `application/json` it is 200 once 
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -23,6 +23,7 @@ from app.graphql.context import Context
 from app.graphql.documents import Documents, InvalidDocument, Operation
 from app.graphql.errors import coded, public
 from app.graphql.graphiql import GraphiQL
+from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
 from app.services import Services
@@ -33,9 +34,8 @@ __all__ = ["GraphQLEndpoint"]
 MOST_BYTES: Final = 8 * 1024 * 1024
 _RESPONSE: Final = b"application/graphql-response+json"
 _JSON: Final = b"application/json"
+_MOST_ERRORS: Final = 20
 _ACCEPTED: Final = {_RESPONSE: _RESPONSE, _JSON: _JSON, b"*/*": _JSON, b"application/*": _JSON}
-# Numbers keep all their digits: amounts in events are decimal.
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _log = logging.getLogger("partwise.graphql")
 
 
@@ -92,10 +92,14 @@ class GraphQLEndpoint:
                 raise _Refused(404, "there is nothing here", "NOT_FOUND")
             if media is None:
                 raise _Refused(406, "expected to accept application/json", "NOT_ACCEPTABLE")
-            status, body = await self._answer(scope, receive, headers, strict=media == _RESPONSE)
+            async with asyncio.timeout(self._timeout):
+                status, body = await self._answer(scope, receive, headers, strict=media == _RESPONSE)
         except _Refused as refused:
             status, extra = refused.status, refused.headers
             body = orjson.dumps({"errors": refused.errors})
+        except TimeoutError:
+            late = coded(f"the operation took longer than {self._timeout:g} seconds", "TIMEOUT")
+            status, body = 200, orjson.dumps({"errors": [public(late)], "data": None})
         except Exception:
             _log.exception("an operation failed")
             status, body = 500, orjson.dumps({"errors": [public(coded("an error on our side", "INTERNAL"))]})
@@ -132,7 +136,8 @@ class GraphQLEndpoint:
             variables = self._variables(operation, request.variables)
         except InvalidDocument as invalid:
             return _failed(invalid.errors, strict=strict)
-        return 200, await self._run(operation, variables, request, context)
+        work = self._run(operation, variables, request, context)
+        return 200, await (_while_connected(work, receive) if operation.is_costly else work)
 
     async def _context(self, headers: Mapping[bytes, bytes]) -> Context:
         scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -160,20 +165,13 @@ class GraphQLEndpoint:
         raise InvalidDocument(list(found))
 
     async def _run(self, operation: Operation, variables: VariableValues, request: _Request, context: Context) -> bytes:
-        try:
-            async with asyncio.timeout(self._timeout):
-                if operation.plan is not None:
-                    try:
-                        return _written({"data": await operation.plan.run(context, variables)})
-                    except TimeoutError:
-                        raise
-                    except Exception as error:
-                        _log.debug("no plan", exc_info=error)
-                        context = Context(context.services, context.principal, context.speaker)
-                return _written(await self._by_reference(operation, request, context))
-        except TimeoutError:
-            late = coded(f"the operation took longer than {self._timeout:g} seconds", "TIMEOUT")
-            return orjson.dumps({"errors": [public(late)], "data": None})
+        if operation.plan is not None:
+            try:
+                return _written({"data": await operation.plan.run(context, variables)})
+            except Exception as error:
+                # It looks from the same instant, and what was loaded is not loaded again.
+                _log.debug("no plan", exc_info=error)
+        return _written(await self._by_reference(operation, request, context))
 
     async def _by_reference(self, operation: Operation, request: _Request, context: Context) -> dict[str, Any]:
         name = operation.node.name.value if operation.node.name else None
@@ -188,14 +186,32 @@ class GraphQLEndpoint:
         result = ran if isinstance(ran, ExecutionResult) else await ran
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
-            answer = {"errors": [self._told(error) for error in result.errors], **answer}
+            answer = {"errors": self._told(result.errors), **answer}
         return answer
 
-    def _told(self, error: GraphQLError) -> dict[str, Any]:
-        told = public(error)
-        if told["extensions"]["code"] == "INTERNAL":
-            _log.error("a resolver failed", exc_info=error.original_error)
-        return told
+    def _told(self, errors: list[GraphQLError]) -> list[dict[str, Any]]:
+        found = [(public(error), error) for error in errors[:_MOST_ERRORS]]
+        ours = next((error for told, error in found if told["extensions"]["code"] == "INTERNAL"), None)
+        if ours is not None:
+            _log.error("a resolver failed", exc_info=ours.original_error)
+        return [told for told, _ in found]
+
+
+async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
+    """Do costly work for as long as somebody waits for it.
+
+    Raises:
+        _Refused: nobody does.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise _Refused(400, "the client has gone", "BAD_REQUEST")
+    finally:
+        leaving.cancel()
+        working.cancel()
 
 
 def _written(answer: dict[str, Any]) -> bytes:
@@ -253,7 +269,7 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
 def _read(body: bytes, headers: Mapping[bytes, bytes]) -> _Request:
     del headers
     try:
-        found = _decode(body)
+        found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
     if isinstance(found, list):
@@ -272,7 +288,7 @@ def _of_query(query: bytes) -> _Request:
     for name in ("variables", "extensions"):
         if found.get(name):
             try:
-                found[name] = _decode(found[name])
+                found[name] = decode_json(found[name])
             except (msgspec.DecodeError, RecursionError, ValueError):
                 raise _Refused(400, f"expected `{name}` as a JSON object", "BAD_REQUEST") from None
         else:

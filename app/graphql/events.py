@@ -1,10 +1,8 @@
 """Events: what was recorded, page by page."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Self
 
-import msgspec
 import strawberry
 
 from app.graphql.connections import PageInfo, cursor_parts, info_of, page_size
@@ -12,17 +10,13 @@ from app.graphql.context import Info
 from app.graphql.errors import coded
 from app.graphql.fields import answered, described
 from app.graphql.nodes import Node, global_id
-from app.graphql.scalars import JSON, Moment
+from app.graphql.scalars import JSON, Moment, decode_json
 from app.ports.ledger import EventFilter, EventKey, StoredEvent
 from app.wire.cursors import encode_cursor
 from app.wire.fields import is_name
 from app.wire.moments import read_instant
 
 __all__ = ["Event", "EventConnection", "EventTypeInfo", "EventWanted", "event_types", "events_page"]
-
-
-# Numbers keep all their digits.
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 @strawberry.type(description="One thing that happened, as it was recorded: a CloudEvent.")
@@ -40,7 +34,7 @@ class Event(Node):
     @answered("What the type carries.")
     def data(self) -> JSON:
         """What the type carries."""
-        found: Any = _decode(self.raw)
+        found: Any = decode_json(self.raw)
         return JSON(found)
 
     @classmethod

@@ -1,6 +1,6 @@
 """Mutations: send events, put clients, draft and activate policies; what may go wrong is typed."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import strawberry
@@ -193,9 +193,7 @@ class Mutation:
         context = info.context
         try:
             context.require(Scope.MANAGE)
-            patch = msgspec.json.decode(encode_json(input.settings))
-            if not isinstance(patch, dict):
-                raise InvalidRequestError("/settings", "expected an object")
+            patch = _patch(input.settings)
             found = await context.services.policies.draft(
                 context.tenant_id, patch, _plain(input.based_on, "/basedOn", 40), _plain(input.note, "/note", 500)
             )
@@ -228,6 +226,16 @@ def _decoded(context: Context, events: list[JSON]) -> list[NewEvent | Invalid]:
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidRequestError("/events", f"expected CloudEvents: {error}") from None
     return context.services.decoder.batch(body, MOST_EVENTS)
+
+
+def _patch(settings: JSON) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(encode_json(settings))
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
+        raise InvalidRequestError("/settings", f"expected JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidRequestError("/settings", "expected an object")
+    return found
 
 
 def _refused(found: Invalid) -> Refused:

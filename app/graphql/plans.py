@@ -123,7 +123,9 @@ class _Compiler:
         """The fields that are asked for, by response name; what several places ask for is put together."""
         found: dict[str, list[FieldNode]] = {}
 
-        def collect(selection_set: SelectionSetNode, spread: frozenset[str]) -> None:
+        spread: set[str] = set()
+
+        def collect(selection_set: SelectionSetNode) -> None:
             for node in selection_set.selections:
                 if node.directives:
                     raise Unplanned
@@ -133,17 +135,20 @@ class _Compiler:
                         found.setdefault(key, []).append(node)
                     case InlineFragmentNode(type_condition=condition):
                         if condition is None or self._is(kind, condition.name.value):
-                            collect(node.selection_set, spread)
+                            collect(node.selection_set)
                     case FragmentSpreadNode():
                         name = node.name.value
                         fragment = self._fragments[name]
-                        if name not in spread and self._is(kind, fragment.type_condition.name.value):
-                            collect(fragment.selection_set, spread | {name})
+                        # Once, as in the reference: what is spread twice would double at each level.
+                        if name not in spread:
+                            spread.add(name)
+                            if self._is(kind, fragment.type_condition.name.value):
+                                collect(fragment.selection_set)
                     case _:
                         raise Unplanned
 
         for selection_set in selections:
-            collect(selection_set, frozenset())
+            collect(selection_set)
         return found
 
     def _is(self, kind: GraphQLObjectType, condition: str) -> bool:

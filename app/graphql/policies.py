@@ -13,7 +13,9 @@ from app.graphql.nodes import Node, global_id
 from app.graphql.portfolios import VerdictCount
 from app.graphql.scalars import JSON
 from app.ports.policies import PolicyRecord
+from app.use_cases.errors import NotFoundError
 from app.use_cases.viewpoint import Viewpoint
+from app.wire.fields import is_name
 
 __all__ = ["PolicyPreview", "PolicyVersion", "policies_of", "policy_named", "preview_of"]
 
@@ -89,7 +91,7 @@ async def policy_named(context: Context, version: str) -> PolicyVersion:
     Raises:
         NotFoundError: there is no such version.
     """
-    found = await context.services.policies.record(context.tenant_id, version)
+    found = await context.services.policies.record(context.tenant_id, _known(version))
     return PolicyVersion.of(found, await context.services.policies.active_version(context.tenant_id))
 
 
@@ -99,7 +101,7 @@ async def preview_of(context: Context, version: str, viewpoint: Viewpoint) -> Po
     Raises:
         NotFoundError: there is no such version.
     """
-    found = await context.services.assess.preview(context.tenant_id, viewpoint, version)
+    found = await context.services.assess.preview(context.tenant_id, viewpoint, _known(version))
     return PolicyPreview(
         version=found.version,
         active_version=found.active_version,
@@ -118,3 +120,14 @@ async def preview_of(context: Context, version: str, viewpoint: Viewpoint) -> Po
             for one in found.changes[:_MOST_CHANGES]
         ],
     )
+
+
+def _known(version: str) -> str:
+    """A name that a version may have.
+
+    Raises:
+        NotFoundError: no version can be called so.
+    """
+    if len(version) > 40 or not is_name(version):
+        raise NotFoundError("there is no policy of that name")
+    return version

@@ -7,11 +7,22 @@ from typing import Any, Final, NewType
 
 import msgspec
 import strawberry
+from graphql import (
+    BooleanValueNode,
+    EnumValueNode,
+    FloatValueNode,
+    IntValueNode,
+    ListValueNode,
+    ObjectValueNode,
+    StringValueNode,
+    ValueNode,
+    VariableNode,
+)
 from strawberry.types.scalar import ScalarDefinition
 
 from app.wire.moments import EXPECTED_MOMENT, read_moment
 
-__all__ = ["JSON", "SCALARS", "Moment", "encode_json"]
+__all__ = ["JSON", "SCALARS", "Moment", "decode_json", "encode_json"]
 
 Moment = NewType("Moment", object)
 """An instant or a day, as it was read."""
@@ -55,6 +66,34 @@ encode_json: Final = msgspec.json.Encoder(decimal_format="number").encode
 """Writes JSON that was taken as an argument, whose numbers are decimals where they have a fraction."""
 
 
+def read_number(text: str) -> float | Decimal:
+    """A JSON number with all its digits: amounts in events are decimal."""
+    value = float(text)
+    return value if repr(value) == text else Decimal(text)
+
+
+decode_json: Final = msgspec.json.Decoder(float_hook=read_number).decode
+
+
+def _json_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
+    """JSON that is written in a document."""
+    found: Any = None
+    match node:
+        case FloatValueNode(value=text):
+            found = read_number(text)
+        case IntValueNode(value=text):
+            found = int(text) if len(text) < 4_000 else Decimal(text)
+        case ListValueNode(values=values):
+            found = [_json_literal(one, variables) for one in values]
+        case ObjectValueNode(fields=fields):
+            found = {field.name.value: _json_literal(field.value, variables) for field in fields}
+        case VariableNode(name=name):
+            found = (variables or {}).get(name.value)
+        case StringValueNode(value=value) | BooleanValueNode(value=value) | EnumValueNode(value=value):
+            found = value
+    return found
+
+
 def _any(value: Any) -> Any:
     return value
 
@@ -94,5 +133,6 @@ SCALARS: Final[Mapping[object, ScalarDefinition]] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
         serialize=_any,
         parse_value=_any,
+        parse_literal=_json_literal,
     ),
 }

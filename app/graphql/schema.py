@@ -37,7 +37,7 @@ class Query:
         info.context.require(Scope.READ)
         return await _node(info.context, id)
 
-    @answered("Some objects, by their global ids, in their order; null for each unknown one.", weight=5, size=20)
+    @answered("Some objects, by their global ids, in their order; null for each unknown one.", weight=5, size=100)
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
         """Some objects."""
         info.context.require(Scope.READ)
@@ -162,4 +162,7 @@ def make_schema(*, suggestions: bool = True) -> strawberry.Schema:
     """
     scalars: Any = SCALARS
     config = StrawberryConfig(scalar_map=scalars, disable_field_suggestions=not suggestions)
-    return strawberry.Schema(query=Query, mutation=Mutation, types=[Client, Event, PolicyVersion], config=config)
+    schema = strawberry.Schema(query=Query, mutation=Mutation, types=[Client, Event, PolicyVersion], config=config)
+    # Strawberry's own fails on lists and non-nulls, which have no extensions.
+    schema._schema.type_map["__Type"].fields["isOneOf"].resolve = lambda kind, info: getattr(kind, "is_one_of", False)  # type: ignore[attr-defined]  # noqa: SLF001
+    return schema

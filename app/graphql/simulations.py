@@ -14,6 +14,7 @@ from app.graphql.scalars import JSON, encode_json
 from app.graphql.scores import Moved
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.faults import Invalid, InvalidBodyError, MalformedBodyError
+from app.wire.fields import is_name
 
 __all__ = ["Simulation", "SupposedEvent", "simulated"]
 
@@ -46,6 +47,8 @@ async def simulated(context: Context, client_id: str, events: list[SupposedEvent
         NotFoundError: no event ever named that client.
         GraphQLError: some of the events cannot be.
     """
+    if not is_name(client_id) or len(client_id) > 1_000:
+        raise coded("expected a client id", "BAD_USER_INPUT", argument="clientId")
     simulation = await context.services.assess.simulate(
         context.tenant_id, client_id, viewpoint, _events(context, client_id, events, viewpoint)
     )

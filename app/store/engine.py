@@ -42,7 +42,7 @@ def make_engine(url: str, pool_size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
-        connect_args={"server_settings": SESSION, "timeout": 5},
+        connect_args={"server_settings": SESSION, "timeout": 5, "command_timeout": 30},
     )
 
 

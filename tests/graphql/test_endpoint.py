@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from graphql import get_introspection_query
 
 from app.composition import create_app
 from app.graphql.documents import Documents, InvalidDocument, read_trusted
@@ -254,3 +255,72 @@ async def test_what_happens_inside_is_not_told(services: Services, caplog: pytes
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
     assert "1234" not in json.dumps(answer)
     assert "1234" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("query ($v: String) { policy(version: $v) { version } }", "NOT_FOUND"),
+        ("query ($v: String!) { policyPreview(version: $v) { version } }", "NOT_FOUND"),
+        (
+            'query ($v: String!) { simulate(clientId: $v, events: [{type: "contract.signed"}]) { scoreDifference } }',
+            "BAD_USER_INPUT",
+        ),
+        ("query ($v: String!) { events(clientId: $v) { edges { cursor } } }", "BAD_USER_INPUT"),
+        ("query ($v: String!) { clients(filter: {text: $v}) { totalCount } }", "BAD_USER_INPUT"),
+    ],
+)
+@pytest.mark.parametrize("value", ["\x00", "x" * 5_000 + "\x00"])
+async def test_text_that_no_name_can_be_is_named(ask: Ask, query: str, code: str, value: str):
+    answer = await ask(query, v=value)
+    assert answer["errors"][0]["extensions"]["code"] == code
+    assert len(answer["errors"][0]["message"]) < 200
+
+
+async def test_the_whole_schema_can_be_asked_for(ask: Ask):
+    found = await ask(get_introspection_query(input_value_deprecation=True, specified_by_url=True))
+    assert "errors" not in found
+    kinds = await ask("{ __schema { types { isOneOf fields { type { isOneOf name } } } } }")
+    assert "errors" not in kinds
+
+
+async def test_a_page_by_a_default_costs_what_it_is(ask: Ask):
+    query = "query ($n: Int = 100) { clients(first: $n) { edges { node { events(first: $n) { edges { cursor } } } } } }"
+    answer = await ask(query)
+    assert answer["errors"][0]["extensions"]["code"] == "LIMIT_COST"
+
+
+async def test_costly_work_ends_when_nobody_waits_for_it(services: Services, monkeypatch: pytest.MonkeyPatch):
+    """The client is gone before the plan, which would take its time, has come to an end."""
+    ended = asyncio.Event()
+
+    class Long:
+        async def run(self, context: object, variables: object) -> dict[str, Any]:
+            try:
+                await asyncio.sleep(30)
+            finally:
+                ended.set()
+            return {}
+
+    key = await services.keys.create("leaving", frozenset({Scope.READ}))
+    reader = Documents(make_schema())
+    costly = dataclasses.replace(reader.operation(ASKED, None, {}), plan=Long(), is_costly=True)  # type: ignore[arg-type]
+    monkeypatch.setattr(Documents, "operation", lambda *_: costly)
+    messages = iter(
+        [{"type": "http.request", "body": json.dumps({"query": ASKED}).encode()}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def send(message: object) -> None:
+        del message
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/graphql",
+        "headers": [(b"content-type", b"application/json"), (b"authorization", f"Bearer {key}".encode())],
+    }
+    await GraphQLEndpoint(services, reader, timeout=20)(scope, receive, send)
+    await asyncio.wait_for(ended.wait(), 5)

@@ -1,5 +1,6 @@
 """Mutations do what REST does, and say what is wrong as types."""
 
+import re
 from typing import Any
 
 import httpx
@@ -141,5 +142,18 @@ async def test_numbers_keep_their_digits(api: httpx.AsyncClient, ask: Ask):
     body = f'{{"query": "{query}", "variables": {{"e": [{event}]}}}}'
     sent = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
     assert sent.json()["data"]["sendEvents"]["results"] == [{"outcome": "DUPLICATE"}]
+    for amount in ("123456789012.123456", "1000.10", "1e2", "1.000000", "0.1"):
+        other = event.replace('"id":"1"', f'"id":"{amount}"').replace("123456789012.123456", amount)
+        assert (await api.post("/v1/events", content=other, headers=headers)).status_code == 201
+        literal = re.sub(r'"(\w+)":', r"\1: ", other)
+        written = "mutation { sendEvents(input: {events: [EVENT]}) { ... on EventsSent { results { outcome } } } }"
+        sent = await api.post("/graphql", json={"query": written.replace("EVENT", literal)})
+        assert sent.json()["data"]["sendEvents"]["results"] == [{"outcome": "DUPLICATE"}], amount
     told = await api.post("/graphql", json={"query": "{ events { edges { node { data } } } }"})
     assert "123456789012.123456" in told.text
+
+
+@pytest.mark.parametrize("settings", ["{a: 1e400}", "{half_life_days: 1e400}", "[]", "1"])
+async def test_a_number_that_is_none_resets_nothing(ask: Ask, settings: str):
+    found = await done(ask, f"mutation {{ draftPolicy(input: {{settings: {settings}}}) {{ __typename }} }}")
+    assert found["__typename"] == "InvalidInput"
