@@ -306,12 +306,11 @@ async def test_costly_work_ends_when_nobody_waits_for_it(services: Services, mon
     reader = Documents(make_schema())
     costly = dataclasses.replace(reader.operation(ASKED, None, {}), plan=Long(), is_costly=True)  # type: ignore[arg-type]
     monkeypatch.setattr(Documents, "operation", lambda *_: costly)
-    messages = iter(
-        [{"type": "http.request", "body": json.dumps({"query": ASKED}).encode()}, {"type": "http.disconnect"}]
-    )
+    asked = {"type": "http.request", "body": json.dumps({"query": ASKED}).encode()}
+    messages: list[dict[str, Any]] = [asked, {"type": "http.disconnect"}]
 
     async def receive() -> dict[str, Any]:
-        return next(messages)
+        return messages.pop(0)
 
     async def send(message: object) -> None:
         del message
