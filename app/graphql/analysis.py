@@ -30,7 +30,7 @@ from app.graphql.connections import MOST_ON_PAGE, USUAL_ON_PAGE
 from app.graphql.costs import Cost
 from app.graphql.errors import coded
 
-__all__ = ["Limits", "check_operation", "costs_of"]
+__all__ = ["Limits", "check_document", "check_operation", "costs_of"]
 
 Costs = Mapping[tuple[str, str], Cost]
 _PAGED: Final = ("first", "last")
@@ -111,6 +111,31 @@ def check_operation(  # noqa: PLR0917 - a schema, a document and what holds for 
     return walk.cost, walk.asked_variables
 
 
+def check_document(
+    schema: GraphQLSchema, costs: Costs, document: DocumentNode, limits: Limits, variables: Mapping[str, Any]
+) -> tuple[list[tuple[int, bool]], int]:
+    """Walk a whole document, also what no operation reaches: validation reads it all.
+
+    What is counted in all, such as fields, is so over all operations; each has a cost of its own.
+
+    Returns:
+        For each operation what `check_operation` returns, and how many fields there are in all.
+
+    Raises:
+        GraphQLError: it is over a limit, which its code and message name.
+    """
+    walk = _Walk(schema, costs, document, limits, variables)
+    found = []
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            walk.cost, walk.asked_variables = 0, False
+            walk.operation(node)
+            found.append((walk.cost, walk.asked_variables))
+    walk.cost = 0
+    walk.unreached()
+    return found, walk.fields
+
+
 class _Walk:
     def __init__(
         self,
@@ -121,21 +146,30 @@ class _Walk:
         variables: Mapping[str, Any],
     ) -> None:
         self._schema = schema
-        self.costs = costs
+        self._costs = costs
         self._limits = limits
         self._variables = variables
         self.asked_variables = False
+        self._reached: set[str] = set()
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._fields = self._aliases = self._directives = self._pairs = self.cost = self._schema_cost = 0
+        self.fields = self._aliases = self._directives = self._pairs = self.cost = self._schema_cost = 0
 
     def operation(self, operation: OperationDefinitionNode) -> None:
         self._count_directives(operation)
-        root = self._schema.get_root_type(operation.operation)
+        self._walk(operation.selection_set, self._schema.get_root_type(operation.operation))
+
+    def unreached(self) -> None:
+        for name, fragment in self._fragments.items():
+            if name not in self._reached:
+                self._reached.add(name)
+                self._walk(fragment.selection_set, self._type(fragment.type_condition.name.value))
+
+    def _walk(self, selection_set: SelectionSetNode, root: GraphQLNamedType | None) -> None:
         # Without recursion: a document may be deeper than the interpreter's stack.
         waiting: list[tuple[list[tuple[SelectionSetNode, GraphQLNamedType | None]], int, int]] = [
-            ([(operation.selection_set, root)], 1, 1)
+            ([(selection_set, root)], 1, 1)
         ]
         while waiting:
             selections, depth, times = waiting.pop()
@@ -183,6 +217,7 @@ class _Walk:
                         fragment = self._fragments.get(node.name.value)
                         if fragment is not None and node.name.value not in spread:
                             spread.add(node.name.value)
+                            self._reached.add(node.name.value)
                             condition_type = self._type(fragment.type_condition.name.value)
                             waiting.append((fragment.selection_set, condition_type))
                     case _:
@@ -193,8 +228,8 @@ class _Walk:
         return self._schema.type_map.get(name)
 
     def _count_selection(self) -> None:
-        self._fields += 1
-        if self._fields > self._limits.fields:
+        self.fields += 1
+        if self.fields > self._limits.fields:
             raise _over("FIELDS", "wider", self._limits.fields, "fields")
 
     def _count_field(self, node: FieldNode) -> None:
@@ -211,7 +246,7 @@ class _Walk:
 
     def _weighed(self, parent: GraphQLNamedType | None, node: FieldNode) -> tuple[int, int]:
         """A field's own cost, and how many times what is below it counts."""
-        told = self.costs.get((parent.name, node.name.value)) if parent is not None else None
+        told = self._costs.get((parent.name, node.name.value)) if parent is not None else None
         if told is None:
             return 1, _OF_THE_SCHEMA.get(node.name.value, 1) if _is_of_introspection(parent) else 1
         return told.weight, self._page(node) if told.size == 0 else told.size

@@ -20,15 +20,15 @@ from graphql import (
 from graphql.validation import NoSchemaIntrospectionCustomRule, specified_rules
 from strawberry import Schema
 
-from app.graphql.analysis import Limits, check_operation, costs_of
+from app.graphql.analysis import Limits, check_document, check_operation, costs_of
 from app.graphql.errors import coded
 from app.graphql.plans import Plan, plan_of
 from app.use_cases.recent import Recent
 
 __all__ = ["Documents", "InvalidDocument", "Operation", "read_trusted"]
 
-_KEPT_CHARACTERS: Final = 300_000
-"""Of documents kept at hand; what is made of a character takes some 250 bytes."""
+_KEPT_FIELDS: Final = 30_000
+"""Of documents kept at hand; what is made of a field takes some three kilobytes."""
 _MOST_ERRORS: Final = 20
 _COSTLY: Final = 200
 _LONGER: Final = Limits(characters=200_000, tokens=10_000)
@@ -60,23 +60,24 @@ class InvalidDocument(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """One operation of a valid document, ready to run.
 
     Attributes:
         document: the document.
         node: the operation.
-        plan: how it is answered; None where the reference has to.
         paged_by_variables: whether its cost depends on variables, so that it is checked again with them.
         is_costly: whether it is worth looking whether somebody still waits for it.
+        plan: how it is answered, once it is planned; None where the reference has to.
     """
 
     document: DocumentNode
     node: OperationDefinitionNode
-    plan: Plan | None
     paged_by_variables: bool
     is_costly: bool = False
+    plan: Plan | None = None
+    is_planned: bool = False
 
     @property
     def is_query(self) -> bool:
@@ -112,11 +113,11 @@ class Documents:
         self._limits = limits or Limits()
         self._costs = costs_of(self._core)
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
-        self._suggestions = suggestions
+        self.suggestions = suggestions
         self._trusted = dict(trusted or {})
         self._trusted_texts = frozenset(self._trusted.values())
         self._only_trusted = only_trusted
-        self._kept: Recent[str, dict[str | None, Operation]] = Recent(_KEPT_CHARACTERS)
+        self._kept: Recent[str, dict[str | None, Operation]] = Recent(_KEPT_FIELDS)
 
     def text_of(self, text: str | None, digest: str | None) -> str:
         """The text of a document that is named by its digest, or sent.
@@ -147,12 +148,14 @@ class Documents:
         operations = self._kept.get(text)
         if operations is None:
             operations = self._read(text, variables)
-            self._kept.put(text, operations, len(text) + 500)
         found = operations.get(name)
         if found is None:
             if name is None:
                 raise InvalidDocument([coded("expected `operationName`: there are several", "BAD_REQUEST")])
             raise InvalidDocument([coded("the document has no operation of that name", "BAD_REQUEST")])
+        if not found.is_planned:
+            # Only what is run is compiled.
+            found.plan, found.is_planned = self._plan(found), True
         if found.paged_by_variables:
             self._check(found.document, found.node, variables)
         return found
@@ -167,20 +170,27 @@ class Documents:
         nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
         if not nodes:
             raise InvalidDocument([coded("the document has no operation", "BAD_REQUEST")])
-        checked = [self._check(document, node, variables) for node in nodes]
-        errors = validate(self._core, document, self._rules, _MOST_ERRORS, hide_suggestions=not self._suggestions)
+        try:
+            checked, fields = check_document(self._core, self._costs, document, self._limits, variables)
+        except GraphQLError as error:
+            raise InvalidDocument([error]) from None
+        errors = validate(self._core, document, self._rules, _MOST_ERRORS, hide_suggestions=not self.suggestions)
         if errors:
             raise InvalidDocument(errors)
-        fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         found: dict[str | None, Operation] = {}
         for node, (cost, paged_by_variables) in zip(nodes, checked, strict=True):
-            plan = None if _asks_for_the_schema(node) else plan_of(self.schema, node, fragments)
-            operation = Operation(document, node, plan, paged_by_variables, cost >= _COSTLY)
+            operation = Operation(document, node, paged_by_variables, cost >= _COSTLY)
             if node.name is not None:
                 found[node.name.value] = operation
             if len(nodes) == 1:
                 found[None] = operation
+        self._kept.put(text, found, fields + len(text) // 20)
         return found
+
+    def _plan(self, operation: Operation) -> Plan | None:
+        definitions = operation.document.definitions
+        fragments = {node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)}
+        return None if _asks_for_the_schema(operation.node) else plan_of(self.schema, operation.node, fragments)
 
     def _parsed(self, text: str, limits: Limits) -> DocumentNode:
         if len(text) > limits.characters:

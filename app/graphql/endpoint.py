@@ -35,6 +35,7 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 _RESPONSE: Final = b"application/graphql-response+json"
 _JSON: Final = b"application/json"
 _MOST_ERRORS: Final = 20
+_MOST_VALUES: Final = 50_000
 _ACCEPTED: Final = {_RESPONSE: _RESPONSE, _JSON: _JSON, b"*/*": _JSON, b"application/*": _JSON}
 _log = logging.getLogger("partwise.graphql")
 
@@ -121,13 +122,12 @@ class GraphQLEndpoint:
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], *, strict: bool
     ) -> tuple[int, bytes]:
         method: str = scope["method"]
-        if method == "POST":
-            request = _read(await _body(receive, headers), headers)
-        elif method == "GET":
-            request = _of_query(scope["query_string"])
-        else:
+        if method not in ("GET", "POST"):
             raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
+        if method == "POST":
+            _check_media(headers)
         context = await self._context(headers)
+        request = _read(await _body(receive)) if method == "POST" else _of_query(scope["query_string"])
         try:
             text = self._documents.text_of(request.query, request.digest)
             operation = self._documents.operation(text, request.operation_name, request.variables)
@@ -157,7 +157,9 @@ class GraphQLEndpoint:
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions or ()
-        found = get_variable_values(self._core, definitions, given, max_errors=20)
+        found = get_variable_values(
+            self._core, definitions, given, max_errors=20, hide_suggestions=not self._documents.suggestions
+        )
         if isinstance(found, VariableValues):
             return found
         for error in found:
@@ -243,7 +245,7 @@ def _media(accept: bytes) -> bytes | None:
     return min(wanted, key=lambda one: one[0])[1] if wanted else None
 
 
-async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+def _check_media(headers: Mapping[bytes, bytes]) -> None:
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     if media.strip() != _JSON:
         raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE")
@@ -252,6 +254,9 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
         raise _Refused(415, "expected UTF-8", "UNSUPPORTED_MEDIA_TYPE")
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise _Refused(415, "expected a body without Content-Encoding", "UNSUPPORTED_MEDIA_TYPE")
+
+
+async def _body(receive: Receive) -> bytes:
     chunks, size = [], 0
     while True:
         message = await receive()
@@ -266,8 +271,7 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
             return b"".join(chunks)
 
 
-def _read(body: bytes, headers: Mapping[bytes, bytes]) -> _Request:
-    del headers
+def _read(body: bytes) -> _Request:
     try:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
@@ -276,7 +280,22 @@ def _read(body: bytes, headers: Mapping[bytes, bytes]) -> _Request:
         raise _Refused(400, "expected one operation: batches are not taken", "BAD_REQUEST")
     if not isinstance(found, dict):
         raise _Refused(400, "expected an object with `query`", "BAD_REQUEST")
+    if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
+        raise _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
     return _request(found)
+
+
+def _is_bounded(value: object) -> bool:
+    """Whether variables hold no more values than can be looked at in passing."""
+    waiting, count = [value], 0
+    while waiting:
+        one = waiting.pop()
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        count += len(inner)
+        if count > _MOST_VALUES:
+            return False
+        waiting.extend(inner)
+    return True
 
 
 def _of_query(query: bytes) -> _Request:

@@ -29,6 +29,10 @@ _CODES: Final[dict[type[PartwiseError], str]] = {
 }
 
 
+_MOST_CHARACTERS: Final = 300
+"""Of a message: what was sent may be in it."""
+
+
 def coded(message: str, code: str, **more: Any) -> GraphQLError:
     """An error that clients can act on."""
     return GraphQLError(message, extensions={"code": code, **more})
@@ -37,6 +41,8 @@ def coded(message: str, code: str, **more: Any) -> GraphQLError:
 def public(error: GraphQLError) -> dict[str, Any]:
     """An error as it is answered: what the caller did is told, what happened inside is not."""
     told = error.formatted
+    if len(told["message"]) > _MOST_CHARACTERS:
+        told["message"] = told["message"][:_MOST_CHARACTERS] + "…"
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error

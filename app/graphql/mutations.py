@@ -7,6 +7,7 @@ import strawberry
 
 from app.graphql.clients import Client
 from app.graphql.context import Context, Info
+from app.graphql.costs import Cost
 from app.graphql.fields import described
 from app.graphql.policies import PolicyVersion, policy_named
 from app.graphql.scalars import JSON, encode_json
@@ -150,7 +151,10 @@ class DraftPolicyInput:
 class Mutation:
     """What can be changed."""
 
-    @strawberry.mutation(description="Record events, each answered on its own. Sending one again is harmless.")
+    @strawberry.mutation(
+        description="Record events, each answered on its own. Sending one again is harmless.",
+        directives=[Cost(weight=1_000)],
+    )
     async def send_events(self, info: Info, input: SendEventsInput) -> SendEventsResult:  # noqa: A002 - as is usual
         """Record events."""
         context = info.context

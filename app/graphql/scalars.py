@@ -86,12 +86,18 @@ def _json_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -
         case ListValueNode(values=values):
             found = [_json_literal(one, variables) for one in values]
         case ObjectValueNode(fields=fields):
-            found = {field.name.value: _json_literal(field.value, variables) for field in fields}
+            given = [field for field in fields if not _is_absent(field.value, variables)]
+            found = {field.name.value: _json_literal(field.value, variables) for field in given}
         case VariableNode(name=name):
             found = (variables or {}).get(name.value)
         case StringValueNode(value=value) | BooleanValueNode(value=value) | EnumValueNode(value=value):
             found = value
     return found
+
+
+def _is_absent(node: ValueNode, variables: Mapping[str, Any] | None) -> bool:
+    """Whether it is a variable that was not given: then its member is left out, and is not null."""
+    return isinstance(node, VariableNode) and node.name.value not in (variables or {})
 
 
 def _any(value: Any) -> Any:

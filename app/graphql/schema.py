@@ -111,7 +111,9 @@ class Query:
         """One version."""
         context = info.context
         context.require(Scope.READ)
-        return await policy_named(context, version or await context.services.policies.active_version(context.tenant_id))
+        if version is None:
+            version = await context.services.policies.active_version(context.tenant_id)
+        return await policy_named(context, version)
 
     @answered("Which clients would get another verdict if a version were active.", weight=2_000, size=20)
     async def policy_preview(

@@ -74,7 +74,7 @@ def _events(context: Context, client_id: str, given: list[SupposedEvent], viewpo
     try:
         body = encode_json({"events": told})
         found = decoder.supposed(body, MOST_EVENTS, client_id, viewpoint.as_of)
-    except (MalformedBodyError, InvalidBodyError, RecursionError, UnicodeError, ValueError) as error:
+    except (MalformedBodyError, InvalidBodyError, RecursionError, TypeError, ValueError) as error:
         raise coded(str(error), "BAD_USER_INPUT", argument="events") from None
     faults = [
         {"pointer": f"/events/{index}{fault.pointer}", "detail": fault.detail}

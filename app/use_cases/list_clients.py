@@ -144,8 +144,8 @@ def _fits(one: Ranked, record: ClientRecord | None, wanted: Wanted) -> bool:
         return False
     if wanted.text is None:
         return True
-    text = wanted.text.casefold()
-    return text in one.client_id.casefold() or (record is not None and text in (record.name or "").casefold())
+    text = wanted.text.lower()
+    return text in one.client_id.lower() or (record is not None and text in (record.name or "").lower())
 
 
 def _place(one: Ranked, record: ClientRecord | None, order: Order) -> Place:

@@ -241,7 +241,7 @@ async def test_an_operation_has_its_time(services: Services, monkeypatch: pytest
     key = await services.keys.create("slow", frozenset({Scope.READ}))
     schema_documents = Documents(make_schema())
     slow = schema_documents.operation(ASKED, None, {})
-    monkeypatch.setattr(Documents, "operation", lambda *_: slow.__class__(slow.document, slow.node, Slow(), False))  # type: ignore[arg-type]
+    monkeypatch.setattr(Documents, "operation", lambda *_: dataclasses.replace(slow, plan=Slow()))  # type: ignore[arg-type]
     answer = await through(GraphQLEndpoint(services, schema_documents, timeout=0.05), key, ASKED)
     assert answer["errors"][0]["extensions"]["code"] == "TIMEOUT"
 
@@ -323,3 +323,27 @@ async def test_costly_work_ends_when_nobody_waits_for_it(services: Services, mon
     }
     await GraphQLEndpoint(services, reader, timeout=20)(scope, receive, send)
     await asyncio.wait_for(ended.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (
+            " ".join(f"query A{n} {{ ...F }}" for n in range(49))
+            + " fragment F on Query { "
+            + "policy { id } " * 12
+            + "}",
+            "LIMIT_",
+        ),
+        ("{ policy { id } } fragment F on Query { " + "policy { id } " * 200 + "}", "LIMIT_PAIRS"),
+    ],
+)
+async def test_limits_are_of_the_whole_document(api: httpx.AsyncClient, text: str, code: str):
+    answer = await api.post("/graphql", json={"query": text}, headers={"Accept": RESPONSE})
+    assert answer.json()["errors"][0]["extensions"]["code"].startswith(code)
+
+
+async def test_variables_are_bounded(api: httpx.AsyncClient):
+    query = 'query ($v: [SupposedEvent!]!) { simulate(clientId: "a", events: $v) { scoreDifference } }'
+    answer = await api.post("/graphql", json={"query": query, "variables": {"v": [{"type": "a"}] * 60_000}})
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "LIMIT_VARIABLES")

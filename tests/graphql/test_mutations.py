@@ -157,3 +157,23 @@ async def test_numbers_keep_their_digits(api: httpx.AsyncClient, ask: Ask):
 async def test_a_number_that_is_none_resets_nothing(ask: Ask, settings: str):
     found = await done(ask, f"mutation {{ draftPolicy(input: {{settings: {settings}}}) {{ __typename }} }}")
     assert found["__typename"] == "InvalidInput"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "score { score }",
+        "explanation { totalDecibans }",
+        "history { score }",
+        "recourse { exact }",
+        "timeline { edges { cursor } }",
+        "events { edges { cursor } }",
+    ],
+)
+async def test_who_may_only_tell_reads_nothing(caller: Caller, tenant: str, field: str):
+    teller = asking(await caller(tenant, Scope.INGEST))
+    query = (
+        "mutation ($input: PutClientInput!) { putClient(input: $input) { ... on ClientPut { client { name FIELD } } } }"
+    )
+    answer = await teller(query.replace("FIELD", field), input={"clientId": "acme", "name": "Acme"})
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
