@@ -51,6 +51,14 @@ def test_the_worked_example_is_real(service: Service):
     assert explanation == json.loads(shown)
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl")
+def test_the_graphql_example_is_real(service: Service):
+    (command,) = [block for block in blocks("console") if "/graphql" in block]
+    environment = {**os.environ, "URL": service.url, "KEY": service.key("studio")}
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=True)
+    assert set(json.loads(done.stdout)["data"]["clients"]) == {"totalCount", "edges"}
+
+
 @pytest.mark.parametrize(
     "file", ["README.md", "CONTRIBUTING.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
 )
