@@ -13,7 +13,7 @@ from app.graphql.events import EventConnection, EventWanted, events_page
 from app.graphql.explanations import ExplanationType, HistoryStep
 from app.graphql.fields import answered, described
 from app.graphql.languages import LanguageName, spoken
-from app.graphql.nodes import Node, global_id
+from app.graphql.nodes import Node, global_id, require_client_id
 from app.graphql.recourse import RecourseType
 from app.graphql.scalars import Moment
 from app.graphql.scores import Score
@@ -23,7 +23,6 @@ from app.ports.tenants import Scope
 from app.use_cases.cases import Case
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.viewpoint import Viewpoint
-from app.wire.fields import is_name
 
 __all__ = ["Client", "client_named"]
 
@@ -127,8 +126,7 @@ async def client_named(
     context: Context, client_id: str, as_of: Moment | None, known_at: Moment | None
 ) -> Client | None:
     """One client as it was then, or None for an unknown one."""
-    if not is_name(client_id) or len(client_id) > 1_000:
-        raise coded("expected a client id", "BAD_USER_INPUT", argument="clientId")
+    require_client_id(client_id)
     viewpoint = await context.viewpoint(as_of, known_at)
     # Asked for alone, as it nearly always is: a loader that waits for others takes longer than the database.
     record = await context.services.clients.find(context.tenant_id, client_id)

@@ -157,7 +157,10 @@ class Documents:
             # Only what is run is compiled.
             found.plan, found.is_planned = self._plan(found), True
         if found.paged_by_variables:
-            self._check(found.document, found.node, variables)
+            try:
+                check_operation(self._core, self._costs, found.document, found.node, self._limits, variables)
+            except GraphQLError as error:
+                raise InvalidDocument([error]) from None
         return found
 
     def _read(self, text: str, variables: Mapping[str, Any]) -> dict[str | None, Operation]:
@@ -206,14 +209,6 @@ class Documents:
             raise InvalidDocument([error]) from None
         except RecursionError:
             raise InvalidDocument([coded("the document is nested too deeply", "LIMIT_DEPTH")]) from None
-
-    def _check(
-        self, document: DocumentNode, node: OperationDefinitionNode, variables: Mapping[str, Any]
-    ) -> tuple[int, bool]:
-        try:
-            return check_operation(self._core, self._costs, document, node, self._limits, variables)
-        except GraphQLError as error:
-            raise InvalidDocument([error]) from None
 
 
 def _asks_for_the_schema(node: OperationDefinitionNode) -> bool:

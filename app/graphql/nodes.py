@@ -10,7 +10,7 @@ from app.graphql.errors import coded
 from app.graphql.fields import described
 from app.wire.fields import is_name
 
-__all__ = ["Node", "global_id", "read_global_id"]
+__all__ = ["Node", "global_id", "read_global_id", "require_client_id"]
 
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
@@ -42,3 +42,13 @@ def read_global_id(text: str) -> tuple[str, list[str]]:
     if not names or not all(map(is_name, names)) or len(text) > 2_000:
         raise coded("expected a global id that this API gave", "BAD_USER_INPUT", argument="id")
     return kind, names
+
+
+def require_client_id(text: str) -> None:
+    """Let pass what may name a client.
+
+    Raises:
+        GraphQLError: it cannot be a client's id, whoever's.
+    """
+    if not is_name(text) or len(text) > 1_000:
+        raise coded("expected a client id", "BAD_USER_INPUT", argument="clientId")

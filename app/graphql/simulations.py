@@ -10,11 +10,11 @@ from app.graphql.context import Context
 from app.graphql.errors import coded
 from app.graphql.explanations import Reasons
 from app.graphql.fields import described
+from app.graphql.nodes import require_client_id
 from app.graphql.scalars import JSON, encode_json
 from app.graphql.scores import Moved
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.faults import Invalid, InvalidBodyError, MalformedBodyError
-from app.wire.fields import is_name
 
 __all__ = ["Simulation", "SupposedEvent", "simulated"]
 
@@ -47,8 +47,7 @@ async def simulated(context: Context, client_id: str, events: list[SupposedEvent
         NotFoundError: no event ever named that client.
         GraphQLError: some of the events cannot be.
     """
-    if not is_name(client_id) or len(client_id) > 1_000:
-        raise coded("expected a client id", "BAD_USER_INPUT", argument="clientId")
+    require_client_id(client_id)
     simulation = await context.services.assess.simulate(
         context.tenant_id, client_id, viewpoint, _events(context, client_id, events, viewpoint)
     )
