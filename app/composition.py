@@ -119,7 +119,7 @@ def _wire(settings: Settings) -> _Wired:
 
     async def ready() -> bool:
         try:
-            async with transaction(engine) as connection:
+            async with transaction(engine, None) as connection:
                 await connection.execute(text("SELECT 1 FROM event, policy LIMIT 0"))
         except StoreUnavailableError:
             return False

@@ -24,25 +24,25 @@ class PostgresClients:
 
     async def get(self, tenant_id: str, client_id: str) -> ClientRecord | None:
         """Find one client; see the port."""
-        row = await self._reads.row(_COLUMNS + "WHERE tenant_id = $1 AND client_id = $2", tenant_id, client_id)
+        row = await self._reads.row(tenant_id, _COLUMNS + "WHERE tenant_id = $1 AND client_id = $2", client_id)
         return None if row is None else ClientRecord(*row)
 
     async def several(self, tenant_id: str, client_ids: Sequence[str]) -> dict[str, ClientRecord]:
         """Find some clients; see the port."""
         statement = _COLUMNS + "WHERE tenant_id = $1 AND client_id = ANY($2)"
-        return {row[0]: ClientRecord(*row) for row in await self._reads.rows(statement, tenant_id, list(client_ids))}
+        return {row[0]: ClientRecord(*row) for row in await self._reads.rows(tenant_id, statement, list(client_ids))}
 
     async def all(self, tenant_id: str) -> list[ClientRecord]:
         """List all clients; see the port."""
         statement = _COLUMNS + "WHERE tenant_id = $1 ORDER BY client_id"
-        return [ClientRecord(*row) for row in await self._reads.rows(statement, tenant_id)]
+        return [ClientRecord(*row) for row in await self._reads.rows(tenant_id, statement)]
 
     async def count(self, tenant_id: str, text: str | None = None) -> int:
         """Count clients; see the port."""
-        statement, values = "SELECT count(*) FROM client WHERE tenant_id = $1", [tenant_id]
+        statement, values = "SELECT count(*) FROM client WHERE tenant_id = $1", list[str]()
         if text is not None:
-            statement, values = f"{statement} AND ({_HAS})", [tenant_id, text]
-        return int(await self._reads.value(statement, *values))
+            statement, values = f"{statement} AND ({_HAS})", [text]
+        return int(await self._reads.value(tenant_id, statement, *values))
 
     async def page(
         self,
@@ -55,11 +55,11 @@ class PostgresClients:
         last: bool,
     ) -> list[ClientRecord]:
         """List clients by name; see the port."""
-        values: list[Any] = [tenant_id]
+        values: list[Any] = []
 
         def given(*more: object) -> list[str]:
             values.extend(more)
-            return [f"${number}" for number in range(len(values) - len(more) + 1, len(values) + 1)]
+            return [f"${number}" for number in range(len(values) - len(more) + 2, len(values) + 2)]
 
         statement = _COLUMNS + "WHERE tenant_id = $1"
         if text is not None:
@@ -71,5 +71,5 @@ class PostgresClients:
         way = "DESC" if last else "ASC"
         (most,) = given(limit)
         statement += f" ORDER BY {_NAME} {way}, {_ID} {way} LIMIT {most}"
-        found = [ClientRecord(*row) for row in await self._reads.rows(statement, *values)]
+        found = [ClientRecord(*row) for row in await self._reads.rows(tenant_id, statement, *values)]
         return found[::-1] if last else found

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,6 +26,9 @@ SESSION = {
 _ATTEMPTS = 5
 # Serialisation failures and deadlocks: the other transaction has gone on, so trying again is right.
 _PASSING = ("40001", "40P01")
+
+# For this transaction alone: a setting of the session would leak through poolers.
+_SET_TENANT = text("SELECT set_config('app.tenant_id', :tenant, true)")
 
 T = TypeVar("T")
 
@@ -47,14 +51,20 @@ def make_engine(url: str, pool_size: int) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def transaction(engine: AsyncEngine, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:
     """One transaction: committed at the end, rolled back on any error.
+
+    Args:
+        engine: the pool.
+        tenant_id: whose rows it is about; None for what belongs to no tenant.
 
     Raises:
         StoreUnavailableError: Postgres cannot be reached, or the pool stays empty.
     """
     try:
         async with engine.begin() as connection:
+            if tenant_id is not None:
+                await connection.execute(_SET_TENANT, {"tenant": tenant_id})
             yield connection
     except DBAPIError as error:
         if error.connection_invalidated or is_outage(error.orig):

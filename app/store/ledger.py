@@ -68,7 +68,7 @@ class PostgresLedger:
         """Store events; see the port."""
 
         async def once() -> list[Outcome]:
-            async with transaction(self._engine) as connection:
+            async with transaction(self._engine, tenant_id) as connection:
                 return await self._append(connection, tenant_id, events, atomic=atomic)
 
         if not events:
@@ -124,14 +124,14 @@ class PostgresLedger:
         statement = select(event).where(event.c.tenant_id == tenant_id, event.c.id == event_id)
         if source is not None:
             statement = statement.where(event.c.source == source)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             return [_stored(row) for row in await connection.execute(statement.order_by(event.c.source).limit(10))]
 
     async def several(self, tenant_id: str, refs: Sequence[EventRef]) -> dict[EventRef, StoredEvent]:
         """Find some events; see the port."""
         name = tuple_(event.c.source, event.c.id)
         statement = select(event).where(event.c.tenant_id == tenant_id, name.in_(list(refs)))
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             return {EventRef(row.source, row.id): _stored(row) for row in await connection.execute(statement)}
 
     async def page(self, tenant_id: str, wanted: EventFilter, after: EventKey | None, limit: int) -> list[StoredEvent]:
@@ -156,20 +156,20 @@ class PostgresLedger:
             place = tuple_(event.c.time, event.c.source, event.c.id)
             statement = statement.where(place > tuple_(after.time, after.source, after.id))
         statement = statement.order_by(event.c.time, event.c.source, event.c.id).limit(limit)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             return [_stored(row) for row in await connection.execute(statement)]
 
     async def revisions(self, tenant_id: str) -> dict[str, int]:
         """Tell every client's revision; see the port."""
         statement = select(client.c.client_id, client.c.revision).where(client.c.tenant_id == tenant_id)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             return {row.client_id: row.revision for row in await connection.execute(statement)}
 
     async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:
         """Read all events of some clients; see the port."""
         found: dict[str, list[Event]] = {client_id: [] for client_id in client_ids}
         statement = select(event).where(event.c.tenant_id == tenant_id, event.c.client_id.in_(list(client_ids)))
-        async with transaction(self._engine) as connection, connection.stream(statement) as rows:
+        async with transaction(self._engine, tenant_id) as connection, connection.stream(statement) as rows:
             async for row in rows:
                 found[row.client_id].append(self._event(row))
         return found

@@ -26,25 +26,25 @@ class PostgresPolicies:
         statement = (
             select(activated.version).where(activated.tenant_id == tenant_id).order_by(activated.number.desc()).limit(1)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             return (await connection.execute(statement)).scalar_one_or_none()
 
     async def get(self, tenant_id: str, version: str) -> PolicyRecord | None:
         """Find one version; see the port."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             rows = await connection.execute(_records(tenant_id).where(policy.c.version == version))
             row = rows.one_or_none()
         return None if row is None else _record(row)
 
     async def all(self, tenant_id: str) -> list[PolicyRecord]:
         """List all versions; see the port."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             rows = await connection.execute(_records(tenant_id).order_by(policy.c.number.desc()))
             return [_record(row) for row in rows]
 
     async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:
         """Keep a new version; see the port."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             # Of two at once the second waits for the first, and then counts it.
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
             last = select(func.coalesce(func.max(policy.c.number), 0)).where(policy.c.tenant_id == tenant_id)
@@ -64,7 +64,7 @@ class PostgresPolicies:
     async def activate(self, tenant_id: str, version: str, at: datetime) -> None:
         """Make a version the active one; see the port."""
         activated = policy_activation.c
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
             last = select(func.coalesce(func.max(activated.number), 0)).where(activated.tenant_id == tenant_id)
             number = (await connection.execute(last)).scalar_one() + 1

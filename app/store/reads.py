@@ -24,21 +24,21 @@ class Reads:
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 
-    async def rows(self, statement: str, *values: object) -> list[Any]:
-        """All rows that a statement finds.
+    async def rows(self, tenant_id: str, statement: str, *values: object) -> list[Any]:
+        """All rows that a statement finds; its `$1` is the tenant, `$2` and so on are the values.
 
         Raises:
             StoreUnavailableError: Postgres cannot be reached, or is too busy.
         """
-        return await self._ask(lambda pool: pool.fetch(statement, *values))
+        return await self._ask(lambda pool: pool.fetch(statement, tenant_id, *values))
 
-    async def row(self, statement: str, *values: object) -> Any:
+    async def row(self, tenant_id: str, statement: str, *values: object) -> Any:
         """The first row that a statement finds, or None; see `rows`."""
-        return await self._ask(lambda pool: pool.fetchrow(statement, *values))
+        return await self._ask(lambda pool: pool.fetchrow(statement, tenant_id, *values))
 
-    async def value(self, statement: str, *values: object) -> Any:
+    async def value(self, tenant_id: str, statement: str, *values: object) -> Any:
         """The first value of the first row, or None; see `rows`."""
-        return await self._ask(lambda pool: pool.fetchval(statement, *values))
+        return await self._ask(lambda pool: pool.fetchval(statement, tenant_id, *values))
 
     async def close(self) -> None:
         """Close all connections."""

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["METADATA", "api_key", "client", "event", "policy", "policy_activation", "tenant"]
+__all__ = ["METADATA", "api_key", "checkpoint", "client", "erasure", "event", "policy", "policy_activation", "tenant"]
 
 METADATA = MetaData()
 
@@ -59,6 +59,10 @@ client = Table(
     Column("created_at", _INSTANT, nullable=False),
     # Grows with every event of the client, in the event's transaction: who has seen it has seen all up to it.
     Column("revision", BigInteger, nullable=False),
+    # From when on the stored assessment does not hold any more.
+    Column("due_at", _INSTANT, nullable=False, server_default="-infinity"),
+    # The newest checkpoint: an event that is not older leaves all of them as they are.
+    Column("checkpointed_until", _INSTANT),
     PrimaryKeyConstraint("tenant_id", "client_id"),
 )
 
@@ -78,6 +82,32 @@ event = Table(
     PrimaryKeyConstraint("tenant_id", "source", "id"),
     Index("event_by_client", "tenant_id", "client_id", "time"),
     Index("event_by_time", "tenant_id", "time", "source", "id"),
+)
+
+# What a client's events up to one of them come to, so that reading need not begin at the first. A mere cache: an event
+# that comes late deletes those that are not older, in its own transaction.
+checkpoint = Table(
+    "checkpoint",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("time", _INSTANT, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "client_id", "policy_version", "time", "source", "id"),
+)
+
+# Tombstones: SHA-256 of an erased client's id, so that what comes late is refused and nothing personal stays.
+erasure = Table(
+    "erasure",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("erased_at", _INSTANT, nullable=False),
+    Column("finished_at", _INSTANT),
+    PrimaryKeyConstraint("tenant_id", "digest"),
 )
 
 policy = Table(

@@ -25,14 +25,14 @@ class PostgresTenants:
     async def ensure(self, name: str) -> str:
         """Find or make a tenant; see the port."""
         row = {"tenant_id": str(uuid.uuid4()), "name": name, "created_at": datetime.now(UTC)}
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, None) as connection:
             await connection.execute(insert(tenant).values(row).on_conflict_do_nothing(index_elements=["name"]))
             found = await connection.execute(select(tenant.c.tenant_id).where(tenant.c.name == name))
             return str(found.scalar_one())
 
     async def add_key(self, key: ApiKey, digest: bytes) -> None:
         """Store a key; see the port."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, key.tenant_id) as connection:
             await connection.execute(
                 insert(api_key).values(
                     tenant_id=key.tenant_id,
@@ -48,7 +48,7 @@ class PostgresTenants:
 
     async def key_by_digest(self, digest: bytes) -> ApiKey | None:
         """Find a key; see the port."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, None) as connection:
             row = (await connection.execute(select(api_key).where(api_key.c.digest == digest))).one_or_none()
         return None if row is None else _key(row)
 
@@ -57,7 +57,7 @@ class PostgresTenants:
         statement = (
             select(api_key).where(api_key.c.tenant_id == tenant_id).order_by(api_key.c.created_at, api_key.c.key_id)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             return [_key(row) for row in await connection.execute(statement)]
 
     async def revoke(self, tenant_id: str, key_id: str, at: datetime) -> bool:
@@ -75,7 +75,7 @@ class PostgresTenants:
             .values(values)
             .returning(api_key.c.key_id)
         )
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, tenant_id) as connection:
             return (await connection.execute(statement)).one_or_none() is not None
 
 

@@ -142,7 +142,7 @@ async def test_a_batch_that_fails_leaves_nothing(ledger: PostgresLedger, engine:
         await ledger.append(tenant, [event(1), bad])
     assert await ledger.page(tenant, EventFilter(), None, 10) == []
     assert await ledger.revisions(tenant) == {}
-    async with transaction(engine) as connection:
+    async with transaction(engine, None) as connection:
         assert (await connection.execute(text("select 1"))).scalar() == 1
 
 
@@ -195,5 +195,5 @@ async def test_a_database_that_is_away_is_named_so():
 
 
 async def test_what_is_acknowledged_is_committed_synchronously(engine: AsyncEngine):
-    async with transaction(engine) as connection:
+    async with transaction(engine, None) as connection:
         assert (await connection.execute(text("show synchronous_commit"))).scalar() == "on"
