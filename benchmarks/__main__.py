@@ -14,7 +14,7 @@ import httpx
 
 from app.composition import SystemClock
 from app.core.assessment import assess
-from app.core.cost import cost_of_staying
+from app.core.cost import cost_of_staying, window_begins
 from app.core.events import Event
 from app.core.explanation import explain
 from app.core.facts import gather
@@ -69,7 +69,8 @@ def profile(history: list[Event]) -> None:
     policy = DEFAULT_POLICY
     portfolio = portfolio_of({}, policy)
     facts = gather(history, policy, NOW)
-    case = Case("acme", facts, policy)
+    then = gather(history, policy, window_begins(policy, NOW))
+    case = Case("acme", facts, policy, then)
     latency("  facts of 1,000 events, once", lambda: gather(history, policy, NOW), 100)
 
     def anew(work: Callable[[], object]) -> Callable[[], object]:
@@ -87,7 +88,7 @@ def profile(history: list[Event]) -> None:
     assess(facts, policy, portfolio)
     for sign in SIGNS:
         latency(f"    reason: {sign.name}", partial(sign.reason, facts, policy, portfolio), 100)
-    latency("  cost of staying", lambda: cost_of_staying(facts, policy, portfolio), 100)
+    latency("  cost of staying", lambda: cost_of_staying(facts, then, policy, portfolio), 100)
     latency("  strategy", lambda: strategy_for("scope_stretcher", case), 100)
 
 

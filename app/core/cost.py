@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from math import exp
 from typing import Final
@@ -13,10 +13,9 @@ from app.core.message import N_, Message
 from app.core.money import Money, convert, to_cents
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.signs.creep import creep_of
 from app.core.signs.sign import Figure
 
-__all__ = ["Cost", "CostTerm", "cost_of_staying"]
+__all__ = ["Cost", "CostTerm", "cost_of_staying", "window_begins"]
 
 _DAYS_PER_MONTH: Final = 365.25 / 12
 _FEWEST_DAYS: Final = 30
@@ -53,19 +52,15 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """The days that are looked at, and what an hour is worth: by the others, and at all."""
+    """The days that are looked at, the facts now and as they began, and an hour's worth: by the others, and at all."""
 
     facts: Facts
+    then: Facts
     policy: Policy
     portfolio: Portfolio
-    begins: date
     days: int
     reference: float | None
     hour: float | None
-    unpaid: tuple[tuple[date, float], ...]
-
-    def has(self, day: date) -> bool:
-        return day > self.begins
 
     def monthly(self, total: float) -> float:
         return total * _DAYS_PER_MONTH / self.days
@@ -83,47 +78,54 @@ class _Window:
         return CostTerm(name, rounded, figures, said)
 
 
-def cost_of_staying(facts: Facts, policy: Policy, portfolio: Portfolio) -> Cost:
+def window_begins(policy: Policy, as_of: datetime) -> datetime:
+    """The instant at which the window begins that the cost is reckoned for."""
+    return policy.calendar.end_of(policy.calendar.day_of(as_of) - timedelta(days=policy.cost.window_days))
+
+
+def cost_of_staying(facts: Facts, then: Facts, policy: Policy, portfolio: Portfolio) -> Cost:
     """Add up what the last half year cost.
 
     An hour is worth what it brings with the other clients (the median; the policy's floor or this client's own rate
     where they are too few), so that time spent here is valued by what it could have brought there.
+
+    Args:
+        facts: as they are now.
+        then: as they were when the window began; see `window_begins`.
+        policy: the tenant's settings.
+        portfolio: what is known of the tenant's clients together.
     """
-    window = _window(facts, policy, portfolio)
+    window = _window(facts, then, policy, portfolio)
     terms = tuple(of(window) for of in _TERMS)
-    longest = max(window.days, policy.cost.loss_days)
-    currencies = {
-        invoice.amount.currency
-        for invoice in facts.invoices
-        if invoice.is_open or facts.days_since(invoice.issued_day) < longest
-    }
-    known = {policy.currency, *policy.exchange_rates}
     return Cost(
         currency=policy.currency,
         per_month=sum((term.amount for term in terms if term.amount is not None), Decimal("0.00")),
         days=window.days,
         terms=terms,
-        left_out=tuple(sorted(currencies - known)),
+        left_out=_left_out(window),
     )
 
 
-def _window(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Window:
+def _left_out(window: _Window) -> tuple[str, ...]:
+    """Currencies without a rate, of invoices that are open or not older than any figure."""
+    facts, policy = window.facts, window.policy
+    longest = max(window.days, policy.cost.loss_days)
+    today = facts.today.toordinal()
+    currencies = {currency for currency, day in facts.billed.unknown_days.items() if today - day < longest}
+    currencies |= {invoice.amount.currency for invoice in facts.invoices if invoice.is_open}
+    return tuple(sorted(currencies - {policy.currency, *policy.exchange_rates}))
+
+
+def _window(facts: Facts, then: Facts, policy: Policy, portfolio: Portfolio) -> _Window:
     """As long as the policy says, or as long as anything is known of the client."""
-    first = min(
-        [
-            *(effort.day for effort in facts.work.efforts),
-            *(invoice.issued_day for invoice in facts.invoices),
-            *(policy.calendar.day_of(mark.at) for mark in [facts.contacts.calm.first] if mark),
-            *(policy.calendar.day_of(one.mark.at) for one in facts.contacts.disturbances[:1]),
-        ],
-        default=facts.today,
-    )
-    days = min(max(facts.days_since(first) + 1, _FEWEST_DAYS), policy.cost.window_days)
-    unpaid = creep_of(facts, policy).unpaid
+    firsts = (facts.work.first_day, facts.billed.first_day, facts.contacts.first_day)
+    today = facts.today.toordinal()
+    first = min([day for day in firsts if day is not None], default=today)
+    days = min(max(today - first + 1, _FEWEST_DAYS), policy.cost.window_days)
     reference = _reference(policy, portfolio)
     own = earnings_of(facts, policy).log_rate
     hour = reference if reference is not None else None if own is None else exp(own)
-    return _Window(facts, policy, portfolio, facts.today - timedelta(days=days), days, reference, hour, unpaid)
+    return _Window(facts, then, policy, portfolio, days, reference, hour)
 
 
 def _reference(policy: Policy, portfolio: Portfolio) -> float | None:
@@ -136,8 +138,7 @@ def _reference(policy: Policy, portfolio: Portfolio) -> float | None:
 
 def _unpaid_hours(window: _Window) -> CostTerm:
     """Hours that nobody pays for, as if another client had paid for them."""
-    unpaid = sum(hours for day, hours in window.unpaid if window.has(day))
-    hours = window.monthly(unpaid)
+    hours = window.monthly(_more(window.facts.work.unpaid.hours, window.then.work.unpaid.hours))
     return window.term(
         "unpaid_hours",
         None if window.hour is None and hours else hours * (window.hour or 0.0),
@@ -147,17 +148,20 @@ def _unpaid_hours(window: _Window) -> CostTerm:
     )
 
 
+def _more(now: float, then: float) -> float:
+    """By how much a sum has grown; what was settled since can only have made it less."""
+    return max(now - then, 0.0)
+
+
 def _rate_gap(window: _Window) -> CostTerm:
     """What the paid hours would have brought more with the others; up to the last invoice, as newer may be billed."""
-    facts = window.facts
-    last = max((invoice.issued_day for invoice in facts.invoices), default=window.begins)
-    hours = sum(effort.hours for effort in facts.work.efforts if window.begins < effort.day <= last)
-    hours -= sum(spent for day, spent in window.unpaid if window.begins < day <= last)
-    billed = [invoice for invoice in facts.invoices if window.has(invoice.issued_day)]
-    brought = sum(window.converted(invoice, invoice.amount.amount) for invoice in billed)
+    facts, then = window.facts, window.then
+    hours = _more(facts.work.hours.due.hours, then.work.hours.total.hours) if facts.billed.last_day else 0.0
+    hours = _more(hours, _more(facts.work.unpaid_when_billed, then.work.unpaid.hours))
+    brought = _more(facts.billed.money, then.billed.money)
     # Where a currency has no rate what the hours brought is not known, and neither is a gap.
-    known = bool(brought) and all(_comparable(window, invoice) for invoice in billed)
-    gap = max((window.reference or 0.0) * hours - brought, 0.0) if known else 0.0
+    known = bool(brought) and facts.billed.unknown == then.billed.unknown
+    gap = _more((window.reference or 0.0) * hours, brought) if known else 0.0
     return window.term(
         "rate_gap",
         window.monthly(gap),
@@ -165,10 +169,6 @@ def _rate_gap(window: _Window) -> CostTerm:
         N_("No paid hours that would bring more with your other clients."),
         hours=Figure(round(window.monthly(hours if gap else 0.0), 2), "hours"),
     )
-
-
-def _comparable(window: _Window, invoice: Invoice) -> bool:
-    return convert(invoice.amount, window.policy.currency, window.policy.exchange_rates) is not None
 
 
 def _expected_loss(window: _Window) -> CostTerm:
@@ -192,28 +192,31 @@ def _expected_loss(window: _Window) -> CostTerm:
 
 def _waiting(window: _Window) -> CostTerm:
     """Interest on money that came, or is still to come, after its due day, for the days in the window."""
-    facts = window.facts
-    days = interest = 0.0
-    for invoice in facts.invoices:
-        until = min(invoice.settled_day or facts.today, facts.today)
-        late = (until - max(invoice.due, window.begins)).days
-        if late > 0 and invoice.written_off is None and until > invoice.due:
-            amount = invoice.amount.amount if invoice.settled_day else invoice.open_amount
-            interest += window.converted(invoice, amount) * window.policy.cost.interest * late / 365
-            days += late
+    (money, days), (money_then, days_then) = _waited(window, window.facts), _waited(window, window.then)
+    interest = _more(money, money_then) * window.policy.cost.interest / 365
     return window.term(
         "waiting",
         window.monthly(interest),
         N_("Interest on money paid after terms: {days:day} of waiting in all."),
         N_("No waiting for money after terms."),
-        days=Figure(days, "days"),
+        days=Figure(_more(days, days_then), "days"),
     )
+
+
+def _waited(window: _Window, facts: Facts) -> tuple[float, int]:
+    """Money times days of waiting after terms until a day, and the days."""
+    money, days = facts.settled.waited, facts.settled.waited_days
+    for invoice in facts.invoices:
+        late = (facts.today - invoice.due).days
+        if late > 0 and invoice.written_off is None:
+            money += window.converted(invoice, invoice.open_amount) * late
+            days += late
+    return money, days
 
 
 def _out_of_hours(window: _Window) -> CostTerm:
     """Each contact out of hours takes some of an hour that is not to be had twice."""
-    day_of = window.policy.calendar.day_of
-    contacts = sum(one.out_of_hours and window.has(day_of(one.mark.at)) for one in window.facts.contacts.disturbances)
+    contacts = window.facts.contacts.out_of_hours - window.then.contacts.out_of_hours
     hours = window.monthly(contacts * window.policy.cost.out_of_hours)
     return window.term(
         "out_of_hours",

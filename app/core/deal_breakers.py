@@ -37,7 +37,7 @@ def _contract_refused(facts: Facts, policy: Policy) -> Found:
     """The client refused to sign after it was explained why a contract is needed, and has not signed since."""
     del policy
     for contract in facts.contracts:
-        refused = [mark for mark in contract.declined if any(told.at < mark.at for told in contract.explained)]
+        refused = [one.mark for one in contract.declined if one.explained]
         if contract.signed is None and refused:
             yield contract.id, refused[-1].ref
 
@@ -62,7 +62,7 @@ def _long_unpaid(facts: Facts, policy: Policy) -> Found:
     """An invoice is unpaid for so many days after its due day although the client was reminded of it."""
     for invoice in facts.invoices:
         overdue = invoice.is_overdue(facts.today) and invoice.days_beyond_terms(facts.today) >= policy.long_unpaid_days
-        if overdue and invoice.ignored_reminder(facts.as_of, policy.reminder_days):
+        if overdue and invoice.ignored_reminder(facts.today, policy.reminder_days):
             yield invoice.id, invoice.issued.ref
 
 

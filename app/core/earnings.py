@@ -1,8 +1,6 @@
 """Earnings: what a client's work brought, and how many hours it took."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import date, timedelta
 from math import log
 
 from app.core.decibans import day_fading
@@ -20,13 +18,11 @@ class Earnings:
     Attributes:
         money: without what was lost; None where an invoice is in a currency without an exchange rate: what the hours
             brought is not known then.
-        hours: unpaid ones included.
-        last: the last day whose hours are billed or should be: what is younger may still be, and is not counted.
+        hours: unpaid ones included; those of days that are not billed yet but may still be are not counted.
     """
 
     money: float | None
     hours: float
-    last: date
 
     @property
     def log_rate(self) -> float | None:
@@ -37,20 +33,13 @@ class Earnings:
 @measured_once
 def earnings_of(facts: Facts, policy: Policy) -> Earnings:
     """Add up what one client's work brought."""
-    last = max(
-        (invoice.issued_day for invoice in facts.invoices),
-        default=facts.today - timedelta(days=policy.rate.billing_lag_days),
-    )
-    half_life = policy.half_life_days
-    efforts = facts.work.efforts
-    billable = efforts[: bisect_right(efforts, last, key=lambda effort: effort.day)]
-    today = facts.today  # no day of them comes after it
-    hours = sum([effort.hours * day_fading((today - effort.day).days, half_life) for effort in billable])
-    return Earnings(_money(facts, policy), hours, last)
+    return Earnings(_money(facts, policy), facts.work.hours.fresh)
 
 
 def _money(facts: Facts, policy: Policy) -> float | None:
-    money = 0.0
+    money = facts.settled.money
+    if money is None:
+        return None
     for invoice in facts.invoices:
         fresh = day_fading(facts.days_since(invoice.issued_day), policy.half_life_days)
         billed = convert(invoice.amount, policy.currency, policy.exchange_rates)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.assessment import Assessment
-from app.core.cost import Cost, cost_of_staying
+from app.core.cost import Cost, cost_of_staying, window_begins
 from app.core.course import readings_of
 from app.core.events import Event
 from app.core.parting import Parting, parting_from
@@ -53,13 +53,18 @@ def explain(  # noqa: PLR0917 - whom, and a viewpoint
     known_at: datetime | None = None,
 ) -> Explanation:
     """Explain one client, reading its events once."""
-    instants = [*(as_of - timedelta(days=days) for days in reversed(LOOKS_BACK)), as_of]
-    *past, (facts, now) = readings_of(events, policy, portfolio, instants, known_at)
-    case = Case(facts.profile.name or client_id, facts, policy)
+    begins = window_begins(policy, as_of)
+    looks = {days: as_of - timedelta(days=days) for days in LOOKS_BACK}
+    instants = sorted({begins, *looks.values(), as_of})
+    seen = dict(zip(instants, readings_of(events, policy, portfolio, instants, known_at), strict=True))
+    facts, now = seen[as_of]
+    then, _ = seen[begins]
+    before, _ = seen[looks[LOOKS_BACK[-1]]]
+    case = Case(facts.profile.name or client_id, facts, policy, before)
     return Explanation(
         reasoned=reasons_of(now, facts, policy, portfolio),
-        trends=tuple(trend_since(days, then, now) for days, (_, then) in zip(LOOKS_BACK, reversed(past), strict=True)),
-        cost=cost_of_staying(facts, policy, portfolio),
+        trends=tuple(trend_since(days, seen[instant][1], now) for days, instant in looks.items()),
+        cost=cost_of_staying(facts, then, policy, portfolio),
         strategy=strategy_for(chosen_for(now), case),
         parting=parting_from(case) if now.verdict is Verdict.PART else None,
     )

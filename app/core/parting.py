@@ -63,7 +63,7 @@ def _obligations(facts: Facts) -> list[Message]:
     found += [
         Message(N_("You owe the change {change}, which the client approved."), {"change": one.id})
         for one in facts.work.changes
-        if one.is_paid_for and one.delivered is None
+        if one.is_owed
     ]
     for contract in facts.contracts:
         if contract.signed is not None:
@@ -75,10 +75,8 @@ def _obligations(facts: Facts) -> list[Message]:
 
 def _final_invoice(case: Case) -> FinalInvoice | None:
     facts = case.facts
-    last = max((invoice.issued_day for invoice in facts.invoices), default=None)
-    hours = sum(
-        effort.hours for effort in facts.work.efforts if effort.billable and (last is None or effort.day > last)
-    )
+    since = facts.work.hours.since
+    hours = since.hours - since.unpaid
     if hours <= 0:
         return None
     log_rate = earnings_of(facts, case.policy).log_rate

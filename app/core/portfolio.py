@@ -7,7 +7,7 @@ from app.core.policy import Policy
 from app.core.priors import HabitCounts, OrdinaryPriors
 from app.core.punctuality import Delays, Punctuality
 from app.core.rates import Rates, RateTable
-from app.core.recovery import Overdue, Recovery
+from app.core.recovery import OverdueCounts, Recovery
 
 __all__ = ["Portfolio", "Share", "portfolio_of"]
 
@@ -18,14 +18,14 @@ class Share:
 
     Attributes:
         delays: days beyond terms.
-        overdue: each invoice that was not paid by its due day.
+        overdue: what became of invoices that were not paid by their due day.
         log_rate: natural log of the effective hourly rate in the tenant's currency, or None when unknown.
         hours: the hours that the rate rests on.
         habits: how many occasions went wrong and how many well.
     """
 
     delays: Delays
-    overdue: tuple[Overdue, ...]
+    overdue: OverdueCounts
     log_rate: float | None
     hours: float
     habits: HabitCounts
@@ -72,7 +72,7 @@ def portfolio_of(shares: Mapping[str, Share], policy: Policy) -> Portfolio:
         recovery=Recovery.learned(
             settings.never_paid,
             settings.prior_invoices,
-            (invoice for share in ordered for invoice in share.overdue),
+            (share.overdue for share in ordered),
         ),
         habits=OrdinaryPriors.learned([share.habits for share in ordered], policy),
         rates=table.without(""),

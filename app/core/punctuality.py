@@ -7,18 +7,14 @@ the last day is nearer to being late than one who pays three weeks sooner. docs/
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from math import erfc, sqrt
-from typing import Final
+from typing import Final, Self
 
-from app.core.decibans import day_fading
-from app.core.facts.invoices import Invoice
-
-__all__ = ["Delays", "Punctuality", "delays_of"]
+__all__ = ["STILL_TO_COME_DAYS", "Delays", "Punctuality", "within_limits"]
 
 _LIMIT_DAYS: Final = 15.0
 """Delays are cut off here on both sides: a month late says no more about the next due day than two weeks."""
-_STILL_TO_COME_DAYS: Final = 3.0
+STILL_TO_COME_DAYS: Final = 3.0
 """What an open overdue invoice is taken to be late beyond today."""
 _PRIOR_MEAN_DAYS: Final = -5.0
 _PRIOR_DEVIATION_DAYS: Final = 8.0
@@ -38,21 +34,26 @@ class Delays:
     mean: float = 0.0
     squares: float = 0.0
 
+    @classmethod
+    def of(cls, weight: float, days: float, squares: float) -> Self:
+        """From sums: of weights, of weighted days and of weighted squares of days."""
+        if weight <= 0:
+            return cls()
+        mean = days / weight
+        return cls(weight, mean, max(squares - mean * days, 0.0))
 
-def delays_of(invoices: Iterable[Invoice], today: date, half_life_days: float) -> Delays:
-    """Sum up the delays of invoices that are paid or overdue; those not yet due say nothing."""
-    pairs: list[tuple[float, float]] = []
-    for invoice in invoices:
-        if not invoice.is_judged(today):
-            continue
-        days = invoice.days_beyond_terms(today) + (0.0 if invoice.settled_day else _STILL_TO_COME_DAYS)
-        days = min(max(days, -_LIMIT_DAYS), _LIMIT_DAYS)
-        pairs.append((days, day_fading((today - invoice.issued_day).days, half_life_days)))
-    weight = sum(w for _, w in pairs)
-    if weight <= 0:
-        return Delays()
-    mean = sum(days * w for days, w in pairs) / weight
-    return Delays(weight, mean, sum(w * (days - mean) ** 2 for days, w in pairs))
+    def plus(self, days: float, weight: float) -> "Delays":
+        """With one more invoice."""
+        total = self.weight + weight
+        if total <= 0:
+            return self
+        mean = self.mean + (days - self.mean) * weight / total
+        return Delays(total, mean, self.squares + weight * (days - self.mean) * (days - mean))
+
+
+def within_limits(days: float) -> float:
+    """Days beyond terms, cut off on both sides."""
+    return min(max(float(days), -_LIMIT_DAYS), _LIMIT_DAYS)
 
 
 @dataclass(frozen=True, slots=True)

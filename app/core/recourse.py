@@ -282,7 +282,7 @@ def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
         for one in facts.contracts
         if one.signed is None
     ]
-    changes = [one for one in facts.work.changes if not one.is_paid_for and one.rejected_by_us is None]
+    changes = [one for one in facts.work.changes if one.can_be_approved]
     yield [
         _action("approve_change", (one.id,), (told("change.approved", one.id, ChangeApproved(change=one.id)),))
         for one in sorted(changes, key=lambda one: (-one.hours, one.id))
@@ -300,12 +300,11 @@ def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
 
 def _rate_action(facts: Facts, told: Told) -> Iterator[Action]:
     """Agreeing to the newest rate that was proposed, where it was refused since or not answered."""
-    answered = max((mark.at for mark in facts.talks.rate_accepted), default=None)
-    for newest in facts.talks.rate_proposed[-1:]:
-        if answered is None or answered < newest.mark.at:
-            data = RateAccepted(rate=newest.rate.amount, currency=newest.rate.currency)
-            message = Message(N_("The client agrees to the proposed rate of {rate} an hour."), {"rate": newest.rate})
-            yield Action("accept_rate", (), (told("rate.accepted", "rate", data),), message, newest.rate)
+    newest, answered = facts.talks.rate_proposed, facts.talks.rate_accepted
+    if newest is not None and (answered is None or answered.at < newest.mark.at):
+        data = RateAccepted(rate=newest.rate.amount, currency=newest.rate.currency)
+        message = Message(N_("The client agrees to the proposed rate of {rate} an hour."), {"rate": newest.rate})
+        yield Action("accept_rate", (), (told("rate.accepted", "rate", data),), message, newest.rate)
 
 
 def _grouped(actions: Sequence[Action]) -> tuple[Action, ...]:

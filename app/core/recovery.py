@@ -6,20 +6,41 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import exp, log
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["Overdue", "Recovery"]
+__all__ = ["OverdueCounts", "Recovery"]
 
 _EDGES: Final = (0, 30, 60, 90, 180, 365, 730)
 """Days overdue between which the chance to be paid is taken as even."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
-    """One invoice that was not paid by its due day: for how many days, and whether it was paid then."""
+_BANDS: Final = tuple(pairwise(_EDGES))
+_NONE: Final = (0,) * len(_BANDS)
 
-    days: int
-    paid: bool
+
+class OverdueCounts(NamedTuple):
+    """Invoices that were not paid by their due day.
+
+    Attributes:
+        at_risk, paid: for each band, how many invoices were unpaid all through it or paid in it, and how many paid.
+    """
+
+    at_risk: tuple[int, ...] = _NONE
+    paid: tuple[int, ...] = _NONE
+
+    def plus(self, days: int, *, paid: bool, sign: int = 1) -> "OverdueCounts":
+        """With one more that has been overdue for so many days, above 0, or with one less where the sign is -1.
+
+        One that is still open counts in the bands that it has passed.
+        """
+        at_risk, paid_in = list(self.at_risk), list(self.paid)
+        for band, (starts, ends) in enumerate(_BANDS):
+            if paid and starts < days <= ends:
+                paid_in[band] += sign
+                at_risk[band] += sign
+            elif days > ends:
+                at_risk[band] += sign
+        return OverdueCounts(tuple(at_risk), tuple(paid_in))
 
 
 @dataclass(frozen=True)
@@ -37,23 +58,19 @@ class Recovery:
 
     prior: tuple[tuple[int, float], ...]
     prior_invoices: float
-    at_risk: tuple[int, ...] = (0,) * (len(_EDGES) - 1)
-    paid: tuple[int, ...] = (0,) * (len(_EDGES) - 1)
+    at_risk: tuple[int, ...] = _NONE
+    paid: tuple[int, ...] = _NONE
 
     @classmethod
     def learned(
-        cls, prior: tuple[tuple[int, float], ...], prior_invoices: float, overdue: Iterable[Overdue]
+        cls, prior: tuple[tuple[int, float], ...], prior_invoices: float, overdue: Iterable[OverdueCounts]
     ) -> "Recovery":
-        """Count the experience. An open invoice counts in the bands that it has passed."""
-        at_risk = [0] * (len(_EDGES) - 1)
-        paid = [0] * (len(_EDGES) - 1)
-        for invoice in overdue:
-            for band, (starts, ends) in enumerate(pairwise(_EDGES)):
-                if invoice.paid and starts < invoice.days <= ends:
-                    paid[band] += 1
-                    at_risk[band] += 1
-                elif invoice.days > ends:
-                    at_risk[band] += 1
+        """Add up the experience."""
+        at_risk, paid = list(_NONE), list(_NONE)
+        for counts in overdue:
+            for band in range(len(_BANDS)):
+                at_risk[band] += counts.at_risk[band]
+                paid[band] += counts.paid[band]
         return cls(prior, prior_invoices, tuple(at_risk), tuple(paid))
 
     @property
@@ -81,7 +98,7 @@ class Recovery:
         """Natural log of the share still unpaid, at each edge."""
         found = [0.0]
         first = self._prior_at(0)
-        for band, (starts, ends) in enumerate(pairwise(_EDGES)):
+        for band, (starts, ends) in enumerate(_BANDS):
             unpaid = self.prior_invoices * first / self._prior_at(starts)
             still = self.prior_invoices * first / self._prior_at(ends)
             hazard = (self.paid[band] + unpaid - still) / (self.at_risk[band] + unpaid)

@@ -1,6 +1,7 @@
 """The cost of staying, term by term, against sums done by hand."""
 
 import dataclasses
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.cost import Cost, cost_of_staying
+from app.core.cost import Cost, cost_of_staying, window_begins
 from app.core.events import Event
 from app.core.facts import gather
 from app.core.policy import DEFAULT_POLICY, Policy, RatePolicy
@@ -22,8 +23,9 @@ OLD = told("time.logged", 400, hours=1)
 """Known for long, so that the window is the whole half year."""
 
 
-def cost(events: list[Event], policy: Policy = HUNDRED) -> Cost:
-    return cost_of_staying(gather(events, policy, MONDAY), policy, alone(policy))
+def cost(events: list[Event], policy: Policy = HUNDRED, as_of: datetime = MONDAY) -> Cost:
+    then = gather(events, policy, window_begins(policy, as_of))
+    return cost_of_staying(gather(events, policy, as_of), then, policy, alone(policy))
 
 
 def amounts(found: Cost) -> dict[str, float | None]:
@@ -103,7 +105,7 @@ def test_an_hour_has_no_price_where_what_it_brought_is_not_known():
 
 @given(histories(40), st.sampled_from([HUNDRED, DEFAULT_POLICY]))
 def test_no_term_is_negative_and_they_add_up(history: list[Event], policy: Policy):
-    found = cost_of_staying(gather(history, policy, NOW), policy, alone(policy))
+    found = cost(history, policy, NOW)
     known = [term.amount for term in found.terms if term.amount is not None]
     assert all(amount >= 0 for amount in known)
     assert found.per_month == sum(known)
@@ -115,5 +117,5 @@ def test_no_term_is_negative_and_they_add_up(history: list[Event], policy: Polic
 def test_order_does_not_matter(history: list[Event], random):
     shuffled = list(history)
     random.shuffle(shuffled)
-    one, other = (cost_of_staying(gather(e, HUNDRED, NOW), HUNDRED, alone()) for e in (history, shuffled))
+    one, other = (cost(told, HUNDRED, NOW) for told in (history, shuffled))
     assert one == other

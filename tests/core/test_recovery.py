@@ -5,13 +5,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.policy import DEFAULT_POLICY
-from app.core.recovery import Overdue, Recovery
+from app.core.recovery import OverdueCounts, Recovery
 
 PRIOR = DEFAULT_POLICY.nonpayment.never_paid
 
 
+Overdue = tuple[int, bool]
+"""For how many days, and whether it was paid then."""
+
+
+def counted(*overdue: Overdue) -> OverdueCounts:
+    found = OverdueCounts()
+    for days, paid in overdue:
+        found = found.plus(days, paid=paid)
+    return found
+
+
 def learned(*overdue: Overdue) -> Recovery:
-    return Recovery.learned(PRIOR, DEFAULT_POLICY.nonpayment.prior_invoices, overdue)
+    return Recovery.learned(PRIOR, DEFAULT_POLICY.nonpayment.prior_invoices, [counted(*overdue)])
 
 
 @pytest.mark.parametrize(("days", "probability"), PRIOR)
@@ -20,7 +31,7 @@ def test_without_experience_it_is_the_prior(days: int, probability: float):
 
 
 @given(
-    st.lists(st.builds(Overdue, st.integers(1, 900), st.booleans()), max_size=200),
+    st.lists(st.tuples(st.integers(1, 900), st.booleans()), max_size=200),
     st.integers(0, 1000),
     st.integers(0, 300),
 )
@@ -31,11 +42,11 @@ def test_it_is_a_probability_that_grows_with_the_days(overdue: list[Overdue], da
 
 def test_with_clients_who_pay_in_the_end_a_debt_says_less():
     """A hundred invoices, all paid after four months: three months overdue is nothing unusual here."""
-    patient = learned(*[Overdue(120, True)] * 100)
+    patient = learned(*[(120, True)] * 100)
     assert patient.never_paid(100) < learned().never_paid(100) / 2
 
 
 def test_kaplan_and_meier_with_hardly_any_prior():
     """Of ten invoices six are paid within a month and four stay open for two years: the share still open is 0.4."""
-    recovery = Recovery.learned(PRIOR, 1e-9, [Overdue(10, True)] * 6 + [Overdue(800, False)] * 4)
+    recovery = Recovery.learned(PRIOR, 1e-9, [counted(*[(10, True)] * 6, *[(800, False)] * 4)])
     assert recovery.never_paid(0) / recovery.never_paid(30) == pytest.approx(0.4, rel=1e-3)

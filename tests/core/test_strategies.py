@@ -29,7 +29,8 @@ SAY = speaker("en").say
 
 def case(events: list[Event], calendar: WorkingCalendar | None = None) -> Case:
     policy = dataclasses.replace(DEFAULT_POLICY, calendar=calendar or DEFAULT_POLICY.calendar)
-    return Case("Acme", gather(events, policy, MONDAY), policy)
+    before = gather(events, policy, MONDAY - timedelta(days=90))
+    return Case("Acme", gather(events, policy, MONDAY), policy, before)
 
 
 def letter(client_type: str, *events: Event) -> str:

@@ -24,14 +24,10 @@ class EndingBook:
 
     kinds = (RelationshipEnded, AgreementMade, AgreementAmended, ContractSent, ContractSigned)
 
-    def __init__(self) -> None:
-        """Nothing is known."""
-        self._ending: Ending | None = None
+    def __init__(self, ending: Ending | None) -> None:
+        """Go on from what is known."""
+        self.state = ending
 
     def enter(self, event: Event) -> None:
         """Enter the next event."""
-        self._ending = Ending(event.data.by, event.mark) if isinstance(event.data, RelationshipEnded) else None
-
-    def read(self) -> Ending | None:
-        """The end, where it holds."""
-        return self._ending
+        self.state = Ending(event.data.by, event.mark) if isinstance(event.data, RelationshipEnded) else None

@@ -1,88 +1,84 @@
-"""What the events say of each invoice: what was billed, when it was due, what was paid and what is still open."""
+"""What the events say of invoices: those that are open one by one, those that are settled as sums."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import NamedTuple
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
-from app.core.events import Event, EventRef, Mark
+from app.core.events import Event, EventRef
 from app.core.events import invoice as told
-from app.core.facts.files import NOTHING, Files
-from app.core.money import Money
-from app.core.working_calendar import WorkingCalendar
+from app.core.events.relationship import ExpectationStated
+from app.core.facts.invoice import Invoice, Note, issued_from, note_of
+from app.core.facts.settled import Settled, SettledBook, SettledState, comparable
+from app.core.fading import Heaviest
+from app.core.policy import Policy
 
-__all__ = ["Invoice", "InvoicesBook"]
+__all__ = ["Billed", "InvoicesBook", "InvoicesState"]
+
+_YEAR: Final = 365.0
 
 
-class Invoice(NamedTuple):
-    """One invoice as it stands.
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """All that was ever billed and not voided.
 
     Attributes:
-        id: the tenant's own number of the invoice.
-        issued: when it was issued.
-        issued_day: the local day of that.
-        due: the last day on which a payment is in time.
-        amount: what was billed.
-        paid: what was paid and not taken back, in the same currency.
-        settled_day: the local day on which it was paid in full, or None.
-        settled: the payment that did so.
-        reminders: when the client was reminded of it.
-        failures: payments of it that bounced.
-        charged_back: the last time that a payment was taken back and not made good since.
-        written_off: when the rest was given up as lost.
-        disputed: the dispute, while it is open.
-        excused: whether a dispute ended with the client being right, so that lateness does not count.
+        count: how many invoices.
+        money: what they came to in the tenant's currency, without those that have no exchange rate.
+        unknown: how many have none.
+        unknown_days: by currency without an exchange rate, the newest day of an invoice, as an ordinal.
+        first_day, last_day: the first and the last day on which one was issued, as ordinals; a voided one counts.
+        newest: the newest invoices, each with a weight that fades by the year.
     """
 
-    id: str
-    issued: Mark
-    issued_day: date
-    due: date
-    amount: Money
-    paid: Decimal
-    settled_day: date | None
-    settled: Mark | None
-    reminders: tuple[Mark, ...]
-    failures: tuple[Mark, ...]
-    charged_back: Mark | None
-    written_off: Mark | None
-    disputed: Mark | None
-    excused: bool
+    count: int
+    money: float
+    unknown: int
+    unknown_days: dict[str, int]
+    first_day: int | None
+    last_day: int | None
+    newest: tuple[tuple[float, EventRef], ...]
 
-    @property
-    def open_amount(self) -> Decimal:
-        """What has not been paid."""
-        return max(self.amount.amount - self.paid, Decimal(0))
 
-    @property
-    def is_open(self) -> bool:
-        """Whether anything is still waited for."""
-        return self.settled_day is None and self.written_off is None
+@dataclass(slots=True)
+class InvoicesState:
+    """What is kept of invoices.
 
-    def days_beyond_terms(self, today: date) -> int:
-        """Days from the due day to the payment in full, or to today while there is none; negative when paid early."""
-        return ((self.settled_day or today) - self.due).days
+    Attributes:
+        open: invoices that are not settled, by number; what was given up as lost is among them.
+        early: what was told of invoices that are not issued yet.
+        settled: those paid in full.
+        count, money, unknown, unknown_days, first_day, last_day, newest: see `Billed`.
+        told_at: when the client was told about late payments first.
+    """
 
-    def is_judged(self, today: date) -> bool:
-        """Whether it says something of the client's punctuality: paid, or not paid by its due day, and not excused."""
-        late = self.days_beyond_terms(today) > 0
-        return not (late and self.excused) and (self.settled_day is not None or late)
+    open: dict[str, Invoice] = field(default_factory=dict)
+    early: dict[str, list[Note]] = field(default_factory=dict)
+    settled: SettledState = field(default_factory=SettledState)
+    count: int = 0
+    money: float = 0.0
+    unknown: int = 0
+    unknown_days: dict[str, int] = field(default_factory=dict)
+    first_day: int | None = None
+    last_day: int | None = None
+    newest: Heaviest = field(default_factory=Heaviest)
+    told_at: datetime | None = None
 
-    def ignored_reminder(self, as_of: datetime, patience_days: float) -> bool:
-        """Whether the client let a reminder go by for so many days without paying."""
-        until = self.settled.at if self.settled else as_of
-        return any(until - reminder.at > timedelta(days=patience_days) for reminder in self.reminders)
-
-    def is_overdue(self, today: date) -> bool:
-        """Whether it is open after its due day."""
-        return self.is_open and today > self.due
-
-    @property
-    def refs(self) -> tuple[EventRef, ...]:
-        """The events that say what became of it."""
-        marks = (self.issued, self.settled, self.written_off, self.charged_back)
-        return tuple(mark.ref for mark in marks if mark is not None)
+    def copy(self) -> "InvoicesState":
+        """The same, to go on with apart."""
+        return InvoicesState(
+            dict(self.open),
+            {number: list(notes) for number, notes in self.early.items()},
+            self.settled.copy(),
+            self.count,
+            self.money,
+            self.unknown,
+            dict(self.unknown_days),
+            self.first_day,
+            self.last_day,
+            self.newest.copy(),
+            self.told_at,
+        )
 
 
 class InvoicesBook:
@@ -103,94 +99,93 @@ class InvoicesBook:
         told.PaymentFailed,
         told.PaymentChargedBack,
         told.ReminderSent,
+        ExpectationStated,
     )
 
-    def __init__(self, calendar: WorkingCalendar) -> None:
-        """Nothing is known; the calendar's local days count."""
-        self._files = Files(lambda number, history: _invoice(number, history, calendar))
+    def __init__(self, policy: Policy, state: InvoicesState, closed: MutableMapping[str, Invoice]) -> None:
+        """Go on from a state.
+
+        Args:
+            policy: whose local days and exchange rates count.
+            state: what was kept.
+            closed: settled and voided invoices, as far as anything new may be told of them.
+        """
+        self._policy = policy
+        self._settled = SettledBook(policy, state.settled)
+        self._closed = closed
+        self.state = state
 
     def enter(self, event: Event) -> None:
         """Enter the next event."""
-        assert isinstance(event.data, self.kinds)
-        self._files.enter(event.data.invoice, event)
+        data, state = event.data, self.state
+        if isinstance(data, ExpectationStated):
+            if data.sign == "late" and state.told_at is None:
+                state.told_at = event.time
+            return
+        assert isinstance(data, self.kinds) and not isinstance(data, ExpectationStated)  # noqa: PT018 - for mypy
+        number = data.invoice
+        before = state.open.pop(number, None) or self._closed.get(number)
+        if before is None:
+            self._first(number, event)
+            return
+        after = before if type(data) is told.InvoiceIssued else before.after(note_of(event), self._policy.calendar)
+        if before.settled_day is not None and not before.voided:
+            self._settled.take(before, state.told_at)
+        if after.voided and not before.voided:
+            self._bill(before, -1)
+        self._keep(after)
 
-    def read(self, supposed: Mapping[str, Sequence[Event]] = NOTHING) -> tuple[Invoice, ...]:
-        """The invoices by the time they were issued; see `Files.read` for what is supposed."""
-        return tuple(sorted(self._files.read(supposed), key=lambda invoice: (invoice.issued.at, invoice.id)))
+    def _first(self, number: str, event: Event) -> None:
+        if type(event.data) is not told.InvoiceIssued:
+            self.state.early.setdefault(number, []).append(note_of(event))
+            return
+        made = issued_from(event, self.state.early.pop(number, []), self._policy.calendar)
+        day = made.issued_day.toordinal()
+        self.state.first_day = day if self.state.first_day is None else min(self.state.first_day, day)
+        self.state.last_day = day if self.state.last_day is None else max(self.state.last_day, day)
+        if not made.voided:
+            self._bill(made, 1)
+        self._keep(made)
 
+    def _keep(self, invoice: Invoice) -> None:
+        if invoice.voided or invoice.settled_day is not None:
+            self._closed[invoice.id] = invoice
+            if not invoice.voided:
+                self._settled.put(invoice, self.state.told_at)
+        else:
+            self.state.open[invoice.id] = invoice
 
-@dataclass(slots=True)
-class _Ledger:
-    """The running account of one invoice while its events are read."""
+    def _bill(self, invoice: Invoice, sign: int) -> None:
+        state, day = self.state, invoice.issued_day.toordinal()
+        state.count += sign
+        currency, amount = comparable(invoice, self._policy)
+        if currency == self._policy.currency:
+            state.money += sign * amount
+        else:
+            state.unknown += sign
+            state.unknown_days[currency] = max(state.unknown_days.get(currency, day), day)
+        if sign > 0:
+            state.newest.add(day, 1.0, invoice.issued.ref, _YEAR)
+        else:
+            state.newest.take(invoice.issued.ref)
 
-    amount: Decimal
-    due: date
-    paid: Decimal = Decimal(0)
-    settled: Mark | None = None
-    charged_back: Mark | None = None
-    written_off: Mark | None = None
-    disputed: Mark | None = None
-    excused: bool = False
+    def open(self) -> tuple[Invoice, ...]:
+        """The invoices that are not settled, by the time they were issued."""
+        return tuple(sorted(self.state.open.values(), key=lambda invoice: (invoice.issued.at, invoice.id)))
 
+    def settled(self, today: int) -> Settled:
+        """What the settled invoices come to on a day."""
+        return self._settled.read(today)
 
-def _invoice(number: str, history: list[Event], calendar: WorkingCalendar) -> Invoice | None:
-    issue = next((event for event in history if type(event.data) is told.InvoiceIssued), None)
-    if issue is None:
-        return None
-    assert isinstance(issue.data, told.InvoiceIssued)
-    account = _Ledger(issue.data.amount, issue.data.due_date)
-    reminders: list[Mark] = []
-    failures: list[Mark] = []
-    for event in history:
-        mark = event.mark
-        match event.data:
-            case told.InvoiceIssued():
-                pass
-            case told.ReminderSent():
-                reminders.append(mark)
-            case told.PaymentFailed():
-                failures.append(mark)
-            case told.InvoiceVoided():
-                return None
-            case _:
-                _enter(account, event, mark)
-    return Invoice(
-        id=number,
-        issued=issue.mark,
-        issued_day=calendar.day_of(issue.time),
-        due=account.due,
-        amount=Money(issue.data.amount, issue.data.currency),
-        paid=account.paid,
-        settled_day=calendar.day_of(account.settled.at) if account.settled else None,
-        settled=account.settled,
-        reminders=tuple(reminders),
-        failures=tuple(failures),
-        charged_back=account.charged_back,
-        written_off=account.written_off,
-        disputed=account.disputed,
-        excused=account.excused,
-    )
-
-
-def _enter(account: _Ledger, event: Event, mark: Mark) -> None:
-    match event.data:
-        case told.InvoicePaid(amount=amount):
-            account.paid += amount if amount is not None else max(account.amount - account.paid, Decimal(0))
-            if account.paid >= account.amount and account.settled is None:
-                account.settled, account.charged_back, account.written_off = mark, None, None
-        case told.PaymentChargedBack(amount=amount):
-            account.paid -= min(account.paid, amount if amount is not None else account.paid)
-            if account.paid < account.amount:
-                account.settled, account.charged_back = None, mark
-        case told.InvoiceDueDateChanged(due_date=due):
-            account.due = due
-        case told.InvoiceDisputed():
-            account.disputed = mark
-        case told.InvoiceDisputeResolved(outcome=outcome):
-            account.disputed = None
-            account.excused = account.excused or outcome == "upheld"
-        case told.InvoiceWrittenOff():
-            if account.settled is None:
-                account.written_off = mark
-        case _:
-            pass
+    def billed(self, today: int) -> Billed:
+        """All that was billed."""
+        state = self.state
+        return Billed(
+            count=state.count,
+            money=state.money,
+            unknown=state.unknown,
+            unknown_days=dict(state.unknown_days),
+            first_day=state.first_day,
+            last_day=state.last_day,
+            newest=tuple(state.newest.on(today, _YEAR)),
+        )

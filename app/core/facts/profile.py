@@ -23,17 +23,13 @@ class ProfileBook:
 
     kinds = (ClientCreated, ClientUpdated)
 
-    def __init__(self) -> None:
-        """Nothing is known."""
-        self._profile = Profile()
+    def __init__(self, profile: Profile) -> None:
+        """Go on from what is known."""
+        self.state = profile
 
     def enter(self, event: Event) -> None:
         """Enter the next event."""
         told = event.data
         assert isinstance(told, ClientCreated | ClientUpdated)
         said = {name: getattr(told, name) for name in ("name", "country", "currency", "time_zone")}
-        self._profile = replace(self._profile, **{name: value for name, value in said.items() if value is not None})
-
-    def read(self) -> Profile:
-        """The profile as it stands."""
-        return self._profile
+        self.state = replace(self.state, **{name: value for name, value in said.items() if value is not None})

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
 from app.core.events import EventRef, Mark
-from app.core.facts import Contract, Facts, measured_once
+from app.core.facts import Facts, measured_once
 from app.core.message import N_, Message
 from app.core.policy import ContractPolicy, Policy
 from app.core.portfolio import Portfolio
@@ -19,7 +19,7 @@ class _Silence(NamedTuple):
 
     since: Mark
     touched: Mark
-    days: float
+    days: int
     hours: float
 
 
@@ -37,7 +37,7 @@ def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     if not facts.contracts:
         return Weight()
     settings = policy.contract
-    silence = _silence(facts, policy)
+    silence = _silence(facts)
     pull, refusals, _ = _refusals(facts, policy)
     refused = sum(weight for weight, _ in pull)
     if silence is None:
@@ -55,7 +55,7 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
     del portfolio
     if not facts.contracts:
         return Reason("no_contract_asked_for")
-    silence = _silence(facts, policy)
+    silence = _silence(facts)
     pull, refusals, explained = _refusals(facts, policy)
     if silence is None:
         newest = max(contract.signed for contract in facts.contracts if contract.signed is not None)
@@ -65,7 +65,7 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
     return Reason(
         code=_code(silence, len(refusals), explained),
         figures={
-            "days_unsigned": Figure(round(silence.days, 2) if silence else 0.0, "days"),
+            "days_unsigned": Figure(silence.days if silence else 0, "days"),
             "hours_without_contract": Figure(round(silence.hours, 2) if silence else 0.0, "hours"),
             "refusals": Figure(len(refusals), "count"),
             "refusals_after_explanation": Figure(explained, "count"),
@@ -85,21 +85,14 @@ def _words(policy: Policy, silence: _Silence | None) -> dict[str, date | Message
 
 
 @measured_once
-def _silence(facts: Facts, policy: Policy) -> _Silence | None:
+def _silence(facts: Facts) -> _Silence | None:
     """What the oldest contract without a signature waits for; None where all are signed."""
     unsigned = [contract for contract in facts.contracts if contract.signed is None]
     if not unsigned:
         return None
-    oldest = min(unsigned, key=lambda contract: (_open_since(contract).at, contract.id))
-    since = _open_since(oldest)
+    oldest = min(unsigned, key=lambda contract: (contract.open_since.at, contract.id))
     touched = max((contract.touched for contract in unsigned), key=lambda mark: mark.at)
-    asked = policy.calendar.day_of(since.at)
-    hours = sum(effort.hours for effort in facts.work.efforts if effort.day >= asked)
-    return _Silence(since, touched, facts.age(since), hours)
-
-
-def _open_since(contract: Contract) -> Mark:
-    return contract.ended or contract.asked
+    return _Silence(oldest.open_since, touched, facts.age(oldest.open_since), oldest.hours)
 
 
 def _of_silence(settings: ContractPolicy, silence: _Silence) -> float:
@@ -111,8 +104,9 @@ def _of_silence(settings: ContractPolicy, silence: _Silence) -> float:
 
 def _going_on(facts: Facts, policy: Policy, touched: Mark) -> float:
     """1 while work goes on, which keeps the matter open; fading once it has rested."""
-    last = max((effort.mark.at for effort in facts.work.efforts), default=touched.at)
-    idle = (facts.as_of - max(last, touched.at)).total_seconds() / 86_400.0
+    worked = facts.work.last_at
+    last = touched.at if worked is None else max(worked, touched.at)
+    idle = facts.days_since(policy.calendar.day_of(last))
     return fading(idle - policy.contract.quiet_days, policy.half_life_days)
 
 
@@ -123,8 +117,7 @@ def _refusals(facts: Facts, policy: Policy) -> _Refusals:
     explained = 0
     for contract in facts.contracts:
         settled = contract.signed is not None
-        for mark in contract.declined:
-            after = any(told.at < mark.at for told in contract.explained)
+        for mark, after in contract.declined:
             weight = policy.contract.refusal_explained if after else policy.contract.refusal
             weight *= 1.0 if settled else weight_after_telling(facts, "contract", mark, policy)
             open_matter = (

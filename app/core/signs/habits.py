@@ -1,25 +1,15 @@
 """Habits: occasions that went well or badly, faded by age and weighed against two Beta priors."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
-from typing import NamedTuple
 
 from app.core.decibans import Beta, beta_bayes_factor, score_of
 from app.core.events import EventRef
+from app.core.occasions import HabitSums
 from app.core.policy import HabitPriors
 from app.core.signs.sign import heaviest
 
-__all__ = ["Habit", "Occasion", "events_behind", "habit_of"]
-
-
-class Occasion(NamedTuple):
-    """One occasion: how bad and how good it was (both 0 or more), faded, and after the client was told or not."""
-
-    bad: float
-    good: float
-    ref: EventRef
-    after_telling: bool = False
+__all__ = ["Habit", "events_behind", "habit_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +35,14 @@ class Habit:
         return self.bad / (self.bad + self.good) if self.bad else 0.0
 
 
-def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
+def habit_of(sums: HabitSums, priors: HabitPriors) -> Habit:
     """Weigh occasions.
 
     One bad occasion is not yet a habit: evidence that worries is scaled by `k / (k + 1)`, k being the bad count, which
     keeps it monotone. The spread is that of the share of bad occasions, as the two posteriors see it together, put
     through the evidence one standard deviation to each side.
     """
-    found = list(occasions)
-    bad = sum([occasion.bad for occasion in found])
-    good = sum([occasion.good for occasion in found])
-    after = sum([occasion.bad for occasion in found if occasion.after_telling])
+    bad, good = sums.bad, sums.good
     decibans = _evidence(bad, good, priors)
     count = bad + good
     if count <= 0:
@@ -63,7 +50,7 @@ def habit_of(occasions: Iterable[Occasion], priors: HabitPriors) -> Habit:
     noise = count * _deviation(bad, good, priors)
     higher = _evidence(bad + noise, max(good - noise, 0.0), priors)
     lower = _evidence(max(bad - noise, 0.0), good + noise, priors)
-    return Habit(decibans, (higher - lower) / 2, bad, good, after)
+    return Habit(decibans, (higher - lower) / 2, bad, good, sums.after_telling)
 
 
 def _deviation(bad: float, good: float, priors: HabitPriors) -> float:
@@ -82,10 +69,11 @@ def _moments(beta: Beta) -> tuple[float, float]:
     return beta.mean, beta.a * beta.b / (total**2 * (total + 1))
 
 
-def events_behind(occasions: Iterable[Occasion], habit: Habit) -> tuple[EventRef, ...]:
+def events_behind(sums: HabitSums, habit: Habit) -> tuple[EventRef, ...]:
     """The events that say it: bad occasions, and where the evidence does not worry the good ones after them."""
-    behind_it = 0.0 if habit.decibans > 0 else 1e-6
-    return heaviest((occasion.bad + occasion.good * behind_it, occasion.ref) for occasion in occasions)
+    if habit.decibans > 0:
+        return heaviest(sums.worst)
+    return heaviest([*sums.worst, *((weight * 1e-6, ref) for weight, ref in sums.best)])
 
 
 def _evidence(bad: float, good: float, priors: HabitPriors) -> float:

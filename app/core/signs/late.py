@@ -2,41 +2,44 @@
 
 from typing import NamedTuple
 
-from app.core.decibans import day_fading, saturating_share
+from app.core.decibans import day_fading
 from app.core.facts import Facts, Invoice, measured_once
+from app.core.facts.settled import Weighted, late_occasion
 from app.core.message import N_, Message
-from app.core.money import convert
+from app.core.money import Money, convert
+from app.core.occasions import HabitSums, Occasion
 from app.core.payment_scale import payment_index
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.punctuality import Delays, delays_of
-from app.core.signs.habits import Habit, Occasion, events_behind, habit_of
+from app.core.punctuality import STILL_TO_COME_DAYS, Delays, within_limits
+from app.core.signs.habits import Habit, events_behind, habit_of
 from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded
 
-__all__ = ["LATE", "occasions_of"]
+__all__ = ["LATE", "delays_of", "occasions_of"]
 
 
 class _Payments(NamedTuple):
-    """Every invoice that was paid or is overdue, with its days beyond terms and as an occasion."""
+    """Every invoice that was paid or is overdue as an occasion, and those that are overdue with their days."""
 
-    judged: list[tuple[Invoice, int]]
-    occasions: list[Occasion]
+    judged: int
+    overdue: list[tuple[Invoice, int]]
+    occasions: HabitSums
     habit: Habit
 
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """Every invoice that was paid or is overdue is an occasion; how late it is decides how much it counts."""
-    judged, _, habit = _payments(facts, policy, portfolio)
-    if not judged:
+    found = _payments(facts, policy, portfolio)
+    if not found.judged:
         return Weight()
+    habit = found.habit
     decibans, spread = bounded(habit.decibans, habit.spread, policy.late.caps, habit.after_telling)
     return Weight(decibans, spread, habit.bad + habit.good)
 
 
 def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
-    judged, occasions, habit = _payments(facts, policy, portfolio)
-    delays = delays_of(facts.invoices, facts.today, policy.half_life_days)
-    probability = portfolio.punctuality.late_probability(delays, policy.late.grace_days)
+    found, settled = _payments(facts, policy, portfolio), facts.settled
+    probability = portfolio.punctuality.late_probability(delays_of(facts, policy), policy.late.grace_days)
     expected = portfolio.punctuality.late_probability(Delays(), policy.late.grace_days)
     figures = {"next_invoice_late_probability": Figure(round(probability, 9), "probability")}
     held_against = {
@@ -44,79 +47,80 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
         "late_share": Figure(round(portfolio.habits.late.priors.ordinary.mean, 4), "ratio"),
         "fitted_to_clients": Figure(portfolio.habits.late.clients, "count"),
     }
-    if not judged:
+    if not found.judged:
         return Reason("nothing_due", figures, held_against)
-    late = [invoice for invoice, days in judged if days > policy.late.grace_days]
-    unpaid = sum(invoice.settled is None for invoice in late)
-    beyond, longest = _days_beyond_terms(judged, policy), max(days for _, days in judged)
+    unpaid = sum(days > policy.late.grace_days for _, days in found.overdue)
+    late = settled.late + unpaid
+    longest = max([days for _, days in found.overdue] + ([settled.longest] if settled.longest is not None else []))
+    beyond = _days_beyond_terms(facts, found.overdue, policy)
     figures |= {
         "days_beyond_terms": Figure(round(beyond, 2), "days"),
         "payment_index": Figure(round(payment_index(beyond), 1), "index"),
-        "late_invoices": Figure(len(late), "count"),
+        "late_invoices": Figure(late, "count"),
         "unpaid_late_invoices": Figure(unpaid, "count"),
-        "invoices": Figure(len(judged), "count"),
-        "overdue_invoices": Figure(sum(invoice.is_overdue(facts.today) for invoice, _ in judged), "count"),
+        "invoices": Figure(found.judged, "count"),
+        "overdue_invoices": Figure(sum(invoice.is_overdue(facts.today) for invoice, _ in found.overdue), "count"),
         "longest_delay": Figure(longest, "days"),
     }
-    words = {"late": _late(len(late), unpaid, len(judged)), "delay": _delay(round(beyond), longest)}
-    return Reason(_code(len(late), longest, habit), figures, held_against, events_behind(occasions, habit), words)
+    words = {"late": _late(late, unpaid, found.judged), "delay": _delay(round(beyond), longest)}
+    events = events_behind(found.occasions, found.habit)
+    return Reason(_code(late, longest, found.habit), figures, held_against, events, words)
 
 
 @measured_once
 def _payments(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Payments:
-    judged = _judged(facts)
-    occasions = [_occasion(facts, invoice, days, policy) for invoice, days in judged]
-    return _Payments(judged, occasions, habit_of(occasions, portfolio.habits.late.priors))
+    overdue = _overdue(facts)
+    occasions = occasions_of(facts, policy)
+    habit = habit_of(occasions, portfolio.habits.late.priors)
+    return _Payments(facts.settled.judged + len(overdue), overdue, occasions, habit)
 
 
-def occasions_of(facts: Facts, policy: Policy) -> list[Occasion]:
-    """Every invoice that was paid or is overdue, and not excused."""
-    return [_occasion(facts, invoice, days, policy) for invoice, days in _judged(facts)]
+def occasions_of(facts: Facts, policy: Policy) -> HabitSums:
+    """Every invoice that was paid or is overdue, and not excused; while it is not paid it does not fade."""
+    return facts.settled.habit.plus(_occasion(facts, invoice, days, policy) for invoice, days in _overdue(facts))
 
 
-def _judged(facts: Facts) -> list[tuple[Invoice, int]]:
+def delays_of(facts: Facts, policy: Policy) -> Delays:
+    """Days beyond terms of invoices that are paid or overdue, faded by the age of the invoice."""
+    found = facts.settled.delays
+    for invoice, days in _overdue(facts):
+        weight = day_fading(facts.days_since(invoice.issued_day), policy.half_life_days)
+        found = found.plus(within_limits(days + STILL_TO_COME_DAYS), weight)
+    return found
+
+
+def _overdue(facts: Facts) -> list[tuple[Invoice, int]]:
     today = facts.today
     return [(one, one.days_beyond_terms(today)) for one in facts.invoices if one.is_judged(today)]
 
 
 def _occasion(facts: Facts, invoice: Invoice, days: int, policy: Policy) -> Occasion:
-    """An invoice fades from the day it was settled; while it is not paid it does not fade.
-
-    It was late after telling when its due day passed after the client was told, or a reminder of it was ignored. The
-    payment itself decides neither, so that paying never makes it worse.
-    """
-    settings, settled = policy.late, invoice.settled
-    if settled is None or invoice.settled_day is None:
-        fresh, ref = 1.0, invoice.issued.ref
-    else:
-        fresh, ref = day_fading(facts.days_since(invoice.settled_day), policy.half_life_days), settled.ref
-    late = days - settings.grace_days
-    if late <= 0:
-        return Occasion(0.0, fresh, ref)
-    told = invoice.ignored_reminder(facts.as_of, policy.reminder_days) or _told_in_time(facts, invoice, policy)
-    weight = policy.told_weight if told else 1.0
-    bad = settings.least + (1.0 - settings.least) * saturating_share(late, settings.full_days)
-    return Occasion(bad * weight * fresh, 0.0, ref, told)
-
-
-def _told_in_time(facts: Facts, invoice: Invoice, policy: Policy) -> bool:
-    """Whether the client knew before the invoice fell due that payments have to come in time."""
     told = facts.talks.expectations.get("late")
-    return told is not None and told.at < policy.calendar.end_of(invoice.due)
+    ignored = invoice.ignored_reminder(facts.today, policy.reminder_days)
+    return late_occasion(invoice, days, policy, told.at if told else None, ignored=ignored)
 
 
-def _days_beyond_terms(judged: list[tuple[Invoice, int]], policy: Policy) -> float:
+def _days_beyond_terms(facts: Facts, overdue: list[tuple[Invoice, int]], policy: Policy) -> float:
     """Days from the due day to payment, weighted by amount, or evenly where amounts cannot be compared."""
-    weights = _amounts([invoice for invoice, _ in judged], policy)
-    weighted = sum(weight * days for weight, (_, days) in zip(weights, judged, strict=True))
-    return weighted / sum(weights)
+    sums = dict(facts.settled.by_currency)
+    for invoice, days in overdue:
+        currency = invoice.amount.currency
+        sums[currency] = sums.get(currency, Weighted()).plus(invoice, days)
+    if len(sums) == 1:
+        (only,) = sums.values()
+        return float(only.amount_days / only.amount)
+    amounts = [_converted(one, currency, policy) for currency, one in sorted(sums.items())]
+    if all(amount is not None for amount, _ in amounts):
+        return sum(days for _, days in amounts) / sum(amount or 0.0 for amount, _ in amounts)
+    days = facts.settled.days + sum(days for _, days in overdue)
+    return days / sum(one.invoices for one in sums.values())
 
 
-def _amounts(invoices: list[Invoice], policy: Policy) -> list[float]:
-    if len({invoice.amount.currency for invoice in invoices}) == 1:
-        return [float(invoice.amount.amount) for invoice in invoices]
-    converted = [convert(invoice.amount, policy.currency, policy.exchange_rates) for invoice in invoices]
-    return [1.0] * len(invoices) if None in converted else [float(money or 0) for money in converted]
+def _converted(one: Weighted, currency: str, policy: Policy) -> tuple[float | None, float]:
+    """What was billed, and the same times days, in the tenant's currency."""
+    amount = convert(Money(one.amount, currency), policy.currency, policy.exchange_rates)
+    days = convert(Money(one.amount_days, currency), policy.currency, policy.exchange_rates)
+    return (None if amount is None else float(amount)), float(days or 0)
 
 
 def _late(late: int, unpaid: int, invoices: int) -> Message:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from app.core.decibans import DECIBANS_PER_NAT, day_fading, virtual_evidence
+from app.core.decibans import DECIBANS_PER_NAT, virtual_evidence
 from app.core.facts import Facts, Invoice, measured_once
+from app.core.facts.settled import comparable
 from app.core.message import N_
 from app.core.money import convert
 from app.core.policy import Policy
@@ -29,18 +30,17 @@ class _Debt:
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """Each debt is virtual evidence: the probability that it is never paid, times its share of what the client paid."""
-    if not facts.invoices:
+    if not facts.billed.count:
         return Weight()
     debts = _debts(facts, policy, portfolio)
-    settled = sum(invoice.settled is not None for invoice in facts.invoices)
     total, spread = sum(debt.decibans for debt in debts), sqrt(sum(debt.variance for debt in debts))
     told = sum(debt.after_telling for debt in debts)
     decibans, spread = bounded(total, spread, policy.nonpayment.caps, told)
-    return Weight(decibans, spread, len(debts) + settled)
+    return Weight(decibans, spread, len(debts) + facts.settled.count)
 
 
 def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
-    if not facts.invoices:
+    if not facts.billed.count:
         return Reason("nothing_billed")
     debts = _debts(facts, policy, portfolio)
     overdue = [debt.invoice for debt in debts if debt.invoice.is_overdue(facts.today)]
@@ -67,8 +67,7 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
 @measured_once
 def _debts(facts: Facts, policy: Policy, portfolio: Portfolio) -> list[_Debt]:
     owed = [invoice for invoice in facts.invoices if _is_debt(facts, invoice)]
-    paid = _paid(facts, policy) if owed else {}
-    return [_debt(facts, invoice, paid, policy, portfolio) for invoice in owed]
+    return [_debt(facts, invoice, facts.settled.paid, policy, portfolio) for invoice in owed]
 
 
 def _is_debt(facts: Facts, invoice: Invoice) -> bool:
@@ -76,30 +75,12 @@ def _is_debt(facts: Facts, invoice: Invoice) -> bool:
     return lost or invoice.is_overdue(facts.today)
 
 
-def _paid(facts: Facts, policy: Policy) -> dict[str, float]:
-    """Money paid by currency, faded; what cannot be converted keeps to its own currency."""
-    totals: dict[str, float] = {}
-    for invoice in facts.invoices:
-        if invoice.settled_day is not None:
-            currency, amount = _comparable(invoice, policy)
-            fresh = day_fading(facts.days_since(invoice.settled_day), policy.half_life_days)
-            totals[currency] = totals.get(currency, 0.0) + amount * fresh
-    return totals
-
-
-def _comparable(invoice: Invoice, policy: Policy) -> tuple[str, float]:
-    converted = convert(invoice.amount, policy.currency, policy.exchange_rates)
-    if converted is None:
-        return invoice.amount.currency, float(invoice.amount.amount)
-    return policy.currency, float(converted)
-
-
 def _debt(facts: Facts, invoice: Invoice, paid: dict[str, float], policy: Policy, portfolio: Portfolio) -> _Debt:
     settings = policy.nonpayment
     # A debt does not fade, not even once it is given up: only its payment settles it.
     lost = invoice.written_off is not None or invoice.charged_back is not None
     loss = 1.0 if lost else portfolio.recovery.never_paid(invoice.days_beyond_terms(facts.today))
-    currency, amount = _comparable(invoice, policy)
+    currency, amount = comparable(invoice, policy)
     still_open = amount * float(invoice.open_amount / invoice.amount.amount)
     share = still_open / (still_open + paid.get(currency, 0.0)) if still_open else 0.0
     # Every invoice may stay unpaid: only what is likelier than on its due day says something.
@@ -109,7 +90,7 @@ def _debt(facts: Facts, invoice: Invoice, paid: dict[str, float], policy: Policy
     gain = settings.bayes_factor - 1.0
     slope = DECIBANS_PER_NAT * share * gain / (1.0 + loss * share * gain)
     variance = slope**2 * loss * (1 - loss) / (settings.prior_invoices + portfolio.recovery.invoices)
-    ignored = invoice.ignored_reminder(facts.as_of, policy.reminder_days)
+    ignored = invoice.ignored_reminder(facts.today, policy.reminder_days)
     told = weight_after_telling(facts, "nonpayment", invoice.issued, policy) > 1
     return _Debt(invoice, loss, share, decibans, variance, ignored, ignored or told)
 

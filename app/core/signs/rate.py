@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
-from app.core.decibans import DECIBANS_PER_NAT, fading, saturating_share
+from app.core.decibans import DECIBANS_PER_NAT, saturating_share
 from app.core.earnings import Earnings, earnings_of
-from app.core.events import EventRef, Mark
+from app.core.events import EventRef
 from app.core.facts import Facts, measured_once
 from app.core.message import N_
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded, heaviest, weight_after_telling
+from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded, heaviest
 
 __all__ = ["RATE"]
 
@@ -35,24 +35,24 @@ class _Gap:
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
     """The ratio of two normal densities of the log rate, and each talk refused or accepted."""
-    gap, talks = _gap(facts, policy, portfolio), _talks(facts, policy)
-    if gap.log_ratio is None and not talks:
+    gap, talks = _gap(facts, policy, portfolio), facts.talks
+    spoken = talks.refusals + talks.agreements
+    if gap.log_ratio is None and not spoken:
         return Weight()
-    total = gap.decibans + sum(weight for weight, _ in talks)
-    decibans, spread = bounded(total, gap.spread, policy.rate.caps, _told(facts, policy))
-    return Weight(decibans, spread, len(talks) + gap.earnings.hours / max(policy.rate.settling_hours, 1.0))
+    total = gap.decibans + talks.refused - talks.agreed
+    decibans, spread = bounded(total, gap.spread, policy.rate.caps, talks.after_telling)
+    return Weight(decibans, spread, spoken + gap.earnings.hours / max(policy.rate.settling_hours, 1.0))
 
 
 def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
-    gap, talks = _gap(facts, policy, portfolio), _talks(facts, policy)
-    earnings, refused = gap.earnings, len(facts.talks.rate_refused)
-    if gap.log_ratio is None and not talks:
+    gap, talks = _gap(facts, policy, portfolio), facts.talks
+    earnings, refused = gap.earnings, talks.refusals
+    if gap.log_ratio is None and not (refused + talks.agreements):
         return Reason("nothing_to_compare" if earnings.money is not None else "no_exchange_rate")
-    unpaid = sum(effort.hours for effort in facts.work.efforts if not effort.billable and effort.day <= earnings.last)
     figures = {
         "refused_talks": Figure(refused, "count"),
         "hours": Figure(round(earnings.hours, 2), "hours"),
-        "unpaid_hours": Figure(round(unpaid, 2), "hours"),
+        "unpaid_hours": Figure(round(facts.work.hours.due.unpaid, 2), "hours"),
     }
     held_against: dict[str, Figure] = {}
     per_hour = f"{policy.currency}/hour"
@@ -60,8 +60,8 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
         figures["effective_rate"] = Figure(round(gap.reference * exp(gap.log_ratio), 2), per_hour)
         figures["rate_share"] = Figure(round(exp(gap.log_ratio), 4), "ratio")
         held_against["effective_rate"] = Figure(round(gap.reference, 2), per_hour)
-    worries = gap.decibans + sum(weight for weight, _ in talks) > 0
-    return Reason(_code(gap, refused), figures, held_against, _events(facts, talks, worries))
+    worries = gap.decibans + talks.refused - talks.agreed > 0
+    return Reason(_code(gap, refused), figures, held_against, _events(facts, worries))
 
 
 @measured_once
@@ -90,32 +90,13 @@ def _gap(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Gap:
     return _Gap(earnings, reference, ratio, DECIBANS_PER_NAT * nats * known, DECIBANS_PER_NAT * noise * known)
 
 
-@measured_once
-def _talks(facts: Facts, policy: Policy) -> list[tuple[float, EventRef]]:
-    def weight(mark: Mark, says: float) -> float:
-        return says * fading(facts.age(mark), policy.half_life_days)
-
-    refused = [
-        (weight(mark, policy.rate.refused) * weight_after_telling(facts, "rate", mark, policy), mark.ref)
-        for mark in facts.talks.rate_refused
-    ]
-    return refused + [(weight(mark, policy.rate.accepted), mark.ref) for mark in facts.talks.rate_accepted]
-
-
-def _told(facts: Facts, policy: Policy) -> float:
-    """A refused talk has told the client; each further refusal, and each after an expectation, comes after telling."""
-    refused = facts.talks.rate_refused
-    expected = sum(weight_after_telling(facts, "rate", mark, policy) > 1 for mark in refused[:1])
-    return max(len(refused) - 1, 0) + expected
-
-
-def _events(facts: Facts, talks: list[tuple[float, EventRef]], worries: bool) -> tuple[EventRef, ...]:
+def _events(facts: Facts, worries: bool) -> tuple[EventRef, ...]:
     """The talks that say it, then unpaid hours where the rate is low, then the newest invoices."""
-    towards = 1.0 if worries else -1.0
-    spoken = [(weight * towards, ref) for weight, ref in talks if weight * towards > 0]
-    unpaid = [(effort.hours * 1e-3, effort.mark.ref) for effort in facts.work.efforts if not effort.billable]
-    billed = [(fading(facts.age(invoice.issued), 365.0) * 1e-6, invoice.issued.ref) for invoice in facts.invoices]
-    return heaviest([*spoken, *(unpaid if worries else ()), *billed])
+    billed = ((weight * 1e-6, ref) for weight, ref in facts.billed.newest)
+    if not worries:
+        return heaviest([*facts.talks.agreed_by, *billed])
+    unpaid = ((hours * 1e-3, ref) for hours, ref in facts.work.unpaid_efforts)
+    return heaviest([*facts.talks.refused_by, *unpaid, *billed])
 
 
 def _code(gap: _Gap, refused: int) -> str:

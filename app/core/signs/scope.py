@@ -6,32 +6,33 @@ from typing import NamedTuple
 from app.core.decibans import fading, saturating_share, virtual_evidence
 from app.core.events import EventRef
 from app.core.facts import Facts, measured_once
-from app.core.facts.work import Change
 from app.core.message import N_, Message
+from app.core.occasions import HabitSums
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.signs.creep import Creep, creep_of
-from app.core.signs.habits import Habit, Occasion, habit_of
-from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded, heaviest, weight_after_telling
+from app.core.signs.habits import Habit, habit_of
+from app.core.signs.sign import Figure, Reason, Sign, Weight, bounded, heaviest
 
-__all__ = ["SCOPE", "requests_of"]
+__all__ = ["SCOPE"]
 
 _MOST_SHARE = 5.0
 """An overrun of five times the agreement says all that an overrun can say."""
 
 
 class _Stretch(NamedTuple):
-    """Creep and requests, and the evidence of the hours, not yet bounded."""
+    """Creep, how many requests there were and what they say, and the evidence of the hours, not yet bounded."""
 
     creep: Creep
-    requests: list[Occasion]
+    asked: int
+    requests: HabitSums
     habit: Habit
     hours: float
 
     @property
     def nothing_agreed(self) -> bool:
         """Whether there is nothing to weigh."""
-        return self.creep.agreed_hours <= 0 and self.creep.unpaid_hours <= 0 and not self.requests
+        return self.creep.agreed_hours <= 0 and self.creep.unpaid_hours <= 0 and not self.asked
 
 
 def _weigh(facts: Facts, policy: Policy, portfolio: Portfolio) -> Weight:
@@ -56,8 +57,8 @@ def _reason(facts: Facts, policy: Policy, portfolio: Portfolio) -> Reason:
             "unpaid_hours_beyond": Figure(round(creep.unpaid_hours, 2), "hours"),
             "agreed_hours": Figure(round(creep.agreed_hours, 2), "hours"),
             **_shares(creep),
-            "requests_beyond": Figure(len(facts.work.changes), "count"),
-            "unpaid_requests": Figure(_unpaid_requests(facts), "count"),
+            "requests_beyond": Figure(facts.work.requests, "count"),
+            "unpaid_requests": Figure(facts.work.unpaid_requests, "count"),
         },
         held_against={
             "overrun_share": Figure(policy.scope.ordinary_overrun, "ratio"),
@@ -81,19 +82,11 @@ def _share(creep: Creep) -> Message:
     return Message(N_("which is {share:percent} of what was agreed"), {"share": creep.share})
 
 
-def _unpaid_requests(facts: Facts) -> int:
-    return sum(not change.is_paid_for for change in facts.work.changes)
-
-
 @measured_once
 def _stretch(facts: Facts, policy: Policy, portfolio: Portfolio) -> _Stretch:
-    creep, requests = creep_of(facts, policy), requests_of(facts, policy)
-    return _Stretch(creep, requests, habit_of(requests, portfolio.habits.requests.priors), _overrun(policy, creep))
-
-
-def requests_of(facts: Facts, policy: Policy) -> list[Occasion]:
-    """Every request beyond the agreement: the client pays for it or does not."""
-    return [_request(facts, policy, change) for change in facts.work.changes]
+    creep, requests = creep_of(facts, policy), facts.work.habit
+    habit = habit_of(requests, portfolio.habits.requests.priors)
+    return _Stretch(creep, facts.work.requests, requests, habit, _overrun(policy, creep))
 
 
 def _overrun(policy: Policy, creep: Creep) -> float:
@@ -118,25 +111,12 @@ def _overrun(policy: Policy, creep: Creep) -> float:
     return worry + calm * saturating_share(creep.fresh_agreed_hours, settings.settling_hours * 4)
 
 
-def _request(facts: Facts, policy: Policy, change: Change) -> Occasion:
-    mark = change.last
-    fresh = fading(facts.age(mark), policy.half_life_days)
-    if change.is_paid_for:
-        return Occasion(0.0, fresh, mark.ref)
-    weight = weight_after_telling(facts, "scope", mark, policy)
-    # A quote that the client rejects has told them what more costs: whatever of it is done after all weighs more.
-    refused = change.rejected_by_client is not None
-    bad = 1.0 if refused or change.delivered else 0.5
-    told = weight > 1 or (refused and change.quoted is not None)
-    return Occasion(bad * weight * fresh, 0.0, mark.ref, told)
-
-
 def _events(facts: Facts, found: _Stretch) -> tuple[EventRef, ...]:
     """The efforts and requests beyond the agreement; where there is nothing to worry about, what was agreed."""
     if found.hours + found.habit.decibans > 0:
-        return heaviest([*found.creep.pull, *((request.bad, request.ref) for request in found.requests)])
-    agreed = ((fading(facts.age(terms.mark), 365.0), terms.mark.ref) for terms in facts.work.terms)
-    return heaviest([*agreed, *((request.good, request.ref) for request in found.requests)])
+        return heaviest([*found.creep.pull, *found.requests.worst])
+    agreed = ((fading(facts.age(terms.mark), 365.0), terms.mark.ref) for terms in facts.work.timetable.terms)
+    return heaviest([*agreed, *found.requests.best])
 
 
 def _code(facts: Facts, found: _Stretch) -> str:
@@ -144,7 +124,7 @@ def _code(facts: Facts, found: _Stretch) -> str:
     if max(hours, habit.decibans) <= 0:
         if creep.unpaid_hours > 0:
             return "usual_hours"
-        return "usual_requests" if _unpaid_requests(facts) else "within_agreement"
+        return "usual_requests" if facts.work.unpaid_requests else "within_agreement"
     if hours >= habit.decibans:
         return "accelerating" if creep.accelerates and creep.recent_share is not None else "unpaid_hours"
     return "unpaid_requests"

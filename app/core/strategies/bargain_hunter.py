@@ -23,14 +23,13 @@ def _letter(case: Case) -> Draft:
 def _about_the_rate(case: Case) -> Iterator[Message]:
     """The newest proposal that was not agreed to since; without one there is no new rate to speak of."""
     talks, day_of = case.facts.talks, case.policy.calendar.day_of
-    for newest in talks.rate_proposed[-1:]:
-        if not any(agreed > newest.mark for agreed in talks.rate_accepted):
-            yield Message(
-                N_("On {day} we proposed a rate of {rate} an hour."),
-                {"day": day_of(newest.mark.at), "rate": newest.rate},
-            )
-            yield Message(N_("From {by} on we take new work at the new rate."), {"by": case.deadline})
-            return
+    newest, agreed = talks.rate_proposed, talks.rate_accepted
+    if newest is not None and (agreed is None or agreed < newest.mark):
+        yield Message(
+            N_("On {day} we proposed a rate of {rate} an hour."), {"day": day_of(newest.mark.at), "rate": newest.rate}
+        )
+        yield Message(N_("From {by} on we take new work at the new rate."), {"by": case.deadline})
+        return
     yield Message(N_("Please tell us by {by} when it suits you."), {"by": case.deadline})
 
 

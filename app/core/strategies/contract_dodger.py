@@ -22,16 +22,14 @@ def _letter(case: Case) -> Draft:
                 *_draft_to_come(case),
             ),
         )
-    oldest = min(unsigned, key=lambda contract: ((contract.ended or contract.asked).at, contract.id))
-    asked = day_of((oldest.ended or oldest.asked).at)
-    hours = sum(effort.hours for effort in facts.work.efforts if effort.day >= asked)
-    worked = Message(N_("Without a contract we have worked {hours:hour} for you so far."), {"hours": hours})
+    oldest = min(unsigned, key=lambda contract: (contract.open_since.at, contract.id))
+    worked = Message(N_("Without a contract we have worked {hours:hour} for you so far."), {"hours": oldest.hours})
     return Draft(
         Message(N_("The contract for our work")),
         paragraphs(
             case,
             _how_it_stands(oldest, day_of),
-            worked if hours else None,
+            worked if oldest.hours else None,
             Message(N_("The contract protects you as much as us: it says what you get, by when and for how much.")),
             *(_to_sign(case) if oldest.sent and not oldest.lapsed else _draft_to_come(case)),
             Message(N_("After that day we can go on only with a signed contract.")),
@@ -45,7 +43,7 @@ def _how_it_stands(contract: Contract, day_of: Callable[[datetime], date]) -> Me
         ended = N_("Our contract ended on {day}, and there is no new one yet.")
         offered = N_("Our offer of a contract ended on {day} without a signature.")
         return Message(ended if contract.ended else offered, {"day": day_of(contract.lapsed.at)})
-    declined = contract.declined[-1] if contract.declined else None
+    declined = contract.declined[-1].mark if contract.declined else None
     if declined is not None and (contract.sent is None or declined > contract.sent):
         return Message(
             N_("The contract is not signed yet; on {day} you told us that you would not sign it now."),

@@ -1,7 +1,5 @@
 """The client for whom everything burns: hours, lead times, and a price for real emergencies."""
 
-from datetime import timedelta
-
 from app.core.message import N_, Message
 from app.core.strategies.strategy import Approach, Case, Draft, paragraphs
 
@@ -12,8 +10,7 @@ _DAYS = 90
 
 def _letter(case: Case) -> Draft:
     facts, calendar = case.facts, case.policy.calendar
-    since = facts.as_of - timedelta(days=_DAYS)
-    late = sum(one.out_of_hours for one in facts.contacts.disturbances if one.mark.at >= since)
+    late = facts.contacts.out_of_hours - case.before.contacts.out_of_hours
     # Days of different hours would need a line each.
     hours = {hours for hours in calendar.week if hours is not None}
     week = hours.pop() if len(hours) == 1 else None

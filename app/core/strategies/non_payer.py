@@ -18,7 +18,7 @@ def _letter(case: Case) -> Draft:
                 Message(N_("Please tell us by {by} how you would like to pay it."), {"by": case.deadline}),
             ),
         )
-    reminded = all(invoice.reminders for invoice in unpaid)
+    reminded = all(invoice.reminded_day for invoice in unpaid)
     return Draft(
         Message(N_("Last reminder before collection") if reminded else N_("Unpaid invoices")),
         paragraphs(

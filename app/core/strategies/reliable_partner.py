@@ -7,10 +7,7 @@ __all__ = ["RELIABLE_PARTNER"]
 
 
 def _letter(case: Case) -> Draft:
-    facts = case.facts
-    paid = sum(
-        invoice.settled_day is not None and invoice.days_beyond_terms(facts.today) <= 0 for invoice in facts.invoices
-    )
+    paid = case.facts.settled.in_time
     in_time = Message(
         N_("Paid in time so far: {invoices:invoice}. That is not usual, and we know it."), {"invoices": paid}
     )

@@ -10,7 +10,7 @@ __all__ = ["SCOPE_STRETCHER"]
 def _letter(case: Case) -> Draft:
     facts = case.facts
     creep = creep_of(facts, case.policy)
-    unpaid = [change for change in facts.work.changes if not change.is_paid_for and change.rejected_by_us is None]
+    unpaid = [change for change in facts.work.changes if change.can_be_approved]
     lines = tuple(
         Message(N_("- {change}: {hours:hour}"), {"change": change.id, "hours": change.hours})
         if change.hours

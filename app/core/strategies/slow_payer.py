@@ -8,21 +8,19 @@ __all__ = ["SLOW_PAYER"]
 
 def _letter(case: Case) -> Draft:
     facts = case.facts
-    today = facts.today
-    paid = [invoice for invoice in facts.invoices if invoice.settled and invoice.is_judged(today)]
-    late = [invoice for invoice in paid if invoice.days_beyond_terms(today) > case.policy.late.grace_days]
-    overdue = [invoice for invoice in facts.invoices if invoice.is_overdue(today)]
-    mean = sum(invoice.days_beyond_terms(today) for invoice in late) / max(len(late), 1)
+    settled = facts.settled
+    overdue = [invoice for invoice in facts.invoices if invoice.is_overdue(facts.today)]
+    mean = settled.late_days / max(settled.late, 1)
     habit = Message(
         N_("Paid after terms so far: {late:count} of {invoices:invoice}, by {days:day} on average."),
-        {"late": len(late), "invoices": len(paid), "days": mean},
+        {"late": settled.late, "invoices": settled.judged, "days": mean},
     )
     return Draft(
         Message(N_("When our invoices are paid")),
         paragraphs(
             case,
             Message(N_("Thank you for our work together. There is one thing that we have to mend.")),
-            habit if late else None,
+            habit if settled.late else None,
             Message(N_("These are past their due day and still open:")) if overdue else None,
             invoice_lines(overdue) if overdue else None,
             Message(

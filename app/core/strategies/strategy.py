@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from app.core.facts import Facts
-from app.core.facts.invoices import Invoice
+from app.core.facts.invoice import Invoice
 from app.core.message import N_, Message
 from app.core.money import Money
 from app.core.policy import Policy
@@ -35,11 +35,12 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Whom a letter is for, and all that is known of them."""
+    """Whom a letter is for, and all that is known of them; `before` are the facts of 90 days ago."""
 
     client: str
     facts: Facts
     policy: Policy
+    before: Facts
 
     @property
     def deadline(self) -> date:
