@@ -1,15 +1,15 @@
 """The course of a relationship: how it stood at several instants, from one pass over the events."""
 
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
 from app.core.assessment import Assessment, assess
-from app.core.events import Event
-from app.core.facts import Chronicle, Facts
+from app.core.facts import Facts
+from app.core.history import Reader, Told
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.verdict import Standing
@@ -32,11 +32,9 @@ class Recollection:
     Reads forward on its own and only when a verdict asks, which is when the score is near a threshold.
     """
 
-    def __init__(
-        self, events: Iterable[Event], policy: Policy, portfolio: Portfolio, known_at: datetime | None = None
-    ) -> None:
-        """Recollect one client's events, held against one portfolio."""
-        self._events = events
+    def __init__(self, told: Told, policy: Policy, portfolio: Portfolio, known_at: datetime | None = None) -> None:
+        """Recollect one client's history, held against one portfolio."""
+        self._told = told
         self._policy = policy
         self._portfolio = portfolio
         self._known_at = known_at
@@ -49,13 +47,13 @@ class Recollection:
     def _at(self, day: date) -> Standing:
         found = self._seen.get(day)
         if found is None:
-            facts = self._chronicle.facts(self._policy.calendar.end_of(day))
+            facts = self._reader.facts(self._policy.calendar.end_of(day))
             found = self._seen[day] = assess(facts, self._policy, self._portfolio).standing
         return found
 
     @cached_property
-    def _chronicle(self) -> Chronicle:
-        return Chronicle(self._events, self._policy, self._known_at)
+    def _reader(self) -> Reader:
+        return Reader(self._told, self._policy, self._known_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class _LastDays:
 
 
 def readings_of(
-    events: Sequence[Event],
+    told: Told,
     policy: Policy,
     portfolio: Portfolio,
     instants: Iterable[datetime],
@@ -81,29 +79,29 @@ def readings_of(
 
     Every instant is held against the same portfolio, so that what moves is this client and not the others.
     """
-    chronicle = Chronicle(events, policy, known_at)
-    recollection = Recollection(events, policy, portfolio, known_at)
+    reader = Reader(told, policy, known_at)
+    recollection = Recollection(told, policy, portfolio, known_at)
     for instant in instants:
-        facts = chronicle.facts(instant)
+        facts = reader.facts(instant)
         yield facts, assess(facts, policy, portfolio, recollection.before(instant))
 
 
 def course_of(
-    events: Sequence[Event],
+    told: Told,
     policy: Policy,
     portfolio: Portfolio,
     instants: Iterable[datetime],
     known_at: datetime | None = None,
 ) -> Iterator[Assessment]:
     """The assessments alone."""
-    return (assessment for _, assessment in readings_of(events, policy, portfolio, instants, known_at))
+    return (assessment for _, assessment in readings_of(told, policy, portfolio, instants, known_at))
 
 
 def assessment_at(
-    events: Sequence[Event], policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
+    told: Told, policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
 ) -> Assessment:
     """Assess one client at one instant."""
-    return next(course_of(events, policy, portfolio, [as_of], known_at))
+    return next(course_of(told, policy, portfolio, [as_of], known_at))
 
 
 def ends_of(calendar: WorkingCalendar, pace: Pace, first: date, as_of: datetime) -> Iterator[datetime]:

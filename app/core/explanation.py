@@ -1,13 +1,12 @@
 """The explanation: the whole answer for one client, with what an owner does about it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.assessment import Assessment
 from app.core.cost import Cost, cost_of_staying, window_begins
 from app.core.course import readings_of
-from app.core.events import Event
+from app.core.history import Told
 from app.core.parting import Parting, parting_from
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
@@ -46,17 +45,17 @@ class Explanation:
 
 def explain(  # noqa: PLR0917 - whom, and a viewpoint
     client_id: str,
-    events: Sequence[Event],
+    told: Told,
     policy: Policy,
     portfolio: Portfolio,
     as_of: datetime,
     known_at: datetime | None = None,
 ) -> Explanation:
-    """Explain one client, reading its events once."""
+    """Explain one client, reading its history once."""
     begins = window_begins(policy, as_of)
     looks = {days: as_of - timedelta(days=days) for days in LOOKS_BACK}
     instants = sorted({begins, *looks.values(), as_of})
-    seen = dict(zip(instants, readings_of(events, policy, portfolio, instants, known_at), strict=True))
+    seen = dict(zip(instants, readings_of(told, policy, portfolio, instants, known_at), strict=True))
     facts, now = seen[as_of]
     then, _ = seen[begins]
     before, _ = seen[looks[LOOKS_BACK[-1]]]

@@ -1,13 +1,12 @@
 """The reasons: an assessment with what each sign rests on, and a sentence that says so."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.assessment import Assessment
 from app.core.course import readings_of
-from app.core.events import Event
 from app.core.facts import Facts
+from app.core.history import Told
 from app.core.message import Message
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
@@ -30,10 +29,10 @@ def reasons_of(found: Assessment, facts: Facts, policy: Policy, portfolio: Portf
 
 
 def reasoned_at(
-    events: Sequence[Event], policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
+    told: Told, policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
 ) -> Reasoned:
     """Assess one client at one instant, with reasons."""
-    ((facts, found),) = readings_of(events, policy, portfolio, [as_of], known_at)
+    ((facts, found),) = readings_of(told, policy, portfolio, [as_of], known_at)
     return reasons_of(found, facts, policy, portfolio)
 
 

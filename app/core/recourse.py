@@ -16,7 +16,8 @@ from app.core.events.change import ChangeApproved
 from app.core.events.contract import ContractSigned
 from app.core.events.invoice import InvoicePaid
 from app.core.events.rate import RateAccepted
-from app.core.facts import Chronicle, Facts
+from app.core.facts import Facts
+from app.core.history import Reader, Told, history_of
 from app.core.message import N_, Message
 from app.core.money import Money
 from app.core.policy import DealBreaker, Policy
@@ -26,7 +27,7 @@ from app.core.verdict import Standing, Verdict, verdict_of
 
 __all__ = ["Action", "Options", "Recourse", "Step", "recourse_of"]
 
-Told = Callable[[str, str, EventData], Event]
+Telling = Callable[[str, str, EventData], Event]
 ActionKind = Literal["sign_contract", "approve_change", "accept_rate", "pay_invoice"]
 
 _MOST_IN_GROUP: Final = 8
@@ -117,7 +118,7 @@ class Options:
 
 
 def recourse_of(
-    events: Sequence[Event], policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
+    told: Told, policy: Policy, portfolio: Portfolio, as_of: datetime, known_at: datetime | None = None
 ) -> Options:
     """Find the smallest set of actions for each better verdict that can be reached.
 
@@ -125,7 +126,7 @@ def recourse_of(
     different signs, and evidence adds up. So each group's sets are weighed apart; of those of a size only the ones stay
     that no other beats in deal-breakers, evidence and spread at once, and all combinations of what stays are compared.
     """
-    search = _Search(events, policy, portfolio, as_of, known_at)
+    search = _Search(told, policy, portfolio, as_of, known_at)
     return Options(search.now, tuple(search.found()), search.exact)
 
 
@@ -150,7 +151,7 @@ class _Search:
 
     def __init__(
         self,
-        events: Sequence[Event],
+        told: Told,
         policy: Policy,
         portfolio: Portfolio,
         as_of: datetime,
@@ -158,12 +159,12 @@ class _Search:
     ) -> None:
         self._policy = policy
         self._portfolio = portfolio
-        self._client_id = events[0].client_id if events else ""
-        self._told = known_at or as_of
-        self._chronicle = Chronicle(events, policy, known_at)
+        self._client_id = next((one.client_id for part in history_of(told).segments for one in part.events), "")
+        self._told_at = known_at or as_of
+        self._chronicle = Reader(told, policy, known_at).chronicle(as_of)
         self._facts = self._chronicle.facts(as_of)
         # What is done today changes no day before.
-        self._lately = Recollection(events, policy, portfolio, known_at).before(as_of)
+        self._lately = Recollection(told, policy, portfolio, known_at).before(as_of)
         self._fronts: dict[tuple[int, int], list[_Outcome]] = {}
         self.now = self._after(())
 
@@ -194,7 +195,7 @@ class _Search:
 
     def _event(self, kind: str, name: str, data: EventData) -> Event:
         as_of = self._facts.as_of
-        return Event("partwise:recourse", f"{kind}/{name}", kind, self._client_id, as_of, data, self._told)
+        return Event("partwise:recourse", f"{kind}/{name}", kind, self._client_id, as_of, data, self._told_at)
 
     def _facts_after(self, actions: Sequence[Action]) -> Facts:
         return self._chronicle.supposing(self._facts, [event for action in actions for event in action.events])
@@ -275,7 +276,7 @@ def _action(kind: ActionKind, subjects: tuple[str, ...], events: tuple[Event, ..
     return Action(kind, subjects, events, message)
 
 
-def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
+def _actions(facts: Facts, told: Telling) -> Iterator[list[Action]]:
     """What could be done, by group; what matters most first."""
     yield [
         _action("sign_contract", (one.id,), (told("contract.signed", one.id, ContractSigned(contract=one.id)),))
@@ -298,7 +299,7 @@ def _actions(facts: Facts, told: Told) -> Iterator[list[Action]]:
     ]
 
 
-def _rate_action(facts: Facts, told: Told) -> Iterator[Action]:
+def _rate_action(facts: Facts, told: Telling) -> Iterator[Action]:
     """Agreeing to the newest rate that was proposed, where it was refused since or not answered."""
     newest, answered = facts.talks.rate_proposed, facts.talks.rate_accepted
     if newest is not None and (answered is None or answered.at < newest.mark.at):

@@ -20,7 +20,7 @@ from app.core.facts.settled import Settled
 from app.core.facts.state import State
 from app.core.facts.talks import Talks, TalksBook
 from app.core.facts.terms import Terms
-from app.core.facts.work import Work, WorkBook, terms_of
+from app.core.facts.work import AGREEMENTS, Work, WorkBook, terms_of
 from app.core.policy import Policy
 from app.core.working_calendar import WorkingCalendar
 
@@ -185,7 +185,9 @@ class Chronicle:
         self._events = sorted(told.values(), key=_MARK)
         self._voids = [event for event in self._events if isinstance(event.data, EventVoided)]
         self._terms = [
-            (event, terms) for event in self._events if (terms := terms_of(event, self._calendar.day_of(event.time)))
+            (event, terms_of(event, self._calendar.day_of(event.time)))
+            for event in self._events
+            if isinstance(event.data, AGREEMENTS)
         ]
         self._begin()
 

@@ -18,11 +18,11 @@ from app.core.fading import FadingSum, Heaviest
 from app.core.occasions import HabitSums, HabitTally, Occasion
 from app.core.policy import Policy
 
-__all__ = ["BEFORE", "InPeriod", "Unpaid", "Work", "WorkBook", "WorkState", "terms_of"]
+__all__ = ["AGREEMENTS", "BEFORE", "InPeriod", "Unpaid", "Work", "WorkBook", "WorkState", "terms_of"]
 
 BEFORE: Final = 0
 """Names the time before the first agreement among the periods."""
-_MOST_CHANGES: Final = 64
+_MOST_CHANGES: Final = 32
 """So many changes that something may still come of are kept one by one."""
 
 
@@ -372,9 +372,11 @@ def _occasion(change: Change, mark: Mark, weight: float) -> Occasion:
     return Occasion(bad, 0.0, mark.ref, weight, weight > 1 or (refused and change.quoted is not None))
 
 
-def terms_of(event: Event, today: date) -> Terms | None:
-    """The terms that an event of a day tells, if it tells any."""
-    if not isinstance(event.data, agreed.AgreementMade | agreed.AgreementAmended):
-        return None
+AGREEMENTS: Final = (agreed.AgreementMade, agreed.AgreementAmended)
+
+
+def terms_of(event: Event, today: date) -> Terms:
+    """The terms that an agreement of a day tells."""
     data = event.data
+    assert isinstance(data, AGREEMENTS)
     return Terms(data.agreement, data.starts or today, float(data.hours), data.period, event.mark)
