@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -15,7 +16,18 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["METADATA", "api_key", "checkpoint", "client", "erasure", "event", "policy", "policy_activation", "tenant"]
+__all__ = [
+    "METADATA",
+    "api_key",
+    "checkpoint",
+    "client",
+    "erasure",
+    "event",
+    "policy",
+    "policy_activation",
+    "put_away",
+    "tenant",
+]
 
 METADATA = MetaData()
 
@@ -97,6 +109,29 @@ checkpoint = Table(
     Column("id", Text, nullable=False),
     Column("state", LargeBinary, nullable=False),
     PrimaryKeyConstraint("tenant_id", "client_id", "policy_version", "time", "source", "id"),
+)
+
+# Invoices and changes that a client's states keep only in sums, as they stood at a checkpoint: looked up when something
+# new is told of one. They go with their checkpoint.
+put_away = Table(
+    "put_away",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("time", _INSTANT, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "client_id", "policy_version", "kind", "name", "time", "source", "id"),
+    ForeignKeyConstraint(
+        ["tenant_id", "client_id", "policy_version", "time", "source", "id"],
+        [f"checkpoint.{name}" for name in ("tenant_id", "client_id", "policy_version", "time", "source", "id")],
+        ondelete="CASCADE",
+    ),
+    Index("put_away_by_checkpoint", "tenant_id", "client_id", "policy_version", "time", "source", "id"),
 )
 
 # Tombstones: SHA-256 of an erased client's id, so that what comes late is refused and nothing personal stays.

@@ -1,0 +1,370 @@
+"""Checkpoints in Postgres, and the parts of histories that are read from them on."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.core.checkpoints import Checkpoint
+from app.core.events import Event, EventData, Mark
+from app.core.facts import Base, Change, Invoice, State
+from app.core.history import History, Segment
+from app.ports.checkpoints import Loaded, StateFormat, Tail
+from app.store.engine import transaction
+from app.store.reads import Reads
+
+__all__ = ["PostgresCheckpoints"]
+
+_BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), "", "")
+"""A place before every event."""
+_ATTEMPTS: Final = 3
+
+# One statement, so that it sees one moment: for each instant the newest checkpoint before it, and all events since.
+_PARTS: Final = """
+WITH asked AS (
+    SELECT * FROM unnest($3::text[], $4::timestamptz[]) AS asked (client_id, at)
+), based AS (
+    SELECT asked.client_id, asked.at, base."time", base.source, base.id
+    FROM asked LEFT JOIN LATERAL (
+        SELECT "time", source, id FROM checkpoint
+        WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2 AND "time" <= asked.at
+        ORDER BY "time" DESC, source DESC, id DESC
+        LIMIT 1
+    ) AS base ON true
+), part AS (
+    SELECT client_id, "time", source, id, max(at) AS until FROM based GROUP BY client_id, "time", source, id
+)
+SELECT
+    part.client_id, part.until, client.revision,
+    (
+        SELECT state FROM checkpoint
+        WHERE tenant_id = $1 AND client_id = part.client_id AND policy_version = $2
+            AND "time" = part."time" AND source = part.source AND id = part.id
+    ) AS state,
+    NULL AS source, NULL AS id, NULL AS type,
+    NULL::timestamptz AS "time", NULL::timestamptz AS recorded_at, NULL AS data
+FROM part JOIN client ON client.tenant_id = $1 AND client.client_id = part.client_id
+UNION ALL
+SELECT
+    part.client_id, part.until, NULL, NULL,
+    told.source, told.id, told.type, told."time", told.recorded_at, told.data
+FROM part CROSS JOIN LATERAL (
+    SELECT source, id, type, "time", recorded_at, data FROM event
+    WHERE tenant_id = $1 AND client_id = part.client_id AND "time" <= part.until
+        AND ("time", source, id)
+            > (coalesce(part."time", '-infinity'), coalesce(part.source, ''), coalesce(part.id, ''))
+    ORDER BY "time", source, id
+    LIMIT $5
+) AS told
+"""
+_TAIL: Final = """
+WITH base AS (
+    SELECT "time", source, id, state FROM checkpoint
+    WHERE tenant_id = $1 AND client_id = $3 AND policy_version = $2
+    ORDER BY "time" DESC, source DESC, id DESC
+    LIMIT 1
+)
+SELECT
+    client.client_id, NULL::timestamptz AS until, client.revision, (SELECT state FROM base) AS state,
+    NULL AS source, NULL AS id, NULL AS type,
+    NULL::timestamptz AS "time", NULL::timestamptz AS recorded_at, NULL AS data
+FROM client WHERE tenant_id = $1 AND client_id = $3
+UNION ALL
+(
+    SELECT client_id, NULL, NULL, NULL, source, id, type, "time", recorded_at, data FROM event
+    WHERE tenant_id = $1 AND client_id = $3
+        AND ("time", source, id) > (
+            coalesce((SELECT "time" FROM base), '-infinity'),
+            coalesce((SELECT source FROM base), ''),
+            coalesce((SELECT id FROM base), '')
+        )
+    ORDER BY "time", source, id
+    LIMIT $4
+)
+"""
+_PUT_AWAY: Final = """
+SELECT asked.client_id, client.revision, asked.n, item.state
+FROM unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[])
+    WITH ORDINALITY AS asked (client_id, kind, name, "time", source, id, n)
+JOIN client ON client.tenant_id = $1 AND client.client_id = asked.client_id
+LEFT JOIN LATERAL (
+    SELECT state FROM put_away
+    WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2
+        AND kind = asked.kind AND name = asked.name
+        AND ("time", source, id) <= (asked."time", asked.source, asked.id)
+    ORDER BY "time" DESC, source DESC, id DESC
+    LIMIT 1
+) AS item ON true
+"""
+_LOCK: Final = text("SELECT 1 FROM client WHERE tenant_id = :tenant AND client_id = :client FOR UPDATE")
+_EXISTS: Final = text(
+    """
+    SELECT 1 FROM checkpoint
+    WHERE tenant_id = :tenant AND client_id = :client AND policy_version = :version
+        AND "time" = :time AND source = :source AND id = :id
+    """
+)
+_COUNTS: Final = text(
+    """
+    SELECT (
+        SELECT count(*) FROM event
+        WHERE tenant_id = :tenant AND client_id = :client AND "time" BETWEEN made.after_time AND made."time"
+            AND ("time", source, id) > (made.after_time, made.after_source, made.after_id)
+            AND ("time", source, id) <= (made."time", made.source, made.id)
+    )
+    FROM unnest(
+        CAST(:after_times AS timestamptz[]), CAST(:after_sources AS text[]), CAST(:after_ids AS text[]),
+        CAST(:times AS timestamptz[]), CAST(:sources AS text[]), CAST(:ids AS text[])
+    ) WITH ORDINALITY AS made (after_time, after_source, after_id, "time", source, id, n)
+    ORDER BY made.n
+    """
+)
+_INSERT: Final = text(
+    """
+    INSERT INTO checkpoint (tenant_id, client_id, policy_version, "time", source, id, state)
+    SELECT :tenant, :client, :version, made."time", made.source, made.id, made.state
+    FROM unnest(
+        CAST(:times AS timestamptz[]), CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:states AS bytea[])
+    ) AS made ("time", source, id, state)
+    ON CONFLICT DO NOTHING
+    """
+)
+_PUT: Final = text(
+    """
+    INSERT INTO put_away (tenant_id, client_id, policy_version, kind, name, "time", source, id, state)
+    SELECT :tenant, :client, :version, made.kind, made.name, made."time", made.source, made.id, made.state
+    FROM unnest(
+        CAST(:kinds AS text[]), CAST(:names AS text[]),
+        CAST(:times AS timestamptz[]), CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:states AS bytea[])
+    ) AS made (kind, name, "time", source, id, state)
+    ON CONFLICT DO NOTHING
+    """
+)
+_REACH: Final = text(
+    """
+    UPDATE client SET checkpointed_until = greatest(checkpointed_until, CAST(:until AS timestamptz))
+    WHERE tenant_id = :tenant AND client_id = :client
+    """
+)
+_FORGET: Final = text(
+    """
+    DELETE FROM checkpoint
+    WHERE tenant_id = :tenant AND client_id = :client AND "time" >= coalesce(CAST(:since AS timestamptz), '-infinity')
+    """
+)
+_REACH_LESS: Final = text(
+    """
+    UPDATE client SET checkpointed_until = (
+        SELECT max("time") FROM checkpoint WHERE tenant_id = :tenant AND client_id = :client
+    )
+    WHERE tenant_id = :tenant AND client_id = :client
+    """
+)
+
+
+@dataclass
+class _Part:
+    """One part of a history while it is put together."""
+
+    revision: int = 0
+    state: State | None = None
+    events: list[Event] = field(default_factory=list)
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Base | None:
+        return None if self.state is None else Base(self.state, self.invoices, self.changes)
+
+    def unknown(self) -> Iterable[tuple[str, str]]:
+        """Invoices and changes that something is told of and that the state does not list."""
+        if self.state is None:
+            return
+        kept = self.state.invoices
+        names = {("invoice", getattr(event.data, "invoice", None)) for event in self.events}
+        names |= {("change", getattr(event.data, "change", None)) for event in self.events}
+        for kind, name in names:
+            known = kept.open if kind == "invoice" else self.state.work.changes
+            if name is not None and name not in known and not (kind == "invoice" and name in kept.early):
+                yield kind, name
+
+
+_Key = tuple[str, datetime | None]
+
+
+class _Moved(Exception):
+    """Something new was told between two looks."""
+
+
+class PostgresCheckpoints:
+    """Keeps the promise of `app.ports.checkpoints.Checkpoints`."""
+
+    def __init__(
+        self, engine: AsyncEngine, reads: Reads, load: Callable[[str, str], EventData], states: StateFormat
+    ) -> None:
+        """Use pools, and ways to read data of events and states."""
+        self._engine = engine
+        self._reads = reads
+        self._load = load
+        self._states = states
+
+    def _version(self, policy_version: str) -> str:
+        return f"{self._states.version}/{policy_version}"
+
+    async def histories(
+        self, tenant_id: str, policy_version: str, asked: Mapping[str, Sequence[datetime]], limit: int | None
+    ) -> dict[str, Loaded]:
+        """Read parts of histories; see the port."""
+        pairs = [(client_id, at) for client_id, instants in asked.items() for at in instants]
+        clients, instants = [client_id for client_id, _ in pairs], [at for _, at in pairs]
+        for attempt in range(_ATTEMPTS):
+            # Whoever is disturbed again and again reads all: no checkpoint is of no version.
+            version = self._version(policy_version) if attempt < _ATTEMPTS - 1 else ""
+            parts = self._parts(await self._reads.rows(tenant_id, _PARTS, version, clients, instants, limit))
+            try:
+                await self._look_up(tenant_id, version, parts)
+            except _Moved:
+                continue
+            return _loaded(parts)
+        raise AssertionError("unreachable")
+
+    async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:
+        """Read the events behind the newest checkpoint; see the port."""
+        version = self._version(policy_version)
+        while True:
+            parts = self._parts(await self._reads.rows(tenant_id, _TAIL, version, client_id, limit))
+            try:
+                await self._look_up(tenant_id, version, parts)
+            except _Moved:
+                continue
+            part = parts.get((client_id, None), _Part())
+            return Tail(part.base, part.events)
+
+    def _parts(self, rows: Iterable[Any]) -> dict[_Key, _Part]:
+        parts: dict[_Key, _Part] = defaultdict(_Part)
+        for client_id, until, revision, state, source, event_id, kind, time, recorded_at, data in rows:
+            part = parts[client_id, until]
+            if revision is not None:
+                part.revision = revision
+                part.state = None if state is None else self._states.state(state)
+            else:
+                event = Event(source, event_id, kind, client_id, time, self._load(kind, data), recorded_at)
+                part.events.append(event)
+        return parts
+
+    async def _look_up(self, tenant_id: str, version: str, parts: Mapping[_Key, _Part]) -> None:
+        """Look up what the states keep only in sums, where something is told of it.
+
+        Raises:
+            _Moved: something was told of one of the clients in between.
+        """
+        asked = [(key, kind, name) for key, part in parts.items() for kind, name in sorted(part.unknown())]
+        if not asked:
+            return
+        places = [_place(parts[key].state) for key, _, _ in asked]
+        rows = await self._reads.rows(
+            tenant_id,
+            _PUT_AWAY,
+            version,
+            [client_id for (client_id, _), _, _ in asked],
+            [kind for _, kind, _ in asked],
+            [name for _, _, name in asked],
+            *([place[number] for place in places] for number in range(3)),
+        )
+        seen = set()
+        for client_id, revision, number, state in rows:
+            key, kind, name = asked[number - 1]
+            part = parts[key]
+            if revision != part.revision:
+                raise _Moved
+            seen.add(client_id)
+            if state is not None and kind == "invoice":
+                part.invoices[name] = self._states.invoice(state)
+            elif state is not None:
+                part.changes[name] = self._states.change(state)
+        if len(seen) < len({client_id for (client_id, _), _, _ in asked}):
+            raise _Moved
+
+    async def save(self, tenant_id: str, policy_version: str, client_id: str, made: Sequence[Checkpoint]) -> int:
+        """Keep checkpoints; see the port."""
+        if not made:
+            return 0
+        whose = {"tenant": tenant_id, "client": client_id}
+        version = self._version(policy_version)
+        async with transaction(self._engine, tenant_id) as connection:
+            if (await connection.execute(_LOCK, whose)).one_or_none() is None:
+                return 0
+            first = made[0].after
+            if first is not None:
+                place = {"time": first.at, "source": first.ref.source, "id": first.ref.id}
+                if (await connection.execute(_EXISTS, {**whose, "version": version, **place})).one_or_none() is None:
+                    return 0
+            sound = made[: await _sound(connection, whose, made)]
+            if sound:
+                await self._insert(connection, {**whose, "version": version}, sound)
+                await connection.execute(_REACH, {**whose, "until": sound[-1].mark.at})
+        return len(sound)
+
+    async def _insert(self, connection: AsyncConnection, whose: dict[str, str], made: Sequence[Checkpoint]) -> None:
+        states = [self._states.dump(one.state) for one in made]
+        await connection.execute(_INSERT, {**whose, **_columns([one.mark for one in made]), "states": states})
+        kinds = [("invoice", one, one.invoices) for one in made] + [("change", one, one.changes) for one in made]
+        items = [(kind, name, one.mark, item) for kind, one, found in kinds for name, item in found.items()]
+        if items:
+            away = {
+                "kinds": [kind for kind, _, _, _ in items],
+                "names": [name for _, name, _, _ in items],
+                "states": [self._states.dump(item) for _, _, _, item in items],
+            }
+            await connection.execute(_PUT, {**whose, **_columns([mark for _, _, mark, _ in items]), **away})
+
+    async def forget(self, tenant_id: str, client_id: str, since: datetime | None) -> None:
+        """Forget checkpoints; see the port."""
+        whose = {"tenant": tenant_id, "client": client_id}
+        async with transaction(self._engine, tenant_id) as connection:
+            await connection.execute(_LOCK, whose)
+            await connection.execute(_FORGET, {**whose, "since": since})
+            await connection.execute(_REACH_LESS, whose)
+
+
+async def _sound(connection: AsyncConnection, whose: dict[str, str], made: Sequence[Checkpoint]) -> int:
+    """How many of some checkpoints, from the first on, rest on exactly the events that there are."""
+    before = [_BEGINNING if one.after is None else (one.after.at, *one.after.ref) for one in made]
+    names = ("after_times", "after_sources", "after_ids")
+    places = {name: [place[number] for place in before] for number, name in enumerate(names)}
+    rows = await connection.execute(_COUNTS, {**whose, **places, **_columns([one.mark for one in made])})
+    for place, (row, one) in enumerate(zip(rows, made, strict=True)):
+        if row[0] != one.events:
+            return place
+    return len(made)
+
+
+def _columns(marks: Sequence[Mark]) -> dict[str, list[Any]]:
+    return {
+        "times": [mark.at for mark in marks],
+        "sources": [mark.ref.source for mark in marks],
+        "ids": [mark.ref.id for mark in marks],
+    }
+
+
+def _place(state: State | None) -> tuple[datetime, str, str]:
+    last = state.last if state else None
+    return _BEGINNING if last is None else (last.at, *last.ref)
+
+
+def _loaded(parts: Mapping[_Key, _Part]) -> dict[str, Loaded]:
+    by_client: dict[str, list[tuple[datetime, _Part]]] = defaultdict(list)
+    for (client_id, until), part in parts.items():
+        if until is not None:
+            by_client[client_id].append((until, part))
+    found = {}
+    for client_id, own in by_client.items():
+        own.sort(key=lambda one: one[0])
+        history = History(tuple(Segment(part.base, part.events, until) for until, part in own))
+        longest = max(len(part.events) for _, part in own)
+        found[client_id] = Loaded(own[0][1].revision, history, longest)
+    return found
