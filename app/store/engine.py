@@ -47,6 +47,8 @@ def make_engine(url: str, pool_size: int) -> AsyncEngine:
         pool_timeout=10,
         pool_pre_ping=True,
         connect_args={"server_settings": SESSION, "timeout": 5, "command_timeout": 30},
+        # What is stored about people does not belong in logs.
+        hide_parameters=True,
     )
 
 

@@ -144,6 +144,29 @@ async def test_late_events_are_refused_and_others_are_not(
     assert await ledger.append(other, [event(1)]) == [Outcome.ACCEPTED], "another tenant's client of that id"
 
 
+async def test_a_digest_is_what_postgres_and_a_shell_count(engine: AsyncEngine):
+    """So docs/privacy.md says."""
+    async with transaction(engine, None) as connection:
+        counted = text("SELECT sha256(convert_to(:name, 'UTF8'))")
+        for name in ("acme", "Ärger & Söhne", "👩‍💻"):
+            assert bytes((await connection.execute(counted, {"name": name})).scalar_one()) == digest_of(name)
+    assert digest_of("acme").hex() == "822b33ad87c148a0a20a5ba7cd5ebcaa68d36a18e7aad165554903f52ca82757"
+
+
+async def test_a_tombstone_that_was_lifted_lets_the_client_begin_anew(
+    engine: AsyncEngine, ledger: PostgresLedger, erasures: PostgresErasures, tenant: str
+):
+    await ledger.append(tenant, [event(1)])
+    await EraseClients(erasures, SystemClock())(tenant, "acme")
+    async with transaction(engine, tenant) as connection:
+        lift = "DELETE FROM erasure WHERE finished_at IS NOT NULL AND digest = sha256(convert_to('acme', 'UTF8'))"
+        await connection.execute(text(lift + " AND tenant_id = :tenant"), {"tenant": tenant})
+    assert await ledger.append(tenant, [event(1)]) == [Outcome.ACCEPTED]
+    assert await ledger.revisions(tenant) == {"acme": 1}
+    again = await EraseClients(erasures, SystemClock())(tenant, "acme")
+    assert again.finished_at is not None
+
+
 async def test_an_unknown_client_leaves_no_tombstone(ledger: PostgresLedger, erasures: PostgresErasures, tenant: str):
     assert await erasures.begin(tenant, "acme", NOW) is None
     assert await erasures.step(tenant, digest_of("acme"), NOW) is Step.DONE
