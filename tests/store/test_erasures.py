@@ -57,11 +57,11 @@ def event(number: object, client: str = "acme", kind: str = "call.received", **d
     return NewEvent("s", str(number), kind, client, NOW, body, digest)
 
 
-async def remembered(engine: AsyncEngine, marker: str) -> list[str]:
-    """Tables in which any row says something: as text, or as the hexadecimal digits of bytes."""
+async def remembered(engine: AsyncEngine, tenant: str, marker: str) -> list[str]:
+    """Tables in which any row that the tenant has says something: as text, or as the hexadecimal digits of bytes."""
     found = []
     digits = marker.encode().hex()
-    async with transaction(engine, None) as connection:
+    async with transaction(engine, tenant) as connection:
         tables = await connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
         for (name,) in tables.all():
             says = f"SELECT count(*) FROM {name} AS r WHERE r::text LIKE :text OR r::text LIKE :hex"
@@ -92,14 +92,14 @@ async def test_nothing_is_left_in_any_table(
         row = {"tenant_id": tenant, "client_id": marker, "policy_version": "v", "time": NOW, "source": "s"}
         rows = [{**row, "id": str(number), "state": marker.encode()} for number in range(25)]
         await connection.execute(insert(checkpoint).values(rows))
-    assert await remembered(engine, marker) == ["checkpoint", "client", "event"]
+    assert await remembered(engine, tenant, marker) == ["checkpoint", "client", "event"]
 
     begun = await erasures.begin(tenant, marker, NOW)
     assert begun is not None
     assert (begun.digest, begun.erased_at, begun.finished_at) == (digest_of(marker), NOW, None)
     steps = [await erasures.step(tenant, begun.digest, NOW + timedelta(seconds=n)) for n in range(7)]
     assert steps == [Step.MORE] * 5 + [Step.DONE] * 2, "51 rows, ten at a time"
-    assert await remembered(engine, marker) == []
+    assert await remembered(engine, tenant, marker) == []
     kept = await erasures.get(tenant, begun.digest)
     assert kept is not None
     assert (kept.erased_at, kept.finished_at) == (NOW, NOW + timedelta(seconds=5))
@@ -272,7 +272,7 @@ async def test_many_may_finish_at_once(fresh_database_url: str, tenant: str):
         assert await erasures.unfinished(10) == [(tenant, digest_of("c-0"))]
     assert await erase.finish() == 1
     assert await erase.finish() == 0
-    assert await remembered(engine, "c-0") == await remembered(engine, "c-5") == []
+    assert await remembered(engine, tenant, "c-0") == await remembered(engine, tenant, "c-5") == []
     await engine.dispose()
 
 
