@@ -12,7 +12,9 @@ from sqlalchemy.pool import NullPool
 from app.composition import create_app
 from app.ports.tenants import Scope
 from app.settings import Settings
+from app.store.grants import grant
 from tests.cloud_events import BATCH, EVERY_TYPE, as_json, cloud_event
+from tests.postgres import Server
 
 REFERENCE = {"tenant", "api_key"}
 """Asked before the tenant is known, and small: on a distributed database a copy is on every node."""
@@ -62,8 +64,8 @@ async def faults_of(connection: AsyncConnection) -> set[str]:
 
 
 @pytest.fixture
-async def owner(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(fresh_database_url, poolclass=NullPool)
+async def owner(postgres: Server, fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(postgres.owner_of(fresh_database_url), poolclass=NullPool)
     yield engine
     await engine.dispose()
 
@@ -114,6 +116,8 @@ async def _shard(owner: AsyncEngine) -> set[str]:
                 part = f"FOR VALUES WITH (MODULUS {SHARDS}, REMAINDER {number})"
                 await connection.execute(text(f"CREATE TABLE {name}_{number} PARTITION OF {name} {part}"))
             await connection.execute(text(f"DROP TABLE {name}_whole CASCADE"))
+    async with owner.connect() as connection:
+        assert await grant(connection) is None
     return names
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.composition import SystemClock
 from app.core.events import EventRef
@@ -23,6 +24,7 @@ from app.store.reads import Reads
 from app.store.tables import checkpoint
 from app.use_cases.erase_clients import EraseClients
 from app.wire.cloudevents import EventDecoder
+from tests.postgres import Server
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEPT = {"client", "erasure"}
@@ -154,13 +156,16 @@ async def test_a_digest_is_what_postgres_and_a_shell_count(engine: AsyncEngine):
 
 
 async def test_a_tombstone_that_was_lifted_lets_the_client_begin_anew(
-    engine: AsyncEngine, ledger: PostgresLedger, erasures: PostgresErasures, tenant: str
+    postgres: Server, database_url: str, ledger: PostgresLedger, erasures: PostgresErasures, tenant: str
 ):
     await ledger.append(tenant, [event(1)])
     await EraseClients(erasures, SystemClock())(tenant, "acme")
-    async with transaction(engine, tenant) as connection:
+    owner = create_async_engine(postgres.owner_of(database_url), poolclass=NullPool)
+    async with owner.begin() as connection:
+        await connection.execute(text(f"SET LOCAL app.tenant_id = '{tenant}'"))
         lift = "DELETE FROM erasure WHERE finished_at IS NOT NULL AND digest = sha256(convert_to('acme', 'UTF8'))"
         await connection.execute(text(lift + " AND tenant_id = :tenant"), {"tenant": tenant})
+    await owner.dispose()
     assert await ledger.append(tenant, [event(1)]) == [Outcome.ACCEPTED]
     assert await ledger.revisions(tenant) == {"acme": 1}
     again = await EraseClients(erasures, SystemClock())(tenant, "acme")

@@ -12,15 +12,6 @@ _STATEMENTS = (
     # Nobody has written a tombstone before; the table is empty.
     "ALTER TABLE erasure ADD CONSTRAINT erasure_forgets CHECK ((client_id IS NULL) = (finished_at IS NOT NULL))",
     "CREATE INDEX erasure_unfinished ON erasure (tenant_id, client_id) WHERE client_id IS NOT NULL",
-    # The one question about erasures that goes across tenants; it tells no client's id.
-    """
-    CREATE FUNCTION unfinished_erasures(most integer) RETURNS TABLE (tenant_id text, digest bytea)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
-    BEGIN ATOMIC
-        SELECT erasure.tenant_id, erasure.digest FROM erasure WHERE erasure.client_id IS NOT NULL
-        ORDER BY erasure.erased_at, erasure.digest LIMIT most;
-    END
-    """,
 )
 
 
