@@ -46,7 +46,11 @@ class ErasurePage(BaseModel):
     status_code=204,
     response_class=Response,
     responses={
-        202: {"model": ErasureAnswer, "description": "Erased; `Location` tells when the last row is gone from disk."},
+        202: {
+            "model": ErasureAnswer,
+            "description": "Erased: nobody sees the client any more, and its last rows are removed later.",
+            "headers": {"Location": {"description": "Tells when that is done.", "schema": {"type": "string"}}},
+        },
         204: {"description": "Erased, and every row about it is gone."},
     },
     summary="Erase a client",

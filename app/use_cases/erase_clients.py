@@ -48,8 +48,8 @@ class EraseClients:
     async def finish(self) -> int:
         """Remove what is left of erased clients, of all tenants; for the worker, and safe to break off.
 
-        Any number may do it at once: each leaves alone what another is at. A large client takes a while: it is a task of
-        its own.
+        Any number may do it at once: each leaves alone what another is at. A large client takes a while; other work is
+        not to wait for it.
 
         Returns:
             How many erasures were not finished when it looked; 0 when there is nothing to do.

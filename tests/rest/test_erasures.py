@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -117,6 +118,15 @@ async def test_erasing_again_is_harmless_and_erasing_nobody_is_404(api: httpx.As
     assert (await send(api, cloud_event("n", client="nobody"))).json()["accepted"] == 1, "it left no tombstone"
     problem = check(await api.delete("/v1/clients/a%00b"), 422)
     assert problem["errors"][0]["pointer"] == "{client_id}"
+
+
+@pytest.mark.parametrize("name", ["a/b", "%2F", "50%", "ärger", "👩‍💻", "x" * 200])
+async def test_a_client_of_any_id_can_be_erased(api: httpx.AsyncClient, name: str):
+    path = f"/v1/clients/{quote(name, safe='')}"
+    assert (await api.put(path, json={})).status_code == 201
+    assert (await api.delete(path)).status_code == 204
+    assert (await api.get(f"/v1/erasures/{digest(name)}")).json()["finished_at"] is not None
+    check(await api.get(path), 404)
 
 
 async def test_an_erasure_can_be_proved(api: httpx.AsyncClient):
