@@ -13,11 +13,17 @@ from app.ports.erasures import Erasure, Step
 from app.store.engine import retrying, transaction
 from app.store.tables import checkpoint, client, erasure, event
 
-__all__ = ["EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
+__all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
 
+AT_ONCE: Final[tuple[Table, ...]] = (client,)
+"""What lists and answers show of a client: a row in each at most, gone with the tombstone. `client` is the first, for
+its row is the lock."""
 EMPTIED: Final[tuple[Table, ...]] = (event, checkpoint)
-"""The tables whose rows about a client an erasure removes; `client` itself goes first. Whatever comes to know a
-`client_id` belongs here, and must not be written for a client without a row in `client` (lock that row)."""
+"""Where a client may have any number of rows, removed step by step.
+
+A table that comes to know a `client_id` belongs into one of the two, and must not be written for a client without a
+row in `client` (lock that row).
+"""
 
 _ROWS: Final = 2_000
 """Rows that one transaction removes at most: some hundredths of a second."""
@@ -44,15 +50,14 @@ class PostgresErasures:
     async def begin(self, tenant_id: str, client_id: str, at: datetime) -> Erasure | None:
         """Put a tombstone in the place of a client; see the port."""
         digest = digest_of(client_id)
-        known = delete(client).where(client.c.tenant_id == tenant_id, client.c.client_id == client_id)
         row = {"tenant_id": tenant_id, "digest": digest, "erased_at": at, "finished_at": None, "client_id": client_id}
 
         async def once() -> Erasure | None:
             async with transaction(self._engine, tenant_id) as connection:
                 # The row is the lock: who is adding events to the client is waited for, who comes later finds the
                 # tombstone.
-                gone = await connection.execute(known.returning(client.c.client_id))
-                if gone.one_or_none() is not None:
+                gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
+                if gone[0]:
                     fresh = insert(erasure).values(row)
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")
@@ -111,6 +116,12 @@ async def _get(connection: AsyncConnection, tenant_id: str, digest: bytes) -> Er
     statement = select(erasure).where(erasure.c.tenant_id == tenant_id, erasure.c.digest == digest)
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else _erasure(row)
+
+
+async def _forget(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str) -> bool:
+    """Remove the one row about a client; whether there was one."""
+    statement = delete(table).where(table.c.tenant_id == tenant_id, table.c.client_id == client_id)
+    return (await connection.execute(statement.returning(table.c.client_id))).one_or_none() is not None
 
 
 async def _remove(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str, most: int) -> int:

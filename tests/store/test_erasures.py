@@ -18,7 +18,7 @@ from app.ports.erasures import Step
 from app.ports.ledger import EventFilter, NewEvent, Outcome
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
-from app.store.erasures import EMPTIED, PostgresErasures, digest_of
+from app.store.erasures import AT_ONCE, EMPTIED, PostgresErasures, digest_of
 from app.store.ledger import PostgresLedger
 from app.store.reads import Reads
 from app.store.tables import checkpoint
@@ -27,8 +27,6 @@ from app.wire.cloudevents import EventDecoder
 from tests.postgres import Server
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-KEPT = {"client", "erasure"}
-"""`client` goes first, `erasure` is what stays."""
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +76,10 @@ async def test_every_table_that_knows_clients_is_emptied(engine: AsyncEngine):
     known = text("SELECT table_name FROM information_schema.columns WHERE column_name = :n AND table_schema = 'public'")
     async with transaction(engine, None) as connection:
         found = {row[0] for row in await connection.execute(known, {"n": "client_id"})}
-    assert found == {table.name for table in EMPTIED} | KEPT
-    for table in EMPTIED:
-        assert next(iter(table.primary_key.columns)).name == "tenant_id"
+    assert found == {table.name for table in (*AT_ONCE, *EMPTIED)} | {"erasure"}
+    for table in AT_ONCE:
+        assert table.primary_key.columns.keys() == ["tenant_id", "client_id"], "one row at most"
+    assert not set(AT_ONCE) & set(EMPTIED)
 
 
 async def test_nothing_is_left_in_any_table(
