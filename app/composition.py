@@ -22,6 +22,7 @@ from app.services import Services
 from app.settings import Settings, SettingsError
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
+from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.reads import Reads
@@ -29,6 +30,7 @@ from app.store.tenants import PostgresTenants
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
+from app.use_cases.erase_clients import EraseClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.keys import Keys
@@ -132,6 +134,7 @@ def _wire(settings: Settings) -> _Wired:
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),
+        erase=EraseClients(PostgresErasures(engine), clock),
         listing=ListClients(clients, assess),
         assess=assess,
         policies=policies,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
+from app.use_cases.erase_clients import EraseClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
@@ -23,6 +24,7 @@ class Services:
     record: RecordEvents
     find: FindEvents
     clients: ManageClients
+    erase: EraseClients
     listing: ListClients
     assess: AssessClients
     policies: ManagePolicies

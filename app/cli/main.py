@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import app
-from app.cli import demo, importing, keys, migrate, openapi, run, serve, stop
+from app.cli import demo, erase, importing, keys, migrate, openapi, run, serve, stop
 
 # A command is a function with a docstring, in a file of its name; here it gets its place in the help.
 COMMANDS = (
@@ -17,6 +17,7 @@ COMMANDS = (
     demo.demo,
     importing.import_,
     openapi.openapi,
+    erase.erase,
     stop.stop,
 )
 

@@ -10,6 +10,7 @@ from app.core.events import EventRef
 from app.graphql.client_lists import ClientConnection, ClientOrder, ClientWanted, clients_page, wanted_clients
 from app.graphql.clients import Client, client_named
 from app.graphql.context import Context, Info
+from app.graphql.erasures import ErasureConnection, erasures_page
 from app.graphql.errors import coded
 from app.graphql.events import Event, EventConnection, EventTypeInfo, EventWanted, event_types, events_page
 from app.graphql.fields import answered
@@ -122,6 +123,12 @@ class Query:
         """What would change."""
         info.context.require(Scope.READ)
         return await preview_of(info.context, version, await info.context.viewpoint(as_of, known_at))
+
+    @answered("Which clients were erased, the oldest erasure first; 100 on a page at most.", weight=5, size=0)
+    async def erasures(self, info: Info, first: int | None = None, after: str | None = None) -> ErasureConnection:
+        """A page of erasures."""
+        info.context.require(Scope.MANAGE)
+        return await erasures_page(info.context, first, after)
 
     @answered("What the answer would be, had some more events happened; nothing is stored.", weight=200)
     async def simulate(

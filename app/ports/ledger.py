@@ -94,7 +94,8 @@ class Ledger(Protocol):
     async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
         """Store events in one transaction, and return what became of each once that is durable.
 
-        With `atomic`, nothing is stored when any is a conflict: the others are `aborted`.
+        An event of an erased client is `invalid`. With `atomic`, nothing is stored when any is that or a conflict: the
+        others are `aborted`.
         """
         ...
 

@@ -42,6 +42,8 @@ def make_engine(url: str, pool_size: int) -> AsyncEngine:
         # `transaction` begins and ends by itself, in one round trip each; nobody else uses the engine.
         isolation_level="AUTOCOMMIT",
         connect_args={"async_creator_fn": Connector(url)},
+        # What is stored about people does not belong in logs.
+        hide_parameters=True,
     )
 
 

@@ -1,17 +1,18 @@
 """The ledger in Postgres."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, text, tuple_, update
+from sqlalchemy import Row, Select, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.events import Event, EventData, EventRef
 from app.core.events.relationship import ClientCreated, ClientUpdated
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome, StoredEvent
 from app.store.engine import retrying, transaction
-from app.store.tables import client, event
+from app.store.erasures import being_erased, digest_of
+from app.store.tables import client, erasure, event
 
 __all__ = ["PostgresLedger"]
 
@@ -48,6 +49,14 @@ _PROFILE_TYPES = ("client.created", "client.updated", "event.voided")
 Key = tuple[str, str]
 
 
+class _ErasedError(Exception):
+    """Rolls a batch back that has events of erased clients; carries the ids of those."""
+
+    def __init__(self, client_ids: set[str]) -> None:
+        super().__init__("events of erased clients")
+        self.client_ids = client_ids
+
+
 class _ConflictError(Exception):
     """Rolls an atomic batch back; carries what became of each event."""
 
@@ -66,38 +75,53 @@ class PostgresLedger:
 
     async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
         """Store events; see the port."""
+        erased: set[str] = set()
 
         async def once() -> list[Outcome]:
             async with transaction(self._engine, tenant_id) as connection:
-                return await self._append(connection, tenant_id, events, atomic=atomic)
+                return await self._append(connection, tenant_id, events, erased, atomic=atomic)
 
-        if not events:
-            return []
-        try:
-            return await retrying(once)
-        except _ConflictError as conflict:
-            return conflict.outcomes
+        while events:
+            try:
+                return await retrying(once)
+            except _ErasedError as found:
+                erased |= found.client_ids
+            except _ConflictError as conflict:
+                return conflict.outcomes
+        return []
 
     async def _append(
-        self, connection: AsyncConnection, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool
+        self,
+        connection: AsyncConnection,
+        tenant_id: str,
+        events: Sequence[NewEvent],
+        erased: Set[str],
+        *,
+        atomic: bool,
     ) -> list[Outcome]:
         first: dict[Key, NewEvent] = {}
         for one in events:
-            first.setdefault((one.source, one.id), one)
+            if one.client_id not in erased:
+                first.setdefault((one.source, one.id), one)
         # In one order everywhere, so that two batches wait for each other but never in a circle.
         ordered = [first[key] for key in sorted(first)]
         inserted = await _insert(connection, tenant_id, ordered)
         digests = {key: one.digest for key, one in first.items() if key in inserted}
         if len(inserted) < len(ordered):
             digests |= await _digests(connection, tenant_id, [key for key in first if key not in inserted])
-        outcomes = [_outcome(one, first, inserted, digests) for one in events]
-        if atomic and Outcome.CONFLICT in outcomes:
-            raise _ConflictError([Outcome.ABORTED if outcome is Outcome.ACCEPTED else outcome for outcome in outcomes])
+        outcomes = [
+            Outcome.INVALID if one.client_id in erased else _outcome(one, first, inserted, digests) for one in events
+        ]
         new = [one for one in ordered if (one.source, one.id) in inserted]
         if new:
             await _touch_clients(connection, tenant_id, new)
             for client_id in sorted({one.client_id for one in new if one.type in _PROFILE_TYPES}):
                 await self._retell_profile(connection, tenant_id, client_id)
+        # Looked at only when the clients' rows are locked: an erasure is over by now, or waits for us.
+        if late := await _erased(connection, tenant_id, {one.client_id for one in ordered}):
+            raise _ErasedError(late)
+        if atomic and not {Outcome.CONFLICT, Outcome.INVALID}.isdisjoint(outcomes):
+            raise _ConflictError([Outcome.ABORTED if outcome is Outcome.ACCEPTED else outcome for outcome in outcomes])
         return outcomes
 
     async def _retell_profile(self, connection: AsyncConnection, tenant_id: str, client_id: str) -> None:
@@ -121,7 +145,7 @@ class PostgresLedger:
 
     async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
         """Find events by id; see the port."""
-        statement = select(event).where(event.c.tenant_id == tenant_id, event.c.id == event_id)
+        statement = _visible(tenant_id).where(event.c.id == event_id)
         if source is not None:
             statement = statement.where(event.c.source == source)
         async with transaction(self._engine, tenant_id) as connection:
@@ -130,13 +154,13 @@ class PostgresLedger:
     async def several(self, tenant_id: str, refs: Sequence[EventRef]) -> dict[EventRef, StoredEvent]:
         """Find some events; see the port."""
         name = tuple_(event.c.source, event.c.id)
-        statement = select(event).where(event.c.tenant_id == tenant_id, name.in_(list(refs)))
+        statement = _visible(tenant_id).where(name.in_(list(refs)))
         async with transaction(self._engine, tenant_id) as connection:
             return {EventRef(row.source, row.id): _stored(row) for row in await connection.execute(statement)}
 
     async def page(self, tenant_id: str, wanted: EventFilter, after: EventKey | None, limit: int) -> list[StoredEvent]:
         """List events; see the port."""
-        statement = select(event).where(event.c.tenant_id == tenant_id)
+        statement = _visible(tenant_id)
         for column, value in (
             (event.c.client_id, wanted.client_id),
             (event.c.type, wanted.type),
@@ -168,7 +192,7 @@ class PostgresLedger:
     async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:
         """Read all events of some clients; see the port."""
         found: dict[str, list[Event]] = {client_id: [] for client_id in client_ids}
-        statement = select(event).where(event.c.tenant_id == tenant_id, event.c.client_id.in_(list(client_ids)))
+        statement = _visible(tenant_id).where(event.c.client_id.in_(list(client_ids)))
         async with transaction(self._engine, tenant_id) as connection, connection.stream(statement) as rows:
             async for row in rows:
                 found[row.client_id].append(self._event(row))
@@ -184,6 +208,11 @@ class PostgresLedger:
             data=self._load(row.type, row.data),
             recorded_at=row.recorded_at,
         )
+
+
+def _visible(tenant_id: str) -> Select[Any]:
+    """Events that may be told: rows of an erased client are removed one by one, but all are unseen at once."""
+    return select(event).where(event.c.tenant_id == tenant_id, event.c.client_id.not_in(being_erased(tenant_id)))
 
 
 async def _insert(connection: AsyncConnection, tenant_id: str, events: Sequence[NewEvent]) -> set[Key]:
@@ -208,6 +237,12 @@ async def _digests(connection: AsyncConnection, tenant_id: str, keys: Sequence[K
         _DIGESTS, {"tenant": tenant_id, "sources": [key[0] for key in keys], "ids": [key[1] for key in keys]}
     )
     return {(row.source, row.id): bytes(row.digest) for row in rows}
+
+
+async def _erased(connection: AsyncConnection, tenant_id: str, client_ids: Set[str]) -> set[str]:
+    named = {digest_of(client_id): client_id for client_id in client_ids}
+    tombstones = select(erasure.c.digest).where(erasure.c.tenant_id == tenant_id, erasure.c.digest.in_(list(named)))
+    return {named[bytes(row.digest)] for row in await connection.execute(tombstones)}
 
 
 async def _touch_clients(connection: AsyncConnection, tenant_id: str, events: Sequence[NewEvent]) -> None:

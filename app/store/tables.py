@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -142,8 +143,12 @@ erasure = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("erased_at", _INSTANT, nullable=False),
     Column("finished_at", _INSTANT),
+    # Needed to find what is left to remove, and forgotten with it.
+    Column("client_id", Text),
     PrimaryKeyConstraint("tenant_id", "digest"),
+    CheckConstraint("(client_id IS NULL) = (finished_at IS NOT NULL)", "erasure_forgets"),
 )
+Index("erasure_unfinished", erasure.c.tenant_id, erasure.c.client_id, postgresql_where=erasure.c.client_id.is_not(None))
 
 policy = Table(
     "policy",

@@ -67,8 +67,8 @@ class Portfolios:
             revisions: all clients of the tenant, with revisions that were read before.
         """
         day = _Day.of(policy, viewpoint)
-        # Revisions only grow, and so does their sum.
-        key = (tenant_id, sum(revisions.values()), day)
+        # Their sum would not do: clients are erased, and others come.
+        key = (tenant_id, hash(frozenset(revisions.items())), day)
         portfolio = self._portfolios.get(key)
         if portfolio is None:
             shares = await self._shares_on(tenant_id, policy, day, revisions)

@@ -7,6 +7,8 @@ from app.ports.ledger import Ledger, NewEvent, Outcome
 
 __all__ = ["Answer", "RecordEvents", "Refused"]
 
+_ERASED = (("/subject", "this client was erased"),)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -59,8 +61,13 @@ class RecordEvents:
             outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
         left = iter(outcomes)
         return [
-            Answer(index, next(left), one.id, one.source)
+            _answer(index, one, next(left))
             if isinstance(one, NewEvent)
             else Answer(index, Outcome.INVALID, one.id, one.source, one.faults)
             for index, one in enumerate(sent, first)
         ]
+
+
+def _answer(index: int, one: NewEvent, outcome: Outcome) -> Answer:
+    # The event itself was found valid before; what the ledger refuses is its client.
+    return Answer(index, outcome, one.id, one.source, _ERASED if outcome is Outcome.INVALID else ())

@@ -8,7 +8,7 @@ from alembic import op
 from app.store.isolation import isolate, question
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -28,6 +28,13 @@ _QUESTIONS = (
         "SETOF text",
         "SELECT tenant_id FROM tenant WHERE name = wanted",
         about="tenant",
+    ),
+    question(
+        "unfinished_erasures",
+        "most integer",
+        "TABLE (tenant_id text, digest bytea)",
+        "SELECT tenant_id, digest FROM erasure WHERE client_id IS NOT NULL ORDER BY erased_at, digest LIMIT most",
+        about="erasure",
     ),
 )
 
