@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.core.events import Event, EventRef
 
@@ -15,9 +15,8 @@ class StoreUnavailableError(Exception):
     """The store cannot be reached at present; nothing of what was asked has been done, or it is not known to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """A validated event on its way in.
+class NewEvent(NamedTuple):
+    """A validated event on its way in; a tuple, as it is made and taken apart for each event that comes.
 
     Attributes:
         source, id, type, client_id: as in `app.core.events.Event`.
@@ -94,7 +93,8 @@ class Ledger(Protocol):
     async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
         """Store events in one transaction, and return what became of each once that is durable.
 
-        With `atomic`, nothing is stored when any is a conflict: the others are `aborted`.
+        An event of a client that was erased is `invalid`. With `atomic`, nothing is stored when any is that or a
+        conflict: the others are `aborted`.
         """
         ...
 
