@@ -27,6 +27,7 @@ from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.reads import Reads
 from app.store.tenants import PostgresTenants
+from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
@@ -57,8 +58,10 @@ class _Wired:
     services: Services
     engine: AsyncEngine
     reads: Reads
+    writes: Writes
 
     async def close(self) -> None:
+        await self.writes.close()
         await self.reads.close()
         await self.engine.dispose()
 
@@ -111,7 +114,8 @@ def _wire(settings: Settings) -> _Wired:
     engine = make_engine(settings.database_url or "", settings.database_pool_size)
     clock = SystemClock()
     decoder = EventDecoder(clock)
-    ledger = PostgresLedger(engine, decoder.load)
+    writes = Writes(settings.database_url or "", settings.database_write_pool_size, settings.ingest_patience)
+    ledger = PostgresLedger(engine, writes, decoder.load)
     histories = Histories(ledger)
     portfolios = Portfolios(histories)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
@@ -141,4 +145,4 @@ def _wire(settings: Settings) -> _Wired:
         decoder=decoder,
         ready=ready,
     )
-    return _Wired(services, engine, reads)
+    return _Wired(services, engine, reads, writes)

@@ -38,6 +38,15 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections that one server process keeps open at most."""
 
+    database_write_pool_size: int = Field(default=8, ge=1, le=1000)
+    """Batches of events that one server process writes at once at most, each on a connection of its own."""
+
+    ingest_memory: int = Field(default=64 * 1024 * 1024, ge=16 * 1024 * 1024)
+    """Bytes of events that wait in one server process to be written; who comes beyond that is told to come again."""
+
+    ingest_patience: float = Field(default=10.0, gt=0, le=60)
+    """Seconds that events wait for their turn to be written; then who sent them is told to send them again."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 

@@ -148,8 +148,8 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return await work()
-        except DBAPIError as error:
-            if _code(error.orig) not in _PASSING:
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if _code(error.orig if isinstance(error, DBAPIError) else error) not in _PASSING:
                 raise
             if attempt == _ATTEMPTS:
                 raise StoreUnavailableError("the database is too busy") from error

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
@@ -93,7 +94,16 @@ event = Table(
     # Text, not jsonb: it is validated before and read as a whole, and keeps numbers as they were sent.
     Column("data", Text, nullable=False),
     PrimaryKeyConstraint("tenant_id", "source", "id"),
-    Index("event_by_client", "tenant_id", "client_id", "time"),
+    Index("event_of_client", "tenant_id", "client_id", "time", "source", "id"),
+    Index(
+        "event_of_profile",
+        "tenant_id",
+        "client_id",
+        "time",
+        "source",
+        "id",
+        postgresql_where=text("type IN ('client.created', 'client.updated', 'event.voided')"),
+    ),
     Index("event_by_time", "tenant_id", "time", "source", "id"),
 )
 

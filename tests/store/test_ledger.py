@@ -18,6 +18,7 @@ from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.reads import Reads
+from app.store.writes import Writes
 from app.wire.cloudevents import EventDecoder
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,9 +39,16 @@ async def reads(database_url: str) -> AsyncIterator[Reads]:
     await found.close()
 
 
+@pytest.fixture(scope="session")
+async def writes(database_url: str) -> AsyncIterator[Writes]:
+    found = Writes(database_url, 8, 10.0)
+    yield found
+    await found.close()
+
+
 @pytest.fixture
-def ledger(engine: AsyncEngine) -> PostgresLedger:
-    return PostgresLedger(engine, EventDecoder(SystemClock()).load)
+def ledger(engine: AsyncEngine, writes: Writes) -> PostgresLedger:
+    return PostgresLedger(engine, writes, EventDecoder(SystemClock()).load)
 
 
 @pytest.fixture
@@ -186,8 +194,9 @@ async def test_what_is_known_of_a_client_does_not_depend_on_the_order(reads: Rea
 
 
 async def test_a_database_that_is_away_is_named_so():
-    away = make_engine("postgresql+asyncpg://nobody:x@127.0.0.1:1/none", 1)
-    ledger = PostgresLedger(away, EventDecoder(SystemClock()).load)
+    nowhere = "postgresql+asyncpg://nobody:x@127.0.0.1:1/none"
+    away = make_engine(nowhere, 1)
+    ledger = PostgresLedger(away, Writes(nowhere, 1, 1.0), EventDecoder(SystemClock()).load)
     with pytest.raises(StoreUnavailableError):
         await ledger.append("t", [event(1)])
     with pytest.raises(StoreUnavailableError):

@@ -1,0 +1,231 @@
+"""Appending events: one statement stores a batch, one more marks its clients; all the rest is for what is rare."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+
+from app.ports.ledger import NewEvent, Outcome
+from app.store.engine import retrying
+from app.store.profiles import PROFILE_TYPES, retell_profiles
+from app.store.writes import Writes
+
+__all__ = ["Appends"]
+
+# One text instead of an array of them: the driver is done with it in one go. No attribute and no JSON holds this one.
+_SEPARATOR: Final = "\x1e"
+_SPLIT: Final = r"string_to_array(${}, E'\x1e')"
+
+_INSERT: Final = f"""
+    WITH fresh AS (
+        INSERT INTO event (tenant_id, source, id, type, client_id, "time", recorded_at, digest, data)
+        SELECT $1, sent.source, sent.id, sent.type, sent.client_id, sent."time", now(), sent.digest, sent.data
+        FROM unnest(
+            {", ".join(_SPLIT.format(number) for number in range(2, 6))},
+            $6::timestamptz[], $7::bytea[], {_SPLIT.format(8)}
+        ) AS sent (source, id, type, client_id, "time", digest, data)
+        ON CONFLICT DO NOTHING
+        RETURNING source, id
+    )
+    SELECT array_agg(source), array_agg(id) FROM fresh
+    """  # noqa: S608 - no value is in it
+_DIGESTS: Final = """
+    SELECT stored.source, stored.id, stored.digest
+    FROM unnest($2::text[], $3::text[]) AS sent (source, id)
+    JOIN event AS stored ON stored.tenant_id = $1 AND stored.source = sent.source AND stored.id = sent.id
+    """
+# Those that are there, most often all; of them those whose checkpoints may have seen too little.
+_TOUCH: Final = f"""
+    WITH touched AS (
+        UPDATE client SET revision = client.revision + sent.events, due_at = LEAST(client.due_at, now())
+        FROM unnest({_SPLIT.format(2)}, string_to_array($3, ',')::bigint[]) AS sent (client_id, events)
+        WHERE client.tenant_id = $1 AND client.client_id = sent.client_id
+        RETURNING client.client_id, client.checkpointed_until
+    )
+    SELECT array_agg(client_id), array_agg(client_id) FILTER (WHERE checkpointed_until >= $4) FROM touched
+    """  # noqa: S608 - no value is in it
+_CREATE: Final = """
+    INSERT INTO client (tenant_id, client_id, created_at, revision)
+    SELECT $1, sent.client_id, now(), sent.events
+    FROM unnest($2::text[], $3::bigint[]) AS sent (client_id, events)
+    ON CONFLICT (tenant_id, client_id)
+    DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())
+    RETURNING client_id, checkpointed_until
+    """
+_ERASED: Final = "SELECT digest FROM erasure WHERE tenant_id = $1 AND digest = ANY($2::bytea[])"
+_VOIDED: Final = """
+    SELECT void.at, stored."time"
+    FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS void (at, client_id, source, id)
+    JOIN event AS stored ON stored.tenant_id = $1 AND stored.source = void.source AND stored.id = void.id
+        AND stored.client_id = void.client_id
+    """
+_FORGET: Final = """
+    WITH late AS (
+        SELECT * FROM unnest($2::text[], $3::timestamptz[]) AS sent (client_id, since)
+    ), gone AS (
+        DELETE FROM checkpoint USING late
+        WHERE checkpoint.tenant_id = $1 AND checkpoint.client_id = late.client_id AND checkpoint."time" >= late.since
+    )
+    UPDATE client SET checkpointed_until = (
+        SELECT max(kept."time") FROM checkpoint AS kept
+        WHERE kept.tenant_id = $1 AND kept.client_id = client.client_id AND kept."time" < late.since
+    )
+    FROM late WHERE client.tenant_id = $1 AND client.client_id = late.client_id
+    """
+
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+
+Key = tuple[str, str]
+
+_NAME: Final = itemgetter(0, 1)
+"""The source and the id of an event."""
+
+
+class _ConflictError(Exception):
+    """Rolls an atomic batch back; carries what became of each event."""
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        super().__init__("conflict in an atomic batch")
+        self.outcomes = outcomes
+
+
+class _ErasedError(Exception):
+    """Rolls a batch back that has events of clients who were erased."""
+
+    def __init__(self, client_ids: set[str]) -> None:
+        super().__init__("events of an erased client")
+        self.client_ids = client_ids
+
+
+class _Voided(msgspec.Struct):
+    """Of an event that voids another: which one."""
+
+    source: str
+    id: str
+
+
+_read_voided = msgspec.json.Decoder(_Voided).decode
+
+
+class Appends:
+    """Keeps the promise of `app.ports.ledger.Ledger.append`."""
+
+    def __init__(self, writes: Writes) -> None:
+        """Use a pool."""
+        self._writes = writes
+
+    async def __call__(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool) -> list[Outcome]:
+        """Store events; see the port."""
+        erased: set[str] = set()
+
+        async def once() -> list[Outcome]:
+            fit = [one for one in events if one.client_id not in erased] if erased else events
+            if not fit:
+                return []
+            async with self._writes.transaction(tenant_id) as connection:
+                return await _append(connection, tenant_id, fit, atomic=atomic)
+
+        while True:
+            try:
+                if erased and atomic:
+                    return [Outcome.INVALID if one.client_id in erased else Outcome.ABORTED for one in events]
+                left = iter(await retrying(once))
+            except _ErasedError as found:
+                erased |= found.client_ids
+            except _ConflictError as conflict:
+                return conflict.outcomes
+            else:
+                return [Outcome.INVALID if one.client_id in erased else next(left) for one in events]
+
+
+async def _append(connection: Any, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool) -> list[Outcome]:
+    # In one order everywhere, so that two batches wait for each other but never in a circle. The clients come last, as
+    # all batches of a tenant may have one in common, and wait for each other from there on.
+    fresh = await _insert(connection, tenant_id, sorted(events, key=_NAME))
+    if len(fresh[0]) == len(events):
+        await _touch(connection, tenant_id, events)
+        return [Outcome.ACCEPTED] * len(events)
+    outcomes = await _judge(connection, tenant_id, events, set(zip(*fresh, strict=True)))
+    if atomic and Outcome.CONFLICT in outcomes:
+        raise _ConflictError([Outcome.ABORTED if outcome is Outcome.ACCEPTED else outcome for outcome in outcomes])
+    accepted = [one for one, outcome in zip(events, outcomes, strict=True) if outcome is Outcome.ACCEPTED]
+    if accepted:
+        await _touch(connection, tenant_id, accepted)
+    return outcomes
+
+
+async def _insert(connection: Any, tenant_id: str, events: Sequence[NewEvent]) -> tuple[list[str], list[str]]:
+    """Store what is new; the sources and ids of that."""
+    sources, ids, types, clients, times, data, digests = zip(*events, strict=True)
+    join = _SEPARATOR.join
+    found = await connection.fetchrow(
+        _INSERT, tenant_id, join(sources), join(ids), join(types), join(clients), times, digests, join(data)
+    )
+    return found[0] or [], found[1] or []
+
+
+async def _judge(connection: Any, tenant_id: str, events: Sequence[NewEvent], fresh: set[Key]) -> list[Outcome]:
+    """What became of each event where some are not new: the first of several with one name is the one that counts."""
+    known = [key for key in dict.fromkeys(map(_NAME, events)) if key not in fresh]
+    rows = await connection.fetch(_DIGESTS, tenant_id, [key[0] for key in known], [key[1] for key in known])
+    digests = {(row[0], row[1]): bytes(row[2]) for row in rows}
+    outcomes = []
+    for one in events:
+        key = _NAME(one)
+        if key in fresh:
+            outcomes.append(Outcome.ACCEPTED)
+            fresh.remove(key)
+            digests[key] = one.digest
+        else:
+            outcomes.append(Outcome.DUPLICATE if digests.get(key) == one.digest else Outcome.CONFLICT)
+    return outcomes
+
+
+async def _touch(connection: Any, tenant_id: str, events: Sequence[NewEvent]) -> None:
+    """Tell the clients of new events that there are some, and whatever rests on older knowledge."""
+    types = {one.type for one in events}
+    counts = Counter([one.client_id for one in events])
+    clients = sorted(counts)
+    earliest = _EARLIEST if "event.voided" in types else min([one.time for one in events])
+    numbers = ",".join([str(counts[name]) for name in clients])
+    there, late = await connection.fetchrow(_TOUCH, tenant_id, _SEPARATOR.join(clients), numbers, earliest)
+    late = set(late or ())
+    if len(there or ()) < len(clients):
+        missing = sorted(counts.keys() - set(there or ()))
+        rows = await connection.fetch(_CREATE, tenant_id, missing, [counts[name] for name in missing])
+        await _refuse_erased(connection, tenant_id, missing)
+        late |= {row[0] for row in rows if row[1] is not None and row[1] >= earliest}
+    if late:
+        await _forget(connection, tenant_id, [one for one in events if one.client_id in late])
+    if not types.isdisjoint(PROFILE_TYPES):
+        told = sorted({one.client_id for one in events if one.type in PROFILE_TYPES})
+        await retell_profiles(connection, tenant_id, told)
+
+
+async def _refuse_erased(connection: Any, tenant_id: str, client_ids: Sequence[str]) -> None:
+    """Look at the tombstones of clients that were not there, now that their rows are locked."""
+    named = {hashlib.sha256(client_id.encode()).digest(): client_id for client_id in client_ids}
+    rows = await connection.fetch(_ERASED, tenant_id, list(named))
+    if rows:
+        raise _ErasedError({named[bytes(row[0])] for row in rows})
+
+
+async def _forget(connection: Any, tenant_id: str, events: Sequence[NewEvent]) -> None:
+    """Delete the checkpoints of clients that had not seen these events, from the earliest on."""
+    since: dict[str, datetime] = {}
+    for one in events:
+        since[one.client_id] = min(one.time, since.get(one.client_id, one.time))
+    voids = [(one.client_id, _read_voided(one.data)) for one in events if one.type == "event.voided"]
+    if voids:
+        places = range(len(voids))
+        names = zip(*((client_id, void.source, void.id) for client_id, void in voids), strict=True)
+        found = {row[0]: row[1] for row in await connection.fetch(_VOIDED, tenant_id, places, *names)}
+        for place, (client_id, _) in enumerate(voids):
+            # What is not known yet may have been seen by anything.
+            since[client_id] = min(since[client_id], found.get(place, _EARLIEST))
+    clients = sorted(since)
+    await connection.execute(_FORGET, tenant_id, clients, [since[name] for name in clients])

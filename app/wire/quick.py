@@ -1,0 +1,201 @@
+"""The quick way to read events: all at once, checked while they are decoded; whatever is unusual is left to others."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from app.core.events import EventType
+from app.core.events.fields import Bounds, Iso4217, Length, PastOrFuture, ZoneName
+from app.core.money import CURRENCIES
+from app.ports.clock import Clock
+from app.ports.ledger import NewEvent
+from app.wire.fields import annotations_of, kind_of, time_zones
+
+__all__ = ["QuickReader", "content_digest", "encode"]
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
+_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
+
+# Written out, JSON has no control characters in strings; these are the escapes that could stand for one, for a lone
+# surrogate or for U+FDD0.
+_escapes = re.compile(rb"\\(?:[bfnrt]|u(?:00[01]|007[fF]|[dD][89a-fA-F]|[fF][dD][dD]0))").search
+
+encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def content_digest(kind: str, subject: str, at: datetime | None, data: bytes) -> bytes:
+    """SHA-256 of all that an event says; its data as canonical JSON.
+
+    An event without a time is the same however often it comes, so the time it came at is no part of it.
+    """
+    return hashlib.sha256(encode((kind, subject, at)) + data).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One event type: its name, and what of its data msgspec leaves to be checked, by field."""
+
+    name: str
+    decimals: tuple[tuple[str, Callable[[Any], re.Match[bytes] | None]], ...]
+    days: tuple[tuple[str, PastOrFuture], ...]
+
+
+class _UnusualError(ValueError):
+    """This is for the thorough way."""
+
+
+class QuickReader:
+    """Reads what is as it should be, and takes nothing that the thorough way would not take, or take otherwise.
+
+    Whatever is wrong or merely unusual makes it give up, so that faults are found and named in one place.
+    """
+
+    def __init__(self, catalogue: Mapping[str, EventType], clock: Clock) -> None:
+        """Compile the catalogue; the clock says when an event happened that does not say so itself."""
+        self._clock = clock
+        self._kinds: dict[type, _Kind] = {}
+        for kind in catalogue.values():
+            data, found = _data_struct(kind)
+            envelope = msgspec.defstruct(
+                f"Quick{kind.data.__name__}",
+                [
+                    ("specversion", Literal["1.0"]),
+                    ("id", _Name),
+                    ("source", _Name),
+                    ("subject", _Name),
+                    ("data", data),
+                    ("time", _Time | None, None),
+                    ("datacontenttype", _Text | None, None),
+                    ("dataschema", _Text | None, None),
+                ],
+                tag_field="type",
+                tag=kind.name,
+                kw_only=True,
+                gc=False,
+            )
+            self._kinds[envelope] = found
+        any_of_them = Union[tuple(self._kinds)]  # type: ignore[valid-type]  # noqa: UP007 - of a tuple
+        self._one = msgspec.json.Decoder(any_of_them)
+        self._array = msgspec.json.Decoder(list[any_of_them])
+
+    def one(self, raw: bytes) -> NewEvent | None:
+        """Read one event, or None."""
+        if _may_hide(raw):
+            return None
+        try:
+            return self._events([self._one.decode(raw)])[0]
+        except _UNREADABLE:
+            return None
+
+    def array(self, raw: bytes) -> list[NewEvent] | None:
+        """Read a JSON array of events, or None."""
+        if _may_hide(raw):
+            return None
+        try:
+            return self._events(self._array.decode(raw))
+        except _UNREADABLE:
+            return None
+
+    def _events(self, found: list[Any]) -> list[NewEvent]:
+        kinds = self._kinds
+        events = []
+        now: datetime | None = None
+        for one in found:
+            kind = kinds[one.__class__]
+            data, at = one.data, one.time
+            if kind.decimals or kind.days:
+                _finish(data, kind)
+            if at is None:
+                time = now = now or self._clock.now()
+            else:
+                time = at = _in_utc(at)
+            if one.datacontenttype is not None and one.datacontenttype != "application/json":
+                raise _UnusualError
+            subject = one.subject
+            canonical = encode(data)
+            digest = content_digest(kind.name, subject, at, canonical)
+            events.append(NewEvent(one.source, one.id, kind.name, subject, time, canonical.decode(), digest))
+        return events
+
+
+def _may_hide(raw: bytes) -> bool:
+    """Whether a string in some JSON may have characters that a name must not have."""
+    return b"\x7f" in raw or b"\xef\xb7\x90" in raw or (b"\\" in raw and _escapes(raw) is not None)
+
+
+def _in_utc(at: datetime) -> datetime:
+    found = at if at.tzinfo is UTC else at.astimezone(UTC)
+    if not _YEARS.first <= found.year <= _YEARS.last:
+        raise _UnusualError
+    return found
+
+
+_YEARS: Final = PastOrFuture()
+
+
+def _finish(data: Any, kind: _Kind) -> None:
+    """Check what msgspec did not, and write decimals in the canonical way: as strings."""
+    for name, match in kind.decimals:
+        raw = getattr(data, name)
+        if raw is not None:
+            found = match(raw)
+            if found is None:
+                raise _UnusualError
+            setattr(data, name, found[1].decode())
+    for name, limits in kind.days:
+        value = getattr(data, name)
+        if value is not None:
+            year = (value.astimezone(UTC) if isinstance(value, datetime) else value).year
+            if not limits.first <= year <= limits.last:
+                raise _UnusualError
+
+
+def _data_struct(kind: EventType) -> tuple[type[msgspec.Struct], _Kind]:
+    fields: list[Any] = []
+    decimals, days = [], []
+    for field in annotations_of(kind.data):
+        found: Any = field.inner
+        for marker in field.markers:
+            match marker:
+                case Bounds():
+                    decimals.append((field.name, _plain_decimal(marker)))
+                    found = msgspec.Raw
+                case Iso4217():
+                    found = Literal[tuple(sorted(CURRENCIES))]
+                case ZoneName():
+                    found = Literal[tuple(sorted(time_zones()))]
+                case PastOrFuture():
+                    days.append((field.name, marker))
+                    found = kind_of(field.inner)[0]
+                case Length():
+                    found = kind_of(field.inner)[0]
+                case _:
+                    raise TypeError(f"{kind.name}: {field.name} has a marker that the quick way does not know")
+        plain = get_args(found)[0] if get_origin(found) is Annotated else found
+        if not (field.markers or plain is bool or get_origin(plain) is Literal):
+            raise TypeError(f"{kind.name}: {field.name} is of a kind that the quick way does not know")
+        if field.optional and found is not msgspec.Raw:
+            found |= None
+        fields.append((field.name, found) if field.required else (field.name, found, field.default))
+    struct = msgspec.defstruct(f"{kind.data.__name__}Quick", fields, kw_only=True, forbid_unknown_fields=True, gc=False)
+    return struct, _Kind(kind.name, tuple(decimals), tuple(days))
+
+
+def _plain_decimal(bounds: Bounds) -> Callable[[Any], re.Match[bytes] | None]:
+    """Match a number, or a string that holds one, which is within bounds by its mere length; group 1 is its digits.
+
+    Only what a decimal is written like again is matched: no exponent, and no zeros before the first digit.
+    """
+    digits = len(str(bounds.high)) - 1
+    if bounds.low != 0 or not bounds.above or Decimal(bounds.high) < Decimal(10) ** digits:
+        raise TypeError("the quick way knows numbers above 0 alone")
+    pattern = rb'"?((?=[0.]*[1-9])(?:0|[1-9][0-9]{0,%d})(?:\.[0-9]{1,%d})?)"?' % (digits - 1, bounds.max_decimals)
+    return re.compile(pattern).fullmatch

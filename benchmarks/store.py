@@ -1,0 +1,220 @@
+"""The store, measured beside what Postgres itself can do: `make bench-store`.
+
+python -m benchmarks.store [PART …] [--events N]
+
+One function a part; without a name all parts run, one after the other. Compare numbers of one run only, by their ratio.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+
+import asyncpg
+import psutil
+
+from app.composition import SystemClock
+from app.embedded import EmbeddedPostgres
+from app.ports.ledger import NewEvent
+from app.wire.cloudevents import EventDecoder
+from benchmarks.mix import lines
+from tests.service import Service, running
+
+ROUNDS = 3
+EVENTS = 200_000
+TENANT = "00000000-0000-4000-8000-000000000000"
+_LIKE = "CREATE {kind} TABLE {name} (LIKE event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+_PRIMARY_KEY = "ALTER TABLE {name} ADD PRIMARY KEY (tenant_id, source, id)"
+
+
+@dataclass
+class Bench:
+    """A running server with its database, and what is measured of it."""
+
+    service: Service
+    database: str
+    key: str
+    events: int
+    sent: int = 0
+    rates: dict[str, float] = field(default_factory=dict)
+
+    def send(self, way: str, connections: int, *, again: bool = False) -> dict[str, float]:
+        """Send events that are new, or those of the last sending again."""
+        first = self.sent - self.events if again else self.sent
+        self.sent = first + self.events
+        command = [sys.executable, "-m", "benchmarks.sending", str(self.service.port), self.key, way]
+        server, postgres = self._processor()
+        done = subprocess.run(
+            [*command, *map(str, (connections, first, self.events))], check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        found: dict[str, float] = json.loads(done.stdout)
+        kind = "duplicate" if again else "accepted"
+        if found[kind] != self.events:
+            raise RuntimeError(f"expected {self.events} {kind}, got {found}")
+        for name, before, after in zip(("server", "postgres"), (server, postgres), self._processor(), strict=True):
+            found[name] = (after - before) / self.events * 1e6
+        return found
+
+    def _processor(self) -> tuple[float, float]:
+        """Seconds of the processor that the server and all of Postgres have used."""
+        assert self.service.process is not None
+        server = psutil.Process(self.service.process.pid)
+        pid_file = self.service.home / "postgres" / "data" / "postmaster.pid"
+        postmaster = psutil.Process(int(pid_file.read_text().split()[0]))
+        # Of children that have ended, the parent knows.
+        used = sum(postmaster.cpu_times()[:4])
+        for one in postmaster.children():
+            with suppress(psutil.NoSuchProcess):
+                used += sum(one.cpu_times()[:2])
+        return sum(server.cpu_times()[:2]), used
+
+    async def do(self, *statements: str) -> None:
+        """Run statements as the owner."""
+        connection = await asyncpg.connect(self.database)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+
+def told(name: str, rates: list[float], against: float | None = None) -> float:
+    """Print the median of some rates, and what part it is of another."""
+    middle = statistics.median(rates)
+    spread = f"({min(rates):,.0f} to {max(rates):,.0f})"
+    ratio = f"  {middle / against:5.2f} of COPY" if against else ""
+    print(f"{name:58}{middle:10,.0f} /s {spread:>22}{ratio}", flush=True)
+    return middle
+
+
+async def copies(bench: Bench) -> None:
+    """COPY by one backend, the yardstick: into a table like `event`, and into one with the primary key alone."""
+    rows = _rows(bench.events)
+    for kind, name, indexes in (
+        ("COPY, all indexes of event (the yardstick)", "copied", await _indexes(bench)),
+        ("COPY, primary key alone", "copied_key", [_PRIMARY_KEY]),
+    ):
+        rates = []
+        for _ in range(ROUNDS):
+            made = [each.format(name=name, kind="") for each in (_LIKE, *indexes)]
+            await bench.do(f"DROP TABLE IF EXISTS {name}", *made)
+            connection = await asyncpg.connect(bench.database)
+            began = perf_counter()
+            await connection.copy_to_table(name, source=_chunks(rows), format="text")
+            rates.append(bench.events / (perf_counter() - began))
+            await connection.close()
+        await bench.do(f"DROP TABLE {name}")
+        bench.rates[name] = told(kind, rates)
+
+
+async def ingest(bench: Bench) -> None:
+    """New events through HTTP, then the same again."""
+    against = bench.rates.get("copied")
+    for name, way, connections in (
+        ("batches of 500, 1 connection", "batches", 1),
+        ("batches of 500, 2 connections", "batches", 2),
+        ("batches of 500, 4 connections", "batches", 4),
+        ("batches of 500, 8 connections", "batches", 8),
+        ("one NDJSON stream", "stream", 1),
+        ("4 NDJSON streams", "stream", 4),
+    ):
+        found = []
+        for _ in range(ROUNDS):
+            # As empty as the table that COPY writes to.
+            await bench.do("TRUNCATE event, client, checkpoint")
+            found.append(bench.send(way, connections))
+        bench.rates[name] = told(name, [bench.events / one["seconds"] for one in found], against)
+        used = ", ".join(f"{part} {statistics.median(one[part] for one in found):.1f}" for part in ("server", "postgres"))
+        print(f"{'':60}processor, us an event: {used}", flush=True)
+    found = [bench.send("batches", 4, again=True) for _ in range(ROUNDS)]
+    told("batches of 500, 4 connections, all duplicates", [bench.events / one["seconds"] for one in found], against)
+
+
+async def disk(bench: Bench) -> None:
+    """What the events sent so far take on disk, and what ten million would."""
+    await bench.do("VACUUM ANALYZE event")
+    connection = await asyncpg.connect(bench.database)
+    count, table = await connection.fetchrow("SELECT count(*), pg_table_size('event') FROM event")
+    if not count:
+        bench.send("batches", 4)
+        count, table = await connection.fetchrow("SELECT count(*), pg_table_size('event') FROM event")
+    sizes = {"the table": table}
+    for row in await connection.fetch(
+        "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index WHERE indrelid = 'event'::regclass"
+    ):
+        sizes[row[0]] = row[1]
+    await connection.close()
+    print(f"on disk, measured at {count:,} events:")
+    for name, size in (*sizes.items(), ("in all", sum(sizes.values()))):
+        print(f"  {name:40}{size / count:8.0f} bytes an event{size / count / 100:10.2f} GB for 10 M events")
+
+
+PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {"copies": copies, "ingest": ingest, "disk": disk}
+
+
+async def _indexes(bench: Bench) -> list[str]:
+    connection = await asyncpg.connect(bench.database)
+    found = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE tablename = 'event' AND indexdef !~ 'UNIQUE'")
+    await connection.close()
+    secondary = [f"CREATE INDEX ON {{name}} {row[0].partition(' USING ')[2].partition('btree ')[2]}" for row in found]
+    return [_PRIMARY_KEY, *secondary]
+
+
+def _rows(count: int) -> list[bytes]:
+    """Rows in the text format of COPY, of the events that the server is sent."""
+    decoder, now = EventDecoder(SystemClock()), datetime.now(UTC).isoformat()
+    rows = []
+    for line in lines(0, count):
+        one = decoder.structured(line)
+        assert isinstance(one, NewEvent)
+        data, digest = one.data.replace("\\", "\\\\"), "\\\\x" + one.digest.hex()
+        fields = (TENANT, one.source, one.id, one.type, one.client_id, one.time.isoformat(), now, digest, data)
+        rows.append("\t".join(fields).encode() + b"\n")
+    return rows
+
+
+class _chunks:  # noqa: N801 - an iterator, used as a function
+    def __init__(self, rows: list[bytes]) -> None:
+        self._parts: Iterator[bytes] = iter(b"".join(rows[n : n + 500]) for n in range(0, len(rows), 500))
+
+    def __aiter__(self) -> "_chunks":
+        return self
+
+    async def __anext__(self) -> bytes:
+        for part in self._parts:
+            return part
+        raise StopAsyncIteration
+
+
+@contextmanager
+def _bench(events: int) -> Iterator[Bench]:
+    with running() as service:
+        key = service.key("bench")
+        postgres = EmbeddedPostgres(service.home)
+        url = postgres.start().replace("+asyncpg", "")
+        try:
+            yield Bench(service, url, key, events)
+        finally:
+            postgres.stop()
+
+
+async def main() -> None:
+    """Measure the parts that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--events", type=int, default=EVENTS, help="of one sending")
+    asked = parser.parse_args()
+    with _bench(asked.events) as bench:
+        for name in asked.parts or PARTS:
+            await PARTS[name](bench)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
