@@ -10,6 +10,7 @@ from app.use_cases.find_events import FindEvents
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
 
@@ -27,6 +28,7 @@ class Services:
     erase: EraseClients
     listing: ListClients
     assess: AssessClients
+    reassess: Reassess
     policies: ManagePolicies
     decoder: EventDecoder
     ready: Callable[[], Awaitable[bool]]

@@ -71,9 +71,11 @@ class PostgresLedger:
         async with transaction(self._engine, tenant_id) as connection:
             return [_stored(row) for row in await connection.execute(statement)]
 
-    async def revisions(self, tenant_id: str) -> dict[str, int]:
-        """Tell every client's revision; see the port."""
+    async def revisions(self, tenant_id: str, client_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """Tell clients' revisions; see the port."""
         statement = select(client.c.client_id, client.c.revision).where(client.c.tenant_id == tenant_id)
+        if client_ids is not None:
+            statement = statement.where(client.c.client_id.in_(list(client_ids)))
         async with transaction(self._engine, tenant_id) as connection:
             return {row.client_id: row.revision for row in await connection.execute(statement)}
 

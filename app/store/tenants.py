@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.ports.tenants import ApiKey, Scope
+from app.ports.tenants import ApiKey, Scope, Tenant
 from app.store.engine import transaction
 from app.store.tables import api_key, tenant
 
@@ -38,6 +38,12 @@ class PostgresTenants:
                 # Another one may have been quicker.
                 found = (await connection.execute(named)).scalar_one()
             return str(found)
+
+    async def all(self) -> list[Tenant]:
+        """List tenants; see the port."""
+        async with transaction(self._engine, None) as connection:
+            rows = await connection.execute(select(tenant.c.tenant_id, tenant.c.name).order_by(tenant.c.name))
+            return [Tenant(row.tenant_id, row.name) for row in rows]
 
     async def add_key(self, key: ApiKey, digest: bytes) -> None:
         """Store a key; see the port."""
