@@ -13,7 +13,7 @@ from app.core.checkpoints import Checkpoint
 from app.core.events import Event, EventData, Mark
 from app.core.facts import Base, Change, Invoice, State
 from app.core.history import History, Segment
-from app.ports.checkpoints import Loaded, StateFormat, Tail
+from app.ports.checkpoints import Loaded, Span, StateFormat, Tail
 from app.store.engine import transaction
 from app.store.reads import Reads
 
@@ -21,22 +21,24 @@ __all__ = ["PostgresCheckpoints"]
 
 _BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), "", "")
 """A place before every event."""
+_LAST: Final = "\U0010ffff"
+"""Comes after every name, as nothing that is not a character is one."""
 _ATTEMPTS: Final = 3
 
-# One statement, so that it sees one moment: for each instant the newest checkpoint before it, and all events since.
+# One statement, so that it sees one moment: for each span the newest checkpoint before it, and all events since.
 _PARTS: Final = """
 WITH asked AS (
-    SELECT * FROM unnest($3::text[], $4::timestamptz[]) AS asked (client_id, at)
+    SELECT * FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[]) AS asked (client_id, since, until)
 ), based AS (
-    SELECT asked.client_id, asked.at, base."time", base.source, base.id
+    SELECT asked.client_id, asked.until, base."time", base.source, base.id
     FROM asked LEFT JOIN LATERAL (
         SELECT "time", source, id FROM checkpoint
-        WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2 AND "time" <= asked.at
+        WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2 AND "time" <= asked.since
         ORDER BY "time" DESC, source DESC, id DESC
         LIMIT 1
     ) AS base ON true
 ), part AS (
-    SELECT client_id, "time", source, id, max(at) AS until FROM based GROUP BY client_id, "time", source, id
+    SELECT client_id, "time", source, id, max(until) AS until FROM based GROUP BY client_id, "time", source, id
 )
 SELECT
     part.client_id, part.until, client.revision,
@@ -46,7 +48,11 @@ SELECT
             AND "time" = part."time" AND source = part.source AND id = part.id
     ) AS state,
     NULL AS source, NULL AS id, NULL AS type,
-    NULL::timestamptz AS "time", NULL::timestamptz AS recorded_at, NULL AS data
+    (
+        SELECT "time" FROM event
+        WHERE tenant_id = $1 AND client_id = part.client_id AND "time" > part.until
+        ORDER BY "time" LIMIT 1
+    ) AS "time", NULL::timestamptz AS recorded_at, NULL AS data
 FROM part JOIN client ON client.tenant_id = $1 AND client.client_id = part.client_id
 UNION ALL
 SELECT
@@ -58,7 +64,7 @@ FROM part CROSS JOIN LATERAL (
         AND ("time", source, id)
             > (coalesce(part."time", '-infinity'), coalesce(part.source, ''), coalesce(part.id, ''))
     ORDER BY "time", source, id
-    LIMIT $5
+    LIMIT $6
 ) AS told
 """
 _TAIL: Final = """
@@ -85,6 +91,14 @@ UNION ALL
     ORDER BY "time", source, id
     LIMIT $4
 )
+"""
+_PLACE: Final = """
+SELECT min("time") FROM (
+    SELECT "time" FROM event
+    WHERE tenant_id = $1 AND client_id = $2 AND "time" <= $3 AND ("time", source, id) < ($4, $5, $6)
+    ORDER BY "time" DESC, source DESC, id DESC
+    LIMIT $7
+) AS last
 """
 _PUT_AWAY: Final = """
 SELECT asked.client_id, client.revision, asked.n, item.state
@@ -172,6 +186,7 @@ class _Part:
 
     revision: int = 0
     state: State | None = None
+    ahead: datetime | None = None
     events: list[Event] = field(default_factory=list)
     invoices: dict[str, Invoice] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
@@ -216,21 +231,27 @@ class PostgresCheckpoints:
         return f"{self._states.version}/{policy_version}"
 
     async def histories(
-        self, tenant_id: str, policy_version: str, asked: Mapping[str, Sequence[datetime]], limit: int | None
+        self, tenant_id: str, policy_version: str, asked: Mapping[str, Sequence[Span]], limit: int | None
     ) -> dict[str, Loaded]:
         """Read parts of histories; see the port."""
-        pairs = [(client_id, at) for client_id, instants in asked.items() for at in instants]
-        clients, instants = [client_id for client_id, _ in pairs], [at for _, at in pairs]
+        spans = [(client_id, *span) for client_id, own in asked.items() for span in own]
+        columns = tuple([span[number] for span in spans] for number in range(3))
         for attempt in range(_ATTEMPTS):
             # Whoever is disturbed again and again reads all: no checkpoint is of no version.
             version = self._version(policy_version) if attempt < _ATTEMPTS - 1 else ""
-            parts = self._parts(await self._reads.rows(tenant_id, _PARTS, version, clients, instants, limit))
+            parts = self._parts(await self._reads.rows(tenant_id, _PARTS, version, *columns, limit))
             try:
                 await self._look_up(tenant_id, version, parts)
             except _Moved:
                 continue
             return _loaded(parts)
         raise AssertionError("unreachable")
+
+    async def place(self, tenant_id: str, client_id: str, before: Mark | None, as_of: datetime, count: int) -> datetime:
+        """Find the instant of an event some places back; see the port."""
+        place = (as_of, _LAST, _LAST) if before is None else (before.at, before.ref.source, before.ref.id)
+        found = await self._reads.value(tenant_id, _PLACE, client_id, as_of, *place, count)
+        return as_of if found is None else found
 
     async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:
         """Read the events behind the newest checkpoint; see the port."""
@@ -250,6 +271,7 @@ class PostgresCheckpoints:
             part = parts[client_id, until]
             if revision is not None:
                 part.revision = revision
+                part.ahead = time
                 part.state = None if state is None else self._states.state(state)
             else:
                 event = Event(source, event_id, kind, client_id, time, self._load(kind, data), recorded_at)
@@ -366,5 +388,5 @@ def _loaded(parts: Mapping[_Key, _Part]) -> dict[str, Loaded]:
         own.sort(key=lambda one: one[0])
         history = History(tuple(Segment(part.base, part.events, until) for until, part in own))
         longest = max(len(part.events) for _, part in own)
-        found[client_id] = Loaded(own[0][1].revision, history, longest)
+        found[client_id] = Loaded(own[0][1].revision, history, longest, own[-1][1].ahead)
     return found

@@ -11,14 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ports.erasures import Erasure, Step
 from app.store.engine import retrying, transaction
-from app.store.tables import checkpoint, client, erasure, event
+from app.store.portfolios import shares_changed
+from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
 
-AT_ONCE: Final[tuple[Table, ...]] = (client,)
+AT_ONCE: Final[tuple[Table, ...]] = (client, assessment, portfolio_share)
 """What lists and answers show of a client: a row in each at most, gone with the tombstone. `client` is the first, for
 its row is the lock."""
-EMPTIED: Final[tuple[Table, ...]] = (event, checkpoint)
+EMPTIED: Final[tuple[Table, ...]] = (event, put_away, checkpoint)
 """Where a client may have any number of rows, removed step by step.
 
 A table that comes to know a `client_id` belongs into one of the two, and must not be written for a client without a
@@ -58,6 +59,7 @@ class PostgresErasures:
                 # tombstone.
                 gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
                 if gone[0]:
+                    await shares_changed(connection, tenant_id)
                     fresh = insert(erasure).values(row)
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")

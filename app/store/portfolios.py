@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.portfolio import Portfolio
 from app.ports.portfolios import ClientShare, DayOf, PortfolioFormat, PortfolioState, PutTogether
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
 
-__all__ = ["PostgresPortfolios"]
+__all__ = ["PostgresPortfolios", "shares_changed"]
 
 _CLAIM: Final = text("SELECT claim_due_portfolio(make_interval(secs => :seconds))")
 _EXTEND: Final = text(
@@ -217,7 +217,12 @@ class PostgresPortfolios:
             async with transaction(self._engine, tenant_id) as connection:
                 await connection.execute(_KEEP, values)
                 if changed:
-                    await connection.execute(_CHANGED, {"tenant": tenant_id, "apart": _APART})
+                    await shares_changed(connection, tenant_id)
 
         if shares:
             await retrying(once)
+
+
+async def shares_changed(connection: AsyncConnection, tenant_id: str) -> None:
+    """Let the portfolio be put together anew, some time after the last time at least."""
+    await connection.execute(_CHANGED, {"tenant": tenant_id, "apart": _APART})

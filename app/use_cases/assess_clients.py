@@ -11,7 +11,7 @@ from app.core.course import assessment_at, course_of
 from app.core.events import Event
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.reasons import Reasoned, reasoned_at
+from app.core.reasons import Reasoned
 from app.core.trend import LOOKS_BACK
 from app.core.verdict import Verdict
 from app.ports.clock import Clock
@@ -106,19 +106,21 @@ class AssessClients:
         Raises:
             NotFoundError: no event ever named that client.
         """
-        case = await self.cases.one(tenant_id, client_id, viewpoint)
+        case = await self.cases.one(tenant_id, client_id, viewpoint, morning=True)
         # What was sent before, of whichever client, or twice at once would be a duplicate, or a conflict: either way it
         # would change nothing.
         sent = await self._histories.sent(tenant_id, [event.ref for event in hypothetical])
         first = {event.ref: event for event in reversed(hypothetical) if event.ref not in sent}
-        supposed = Supposed(client_id, [*case.events, *first.values()])
+        more = list(first.values())
+        told = case.supposing(more)
+        if told is None:
+            case = await self.cases.whole(case)
+            told = case.supposing(more) or ()
+        supposed = Supposed(client_id, told)
         portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, supposed)
-        imagined = replace(case, events=supposed.events, portfolio=portfolio)
-
-        def work() -> Simulation:
-            return Simulation(before=reasoned_at(*case.seen), after=reasoned_at(*imagined.seen))
-
-        return await asyncio.to_thread(work)
+        before = await case.reasoned()
+        after = await replace(case, portfolio=portfolio).reasoned(more)
+        return Simulation(before=before, after=after)
 
     def now(self) -> datetime:
         """The present instant."""

@@ -8,7 +8,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from app.core.events import Event
-from app.core.facts import gather
+from app.core.history import Reader, Told
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio, Share, portfolio_of
 from app.core.shares import share_of
@@ -35,7 +35,7 @@ class Supposed:
     """One client's events as somebody supposes them to be."""
 
     client_id: str
-    events: Sequence[Event]
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Portfolios:
             shares = await self._work_out(tenant_id, policy, of, viewpoint.known_at, revisions)
 
         def work() -> Portfolio:
-            imagined = shares_on({supposed.client_id: supposed.events}, policy, of.day, viewpoint.known_at)
+            imagined = shares_on({supposed.client_id: supposed.told}, policy, of.day, viewpoint.known_at)
             return portfolio_of(shares | imagined, policy)
 
         return await asyncio.to_thread(work)
@@ -245,12 +245,13 @@ def _day_of(policy: Policy, instant: datetime) -> DayOf:
 
 
 def shares_on(
-    histories: Mapping[str, Sequence[Event]], policy: Policy, day: date, known_at: datetime | None = None
+    histories: Mapping[str, Told], policy: Policy, day: date, known_at: datetime | None = None
 ) -> dict[str, Share]:
-    """The shares of some clients as a local day begins, from their events."""
+    """The shares of some clients as a local day begins, from their histories."""
     began = policy.calendar.end_of(day - timedelta(days=1))
     return {
-        client_id: share_of(gather(events, policy, began, known_at), policy) for client_id, events in histories.items()
+        client_id: share_of(Reader(told, policy, known_at).facts(began), policy)
+        for client_id, told in histories.items()
     }
 
 

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from app.core.checkpoints import EVERY, Checkpoint, Reach, checkpoints_of, reaches_of
-from app.core.events import Event, EventRef
+from app.core.events import Event, EventRef, Mark
 from app.core.events.relationship import EventVoided
 from app.core.facts import OutOfReachError
 from app.core.history import History, NotLoadedError
 from app.core.policy import Policy
-from app.ports.checkpoints import Checkpoints, Tail
+from app.ports.checkpoints import Checkpoints, Loaded, Span, Tail
 from app.ports.ledger import Ledger
 
 __all__ = ["Recall"]
@@ -34,18 +34,15 @@ class Recall:
         self._checkpoints = checkpoints
         self._ledger = ledger
 
-    async def histories(
-        self, tenant_id: str, policy: Policy, client_ids: Sequence[str], instants: Iterable[datetime]
-    ) -> dict[str, History]:
-        """The parts of some clients' histories that reach some instants; who is not known is left out."""
-        asked = sorted(set(instants))
-        found = await self._read(tenant_id, policy, dict.fromkeys(client_ids, asked), _LONG)
-        long = [client_id for client_id, (_, length) in found.items() if length >= _LONG]
+    async def load(self, tenant_id: str, policy: Policy, asked: Mapping[str, Sequence[Span]]) -> dict[str, Loaded]:
+        """The parts of some clients' histories that reach some spans; who is not known is left out."""
+        found = await self._checkpoints.histories(tenant_id, policy.version, asked, _LONG)
+        long = {client_id: asked[client_id] for client_id, one in found.items() if one.longest >= _LONG}
         for client_id in long:
             await self.catch_up(tenant_id, policy, client_id)
         if long:
-            found |= await self._read(tenant_id, policy, dict.fromkeys(long, asked), None)
-        return {client_id: history for client_id, (history, _) in found.items()}
+            found |= await self._checkpoints.histories(tenant_id, policy.version, long, None)
+        return found
 
     async def ask(
         self,
@@ -64,16 +61,52 @@ class Recall:
             instants: what the work asks for, at least; where a verdict depends on the days before, they are read, too.
             work: pure, and done again where more has to be read.
         """
-        asked = sorted(set(instants))
+        return await self._ask(tenant_id, policy, client_ids, [Span(at, at) for at in sorted(set(instants))], work)
+
+    async def ask_back(
+        self,
+        tenant_id: str,
+        policy: Policy,
+        client_id: str,
+        before: Mark | None,
+        as_of: datetime,
+        count: int,
+        work: Callable[[History], T],
+    ) -> T:
+        """Do work on the part of one client's history that ends before a mark and has so many events.
+
+        Args:
+            tenant_id: whose client.
+            policy: the tenant's active one.
+            client_id: which.
+            before: None for no mark.
+            as_of: what happened later is left out.
+            count: so many events at least, where there are as many; the last part of the history has them.
+            work: see `ask`.
+        """
+        since = await self._checkpoints.place(tenant_id, client_id, before, as_of, count)
+        until = as_of if before is None else min(before.at, as_of)
+        # From before the first of them on: others may have happened at the same instant.
+        span = Span(since - timedelta(microseconds=1), until)
+        return await self._ask(tenant_id, policy, [client_id], [span], lambda found: work(found[client_id]))
+
+    async def _ask(
+        self,
+        tenant_id: str,
+        policy: Policy,
+        client_ids: Sequence[str],
+        spans: Sequence[Span],
+        work: Callable[[Mapping[str, History]], T],
+    ) -> T:
         widened, reached = False, 0
         while True:
-            histories = await self.histories(tenant_id, policy, client_ids, asked)
+            loaded = await self.load(tenant_id, policy, dict.fromkeys(client_ids, spans))
             try:
-                return await asyncio.to_thread(work, histories)
+                return await asyncio.to_thread(work, {client_id: one.history for client_id, one in loaded.items()})
             except NotLoadedError:
                 if widened:
                     raise
-                asked, widened = [*asked, *_days_before(asked, policy)], True
+                spans, widened = [*spans, *(Span(at, at) for at in _days_before(spans, policy))], True
             except OutOfReachError:
                 reached += 1
                 for client_id in client_ids:
@@ -103,12 +136,6 @@ class Recall:
                 limit *= 4
         return total
 
-    async def _read(
-        self, tenant_id: str, policy: Policy, asked: Mapping[str, Sequence[datetime]], limit: int | None
-    ) -> dict[str, tuple[History, int]]:
-        found = await self._checkpoints.histories(tenant_id, policy.version, asked, limit)
-        return {client_id: (one.history, one.longest) for client_id, one in found.items()}
-
     async def _reaches(self, tenant_id: str, policy: Policy, events: Sequence[Event]) -> list[Reach]:
         targets = [EventRef(one.data.source, one.data.id) for one in events if isinstance(one.data, EventVoided)]
         stored = await self._ledger.several(tenant_id, targets) if targets else {}
@@ -119,11 +146,12 @@ def _along(tail: Tail, policy: Policy, reaches: Iterable[Reach]) -> list[Checkpo
     return list(checkpoints_of(tail.events, policy, tail.base, reaches))
 
 
-def _days_before(instants: Iterable[datetime], policy: Policy) -> set[datetime]:
-    """The ends of the local days that a verdict at one of the instants may go by."""
+def _days_before(spans: Iterable[Span], policy: Policy) -> list[datetime]:
+    """The ends of the local days that a verdict in one of the spans may go by, where they lie before it."""
     calendar = policy.calendar
-    return {
-        calendar.end_of(calendar.day_of(instant) - timedelta(days=back))
-        for instant in instants
+    found = {
+        calendar.end_of(calendar.day_of(span.since) - timedelta(days=back))
+        for span in spans
         for back in range(1, policy.thresholds.settling_days + 1)
     }
+    return sorted(found)

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.composition import SystemClock
 from app.core.cost import window_begins
 from app.core.events import Event
 from app.core.events.agreement import AgreementAmended
@@ -24,19 +23,19 @@ from app.core.facts import Facts, gather
 from app.core.history import History, Reader
 from app.core.policy import DEFAULT_POLICY as POLICY
 from app.core.trend import LOOKS_BACK
+from app.ports.checkpoints import Span
 from app.ports.ledger import NewEvent, Outcome
 from app.store.checkpoints import PostgresCheckpoints
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.reads import Reads
 from app.use_cases.recall import Recall
-from app.wire.cloudevents import EventDecoder
 from app.wire.states import MessagePackStates
 from benchmarks.relationship import NOW, relationship
 from tests.core.telling import alone
+from tests.ledgers import DECODER, ledger_over
 
 ENCODE = msgspec.json.Encoder(order="deterministic").encode
-DECODER = EventDecoder(SystemClock())
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +53,9 @@ async def reads(database_url: str) -> AsyncIterator[Reads]:
 
 
 @pytest.fixture
-def ledger(engine: AsyncEngine) -> PostgresLedger:
-    return PostgresLedger(engine, DECODER.load)
+async def ledger(engine: AsyncEngine) -> AsyncIterator[PostgresLedger]:
+    async with ledger_over(engine) as found:
+        yield found
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ async def test_parts_are_short(ledger: PostgresLedger, recall: Recall, checkpoin
     await tell(ledger, tenant, relationship(5_000))
     await recall.catch_up(tenant, POLICY, "acme")
     instants = [NOW - timedelta(days=days) for days in range(600, -1, -60)]
-    found = await checkpoints.histories(tenant, POLICY.version, {"acme": instants}, None)
+    found = await checkpoints.histories(tenant, POLICY.version, {"acme": [Span(at, at) for at in instants]}, None)
     assert found["acme"].longest <= 128
 
 

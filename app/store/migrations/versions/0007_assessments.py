@@ -2,8 +2,10 @@
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0003"
+from app.store.isolation import isolate, question
+
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -63,59 +65,62 @@ _STATEMENTS = (
     "CREATE INDEX client_due ON client (due_at)",
     "CREATE INDEX client_due_by_tenant ON client (tenant_id, due_at)",
     'CREATE INDEX client_by_name ON client (tenant_id, (coalesce(name, client_id) COLLATE "C"), client_id COLLATE "C")',
-    # The three questions that go across tenants; each answers with names alone.
-    """
-    CREATE FUNCTION claim_due_clients(most integer, lease interval, newest boolean)
-    RETURNS TABLE (tenant_id text, client_id text)
-    LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-    AS $$
-    #variable_conflict use_column
-    BEGIN
-        IF newest THEN
-            RETURN QUERY
+)
+
+_TABLES = ("assessment", "portfolio_share", "portfolio")
+
+
+def _claim(name: str, order: str) -> list[str]:
+    return question(
+        name,
+        "most integer, lease interval",
+        "TABLE (tenant_id text, client_id text)",
+        f"""
             UPDATE client SET due_at = now() + lease
             FROM (
                 SELECT tenant_id, client_id FROM client WHERE due_at <= now()
-                ORDER BY due_at DESC LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+                ORDER BY due_at {order} LIMIT most FOR NO KEY UPDATE SKIP LOCKED
             ) AS due
             WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
-            RETURNING client.tenant_id, client.client_id;
-        ELSE
-            RETURN QUERY
-            UPDATE client SET due_at = now() + lease
+            RETURNING client.tenant_id, client.client_id
+        """,  # noqa: S608 - no value is in it
+        about="client",
+        commands=("SELECT", "UPDATE"),
+    )
+
+
+# What goes across tenants; each answers with names or counts alone.
+_QUESTIONS = (
+    _claim("claim_due_clients", "ASC"),
+    _claim("claim_newest_due_clients", "DESC"),
+    question(
+        "claim_due_portfolio",
+        "lease interval",
+        "SETOF text",
+        """
+            UPDATE portfolio SET leased_until = now() + lease
             FROM (
-                SELECT tenant_id, client_id FROM client WHERE due_at <= now()
-                ORDER BY due_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+                SELECT tenant_id FROM portfolio WHERE due_at <= now() AND leased_until <= now()
+                ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
             ) AS due
-            WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
-            RETURNING client.tenant_id, client.client_id;
-        END IF;
-    END
-    $$
-    """,
-    """
-    CREATE FUNCTION claim_due_portfolio(lease interval)
-    RETURNS text
-    LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-    AS $$
-        UPDATE portfolio SET leased_until = now() + lease
-        FROM (
-            SELECT tenant_id FROM portfolio WHERE due_at <= now() AND leased_until <= now()
-            ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-        ) AS due
-        WHERE portfolio.tenant_id = due.tenant_id
-        RETURNING portfolio.tenant_id
-    $$
-    """,
-    """
-    CREATE FUNCTION due_clients(most integer)
-    RETURNS TABLE (clients bigint, seconds double precision)
-    LANGUAGE sql STABLE SET search_path = public, pg_temp
-    AS $$
-        SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE isfinite(due_at))), 0)
-        FROM (SELECT due_at FROM client WHERE due_at <= now() ORDER BY due_at LIMIT most) AS due
-    $$
-    """,
+            WHERE portfolio.tenant_id = due.tenant_id
+            RETURNING portfolio.tenant_id
+        """,
+        about="portfolio",
+        commands=("SELECT", "UPDATE"),
+    ),
+    question(
+        "due_clients",
+        "most integer",
+        "TABLE (clients bigint, seconds double precision)",
+        """
+            SELECT
+                count(*),
+                coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE isfinite(due_at))), 0)::double precision
+            FROM (SELECT due_at FROM client WHERE due_at <= now() ORDER BY due_at LIMIT most) AS due
+        """,
+        about="client",
+    ),
 )
 
 
@@ -123,16 +128,22 @@ def upgrade() -> None:
     """Create them."""
     for statement in _STATEMENTS:
         op.execute(statement)
+    for statements in (*map(isolate, _TABLES), *_QUESTIONS):
+        for statement in statements:
+            op.execute(statement)
 
 
 def downgrade() -> None:
     """Drop them."""
-    for name in (
-        "due_clients(integer)",
-        "claim_due_portfolio(interval)",
-        "claim_due_clients(integer, interval, boolean)",
+    for name, arguments, table, commands in (
+        ("due_clients", "integer", "client", ("select",)),
+        ("claim_due_portfolio", "interval", "portfolio", ("select", "update")),
+        ("claim_newest_due_clients", "integer, interval", "client", ("select", "update")),
+        ("claim_due_clients", "integer, interval", "client", ("select", "update")),
     ):
-        op.execute(f"DROP FUNCTION {name}")
+        op.execute(f"DROP FUNCTION {name}({arguments})")
+        for command in commands:
+            op.execute(f"DROP POLICY {name}_{command} ON {table}")
     for name in ("client_by_name", "client_due_by_tenant", "client_due"):
         op.execute(f"DROP INDEX {name}")
     for name in ("portfolio", "portfolio_share", "assessment"):
