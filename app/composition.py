@@ -47,7 +47,7 @@ from app.use_cases.portfolios import Portfolios
 from app.use_cases.reassess import Reassess
 from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
-from app.use_cases.verify import CheckAssessments, CheckPortfolio, CheckShares, Verify
+from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.policies import JsonPolicies
@@ -147,15 +147,16 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
     reads = Reads(settings.database_url or "", settings.database_pool_size)
-    recall = Recall(PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates()), ledger)
+    checkpoints = PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates())
+    recall = Recall(checkpoints, ledger, histories)
     clients = PostgresClients(reads)
     stored = PostgresPortfolios(engine, reads, PackedPortfolios())
-    portfolios = Portfolios(histories, stored, policies, clock)
+    portfolios = Portfolios(histories, recall, stored, policies, clock)
     cases = Cases(histories, recall, portfolios, policies)
-    assess = AssessClients(cases, histories, portfolios, policies, clock)
+    assess = AssessClients(cases, histories, recall, portfolios, policies, clock)
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
-    reassess = Reassess(assessments, histories, portfolios, policies, clock, CountedProgress())
+    reassess = Reassess(assessments, histories, recall, portfolios, policies, clock, CountedProgress())
 
     async def ready() -> bool:
         try:
@@ -182,6 +183,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     )
     # What else is stored beside the events gets its check here.
     checks = (
+        CheckCheckpoints(checkpoints, histories, policies),
         CheckShares(stored, histories, policies),
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),

@@ -1,5 +1,6 @@
 """One long relationship of 1,000 events of every common type, always the same: what the core is measured with."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,11 +24,11 @@ _SHARES = {
 }
 
 
-def relationship(count: int = 1_000) -> list[Event]:
-    """Some events, oldest first."""
+def relationship(count: int = 1_000, now: datetime = NOW) -> list[Event]:
+    """Some events of the years until an instant, oldest first."""
     rng = random.Random(4711)
     told: list[Event] = []
-    for kind, data, at in _happenings(rng):
+    for kind, data, at in _happenings(rng, now):
         told.append(Event("bench", str(len(told)), kind, "acme", at, CATALOGUE[kind].data(**data), at))
         if len(told) == count:
             break
@@ -46,13 +47,13 @@ def _some_time(rng: random.Random, begin: datetime) -> datetime:
     )
 
 
-def _happenings(rng: random.Random) -> Iterator[tuple[str, dict[str, Any], datetime]]:
-    begin = NOW - timedelta(days=_DAYS)
+def _happenings(rng: random.Random, now: datetime) -> Iterator[tuple[str, dict[str, Any], datetime]]:
+    begin = now - timedelta(days=_DAYS)
     yield "contract.sent", {}, begin
     yield "contract.signed", {}, begin + timedelta(days=9)
     yield "agreement.made", {"hours": Decimal(30), "period": "month"}, begin + timedelta(days=9)
     kinds, weights = list(_SHARES), list(_SHARES.values())
-    for number in range(10_000):
+    for number in itertools.count():
         at = _some_time(rng, begin)
         match rng.choices(kinds, weights)[0]:
             case "message.received":

@@ -131,7 +131,9 @@ async def ingest(bench: Bench) -> None:
             await bench.do("TRUNCATE event, client, checkpoint")
             found.append(bench.send(way, connections))
         bench.rates[name] = told(name, [bench.events / one["seconds"] for one in found], against)
-        used = ", ".join(f"{part} {statistics.median(one[part] for one in found):.1f}" for part in ("server", "postgres"))
+        used = ", ".join(
+            f"{part} {statistics.median(one[part] for one in found):.1f}" for part in ("server", "postgres")
+        )
         print(f"{'':60}processor, us an event: {used}", flush=True)
     found = [bench.send("batches", 4, again=True) for _ in range(ROUNDS)]
     told("batches of 500, 4 connections, all duplicates", [bench.events / one["seconds"] for one in found], against)

@@ -28,13 +28,11 @@ class Loaded:
         revision: the client's, as it was when they were read.
         history: the parts, which reach the instants that were asked for.
         longest: how many events the longest part has, which says whether checkpoints are missing.
-        ahead: when the first event happened that comes after all parts; None where there is none.
     """
 
     revision: int
     history: History
     longest: int
-    ahead: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +88,14 @@ class Checkpoints(Protocol):
 
         It is that of the first event where there are fewer, and `as_of` where there are none.
         """
+        ...
+
+    async def far(self, tenant_id: str, policy_version: str, client_ids: Sequence[str], events: int) -> list[str]:
+        """Those of some clients who have so many events or more behind their newest checkpoint."""
+        ...
+
+    async def ahead(self, tenant_id: str, client_ids: Sequence[str], as_of: datetime) -> dict[str, datetime]:
+        """When the first event happens after an instant, of those clients who have one."""
         ...
 
     async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:

@@ -48,11 +48,7 @@ SELECT
             AND "time" = part."time" AND source = part.source AND id = part.id
     ) AS state,
     NULL AS source, NULL AS id, NULL AS type,
-    (
-        SELECT "time" FROM event
-        WHERE tenant_id = $1 AND client_id = part.client_id AND "time" > part.until
-        ORDER BY "time" LIMIT 1
-    ) AS "time", NULL::timestamptz AS recorded_at, NULL AS data
+    NULL::timestamptz AS "time", NULL::timestamptz AS recorded_at, NULL AS data
 FROM part JOIN client ON client.tenant_id = $1 AND client.client_id = part.client_id
 UNION ALL
 SELECT
@@ -99,6 +95,34 @@ SELECT min("time") FROM (
     ORDER BY "time" DESC, source DESC, id DESC
     LIMIT $7
 ) AS last
+"""
+_FAR: Final = """
+SELECT asked.client_id
+FROM unnest($3::text[]) AS asked (client_id)
+LEFT JOIN LATERAL (
+    SELECT "time", source, id FROM checkpoint
+    WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2
+    ORDER BY "time" DESC, source DESC, id DESC
+    LIMIT 1
+) AS base ON true
+CROSS JOIN LATERAL (
+    SELECT 1 FROM event
+    WHERE tenant_id = $1 AND client_id = asked.client_id
+        AND ("time", source, id)
+            > (coalesce(base."time", '-infinity'), coalesce(base.source, ''), coalesce(base.id, ''))
+    ORDER BY event."time", event.source, event.id
+    OFFSET $4 - 1 LIMIT 1
+) AS one
+"""
+_AHEAD: Final = """
+SELECT asked.client_id, first."time"
+FROM unnest($2::text[]) AS asked (client_id)
+CROSS JOIN LATERAL (
+    SELECT "time" FROM event
+    WHERE tenant_id = $1 AND client_id = asked.client_id AND "time" > $3
+    ORDER BY "time", source, id
+    LIMIT 1
+) AS first
 """
 _PUT_AWAY: Final = """
 SELECT asked.client_id, client.revision, asked.n, item.state
@@ -186,7 +210,6 @@ class _Part:
 
     revision: int = 0
     state: State | None = None
-    ahead: datetime | None = None
     events: list[Event] = field(default_factory=list)
     invoices: dict[str, Invoice] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
@@ -253,6 +276,18 @@ class PostgresCheckpoints:
         found = await self._reads.value(tenant_id, _PLACE, client_id, as_of, *place, count)
         return as_of if found is None else found
 
+    async def far(self, tenant_id: str, policy_version: str, client_ids: Sequence[str], events: int) -> list[str]:
+        """Tell who has many events behind the newest checkpoint; see the port."""
+        if not client_ids:
+            return []
+        version = self._version(policy_version)
+        rows = await self._reads.rows(tenant_id, _FAR, version, list(client_ids), events)
+        return [row[0] for row in rows]
+
+    async def ahead(self, tenant_id: str, client_ids: Sequence[str], as_of: datetime) -> dict[str, datetime]:
+        """Find what was told ahead of its time; see the port."""
+        return dict(await self._reads.rows(tenant_id, _AHEAD, list(client_ids), as_of))
+
     async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:
         """Read the events behind the newest checkpoint; see the port."""
         version = self._version(policy_version)
@@ -271,7 +306,6 @@ class PostgresCheckpoints:
             part = parts[client_id, until]
             if revision is not None:
                 part.revision = revision
-                part.ahead = time
                 part.state = None if state is None else self._states.state(state)
             else:
                 event = Event(source, event_id, kind, client_id, time, self._load(kind, data), recorded_at)
@@ -388,5 +422,5 @@ def _loaded(parts: Mapping[_Key, _Part]) -> dict[str, Loaded]:
         own.sort(key=lambda one: one[0])
         history = History(tuple(Segment(part.base, part.events, until) for until, part in own))
         longest = max(len(part.events) for _, part in own)
-        found[client_id] = Loaded(own[0][1].revision, history, longest, own[-1][1].ahead)
+        found[client_id] = Loaded(own[0][1].revision, history, longest)
     return found

@@ -1,6 +1,5 @@
 """Assess clients: from their events to the answer, one client or all of them."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from app.core.assessment import Assessment
 from app.core.course import assessment_at, course_of
 from app.core.events import Event
+from app.core.history import Told
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.reasons import Reasoned
@@ -19,6 +19,7 @@ from app.use_cases.cases import Cases
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios, Supposed
+from app.use_cases.recall import Recall
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
@@ -76,12 +77,19 @@ class Preview:
 class AssessClients:
     """Answers how relationships stand."""
 
-    def __init__(
-        self, cases: Cases, histories: Histories, portfolios: Portfolios, policies: ManagePolicies, clock: Clock
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        cases: Cases,
+        histories: Histories,
+        recall: Recall,
+        portfolios: Portfolios,
+        policies: ManagePolicies,
+        clock: Clock,
     ) -> None:
         """Weigh histories against portfolios with the tenant's policy, at the time of a clock."""
         self.cases = cases
         self._histories = histories
+        self._recall = recall
         self._portfolios = portfolios
         self._policies = policies
         self._clock = clock
@@ -170,9 +178,15 @@ class AssessClients:
         if ranked is None:
             portfolio = await self._portfolios.worked_out(tenant_id, policy, viewpoint)
             ranked = []
-            async for group in self._histories.groups(tenant_id, revisions):
-                assess_all = _assess_with_change if with_change else _assess_all
-                ranked += await asyncio.to_thread(assess_all, group, policy, portfolio, viewpoint)
+            assess_all = _assess_with_change if with_change else _assess_all
+            instants = [viewpoint.as_of, *([viewpoint.as_of - timedelta(days=LOOKS_BACK[0])] if with_change else [])]
+
+            def work(histories: Mapping[str, Told]) -> dict[str, Ranked]:
+                return assess_all(histories, policy, portfolio, viewpoint)
+
+            each = self._recall.each(tenant_id, policy, revisions, instants, viewpoint.known_at, work)
+            async for found in each:
+                ranked += found.values()
             ranked.sort(key=lambda one: (-one.assessment.score, one.client_id))
             self._rankings.put(key, ranked, len(ranked))
         return ranked
@@ -184,23 +198,23 @@ def _by_verdict(found: Iterable[Assessment]) -> dict[Verdict, int]:
 
 
 def _assess_all(
-    histories: Mapping[str, Sequence[Event]], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
-) -> list[Ranked]:
+    histories: Mapping[str, Told], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
+) -> dict[str, Ranked]:
     """Done beside the event loop, which must not wait for it."""
-    found = []
-    for client_id, events in histories.items():
+    found = {}
+    for client_id, told in histories.items():
         beside = portfolio.beside(client_id)
-        assessment = assessment_at(events, policy, beside, viewpoint.as_of, viewpoint.known_at)
-        found.append(Ranked(client_id, assessment))
+        assessment = assessment_at(told, policy, beside, viewpoint.as_of, viewpoint.known_at)
+        found[client_id] = Ranked(client_id, assessment)
     return found
 
 
 def _assess_with_change(
-    histories: Mapping[str, Sequence[Event]], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
-) -> list[Ranked]:
-    found = []
+    histories: Mapping[str, Told], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
+) -> dict[str, Ranked]:
+    found = {}
     instants = (viewpoint.as_of - timedelta(days=LOOKS_BACK[0]), viewpoint.as_of)
-    for client_id, events in histories.items():
-        then, now = course_of(events, policy, portfolio.beside(client_id), instants, viewpoint.known_at)
-        found.append(Ranked(client_id, now, now.score - then.score))
+    for client_id, told in histories.items():
+        then, now = course_of(told, policy, portfolio.beside(client_id), instants, viewpoint.known_at)
+        found[client_id] = Ranked(client_id, now, now.score - then.score)
     return found

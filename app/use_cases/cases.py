@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from app.core.assessment import Assessment
-from app.core.checkpoints import EVERY
 from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
 from app.core.explanation import Explanation, explain, looks_of
@@ -25,15 +24,13 @@ from app.use_cases.errors import InvalidRequestError, NotFoundError
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
-from app.use_cases.recall import Recall
+from app.use_cases.recall import SHORT, Recall
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["MOST_STEPS", "SHORT", "Case", "Cases", "assessments_of", "explanations_of", "timelines_of"]
+__all__ = ["MOST_STEPS", "Case", "Cases", "assessments_of", "explanations_of", "timelines_of"]
 
 T = TypeVar("T")
 
-SHORT: Final = 2 * EVERY
-"""Of clients with so many events at most, all are read and kept at hand."""
 MOST_STEPS: Final = 400
 """Steps of a history at most."""
 

@@ -1,13 +1,12 @@
 """Portfolios: what a tenant's clients show together. The present one is stored; those of other days are worked out."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 from weakref import WeakValueDictionary
 
-from app.core.events import Event
 from app.core.history import Reader, Told
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio, Share, portfolio_of
@@ -16,6 +15,7 @@ from app.ports.clock import Clock
 from app.ports.portfolios import ClientShare, DayOf, PortfolioState, PutTogether, StoredPortfolios
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.recall import Recall
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
@@ -61,9 +61,12 @@ class Portfolios:
     clients so does whoever reads, before he reads.
     """
 
-    def __init__(self, histories: Histories, stored: StoredPortfolios, policies: ManagePolicies, clock: Clock) -> None:
+    def __init__(
+        self, histories: Histories, recall: Recall, stored: StoredPortfolios, policies: ManagePolicies, clock: Clock
+    ) -> None:
         """Read clients' events and the active policy, and store what they come to, at the time of a clock."""
         self._histories = histories
+        self._recall = recall
         self._stored = stored
         self._policies = policies
         self._clock = clock
@@ -117,8 +120,8 @@ class Portfolios:
         """The portfolio of any day and policy, from all events of all clients."""
         revisions = await self._histories.revisions(tenant_id)
         of = _day_of(policy, viewpoint.as_of)
-        # Revisions only grow, and so does their sum.
-        key = (tenant_id, sum(revisions.values()), of, viewpoint.known_at)
+        # Their sum would not do: clients are erased, and others come.
+        key = (tenant_id, hash(frozenset(revisions.items())), of, viewpoint.known_at)
         portfolio = self._other_days.get(key)
         if portfolio is None:
             shares = await self._work_out(tenant_id, policy, of, viewpoint.known_at, revisions)
@@ -130,25 +133,25 @@ class Portfolios:
         self,
         tenant_id: str,
         policy: Policy,
-        histories: Mapping[str, Sequence[Event]],
         revisions: Mapping[str, int],
     ) -> None:
-        """Store today's shares of some clients whose events were read, where they are not known yet.
+        """Store today's shares of some clients, where they are not known yet.
 
         Args:
             tenant_id: whose.
             policy: the active one.
-            histories: the clients' events.
-            revisions: theirs, read before the events were.
+            revisions: the clients, with revisions that were read before.
         """
         of = _day_of(policy, self._clock.now())
-        known = await self._stored.shares(tenant_id, of, list(histories))
+        known = await self._stored.shares(tenant_id, of, list(revisions))
         new = {
-            client_id: events
-            for client_id, events in histories.items()
-            if client_id not in known or known[client_id].revision != revisions[client_id]
+            client_id: revision
+            for client_id, revision in revisions.items()
+            if client_id not in known or known[client_id].revision != revision
         }
-        found = await asyncio.to_thread(shares_on, new, policy, of.day)
+        found: dict[str, Share] = {}
+        async for some in self._each(tenant_id, policy, new, of):
+            found |= some
         changed = any(client_id not in known or known[client_id].share != share for client_id, share in found.items())
         await self._stored.keep(tenant_id, of, _labelled(found, revisions), changed=changed)
 
@@ -186,8 +189,7 @@ class Portfolios:
         place = ""
         while missing := await self._stored.outdated(tenant_id, of, place, _WALK):
             place = next(reversed(missing))
-            async for group in self._histories.groups(tenant_id, missing):
-                found = await asyncio.to_thread(shares_on, group, policy, of.day)
+            async for found in self._each(tenant_id, policy, missing, of):
                 await self._stored.keep(tenant_id, of, _labelled(found, missing), changed=False)
             if len(missing) < _WALK:
                 return
@@ -221,9 +223,19 @@ class Portfolios:
         self, tenant_id: str, policy: Policy, of: DayOf, known_at: datetime | None, revisions: Mapping[str, int]
     ) -> dict[str, Share]:
         shares: dict[str, Share] = {}
-        async for group in self._histories.groups(tenant_id, revisions):
-            shares |= await asyncio.to_thread(shares_on, group, policy, of.day, known_at)
+        async for found in self._each(tenant_id, policy, revisions, of, known_at):
+            shares |= found
         return shares
+
+    def _each(
+        self, tenant_id: str, policy: Policy, revisions: Mapping[str, int], of: DayOf, known_at: datetime | None = None
+    ) -> AsyncIterator[Mapping[str, Share]]:
+        began = policy.calendar.end_of(of.day - timedelta(days=1))
+
+        def work(histories: Mapping[str, Told]) -> dict[str, Share]:
+            return shares_on(histories, policy, of.day, known_at)
+
+        return self._recall.each(tenant_id, policy, revisions, [began], known_at, work)
 
 
 def put_together(of: DayOf, shares: Mapping[str, ClientShare], policy: Policy) -> PutTogether:

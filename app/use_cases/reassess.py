@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from app.core.course import course_of
-from app.core.events import Event
+from app.core.history import Told
 from app.core.policy import Policy
 from app.core.trend import LOOKS_BACK
 from app.ports.assessments import Assessments, Backlog, Made
@@ -19,6 +18,7 @@ from app.ports.ledger import StoreUnavailableError
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Portfolios, Present
+from app.use_cases.recall import Recall
 
 __all__ = ["MOST_STALE", "Progress", "Reassess", "made_from"]
 
@@ -51,17 +51,6 @@ class Progress(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one thread works on without coming back."""
-
-    histories: Mapping[str, Sequence[Event]]
-    revisions: Mapping[str, int]
-    policy: Policy
-    present: Present
-    as_of: datetime
-
-
 class Reassess:
     """Assesses who is due and stores what comes out.
 
@@ -73,6 +62,7 @@ class Reassess:
         self,
         assessments: Assessments,
         histories: Histories,
+        recall: Recall,
         portfolios: Portfolios,
         policies: ManagePolicies,
         clock: Clock,
@@ -81,6 +71,7 @@ class Reassess:
         """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes."""
         self._assessments = assessments
         self._histories = histories
+        self._recall = recall
         self._portfolios = portfolios
         self._policies = policies
         self._clock = clock
@@ -168,37 +159,49 @@ class Reassess:
         present = await self._portfolios.present(tenant_id, policy)
         # Before the events: what comes between is counted by its events, and mended by the next turn.
         revisions = await self._histories.revisions(tenant_id, client_ids)
-        async for group in self._histories.groups(tenant_id, revisions):
-            part = _Part(group, revisions, policy, present, self._clock.now())
-            made = await asyncio.to_thread(_made, part)
-            await self._portfolios.learn(tenant_id, policy, group, revisions)
-            changes = await self._assessments.keep(tenant_id, made)
+        await self._recall.shorten(tenant_id, policy, revisions)
+        as_of = self._clock.now()
+        ahead = await self._recall.ahead(tenant_id, list(revisions), as_of)
+
+        def work(histories: Mapping[str, Told]) -> dict[str, Made]:
+            return {
+                client_id: made_from(
+                    client_id, told, revisions[client_id], policy, present, as_of, ahead.get(client_id)
+                )
+                for client_id, told in histories.items()
+            }
+
+        instants = [as_of - timedelta(days=LOOKS_BACK[0]), as_of]
+        async for made in self._recall.each(tenant_id, policy, revisions, instants, None, work):
+            await self._portfolios.learn(tenant_id, policy, {client_id: revisions[client_id] for client_id in made})
+            changes = await self._assessments.keep(tenant_id, list(made.values()))
             self._progress.assessed(len(made), len(changes))
 
 
 def made_from(  # noqa: PLR0917 - whom, and what is known
-    client_id: str, events: Sequence[Event], revision: int, policy: Policy, present: Present, as_of: datetime
+    client_id: str,
+    told: Told,
+    revision: int,
+    policy: Policy,
+    present: Present,
+    as_of: datetime,
+    ahead: datetime | None,
 ) -> Made:
     """One client's assessment as it is stored.
 
     Args:
         client_id: whose.
-        events: the client's, all of them.
+        told: the client's history.
         revision: the client's, read before.
         policy: the active one.
         present: the portfolio to hold it against.
         as_of: the instant that it is made for.
+        ahead: when the first event happens that was told ahead of its time.
     """
     instants = (as_of - timedelta(days=LOOKS_BACK[0]), as_of)
-    then, now = course_of(events, policy, present.portfolio.beside(client_id), instants)
+    then, now = course_of(told, policy, present.portfolio.beside(client_id), instants)
     # With no event it changes by the day. An event that was told ahead of its time counts from its time on.
-    ahead = [event.time for event in events if event.time > as_of]
-    holds_until = min([policy.calendar.end_of(policy.calendar.day_of(as_of)), *ahead])
+    holds_until = policy.calendar.end_of(policy.calendar.day_of(as_of))
+    if ahead is not None:
+        holds_until = min(holds_until, ahead)
     return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)
-
-
-def _made(part: _Part) -> list[Made]:
-    return [
-        made_from(client_id, events, part.revisions[client_id], part.policy, part.present, part.as_of)
-        for client_id, events in part.histories.items()
-    ]

@@ -1,7 +1,7 @@
 """Recall: reads as much of clients' histories as an answer needs, and sees to it that this stays little."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -9,15 +9,19 @@ from app.core.checkpoints import EVERY, Checkpoint, Reach, checkpoints_of, reach
 from app.core.events import Event, EventRef, Mark
 from app.core.events.relationship import EventVoided
 from app.core.facts import OutOfReachError
-from app.core.history import History, NotLoadedError
+from app.core.history import History, NotLoadedError, Told
 from app.core.policy import Policy
 from app.ports.checkpoints import Checkpoints, Loaded, Span, Tail
 from app.ports.ledger import Ledger
+from app.use_cases.histories import Histories
 
-__all__ = ["Recall"]
+__all__ = ["SHORT", "Recall"]
 
 T = TypeVar("T")
 
+SHORT: Final = 2 * EVERY
+"""Of clients with so many events at most, all are read and kept at hand."""
+_AT_ONCE: Final = 20
 _LONG: Final = 8 * EVERY
 """A part of so many events is worth a few checkpoints first."""
 _GROUP: Final = 5_000
@@ -29,10 +33,37 @@ _ROUNDS: Final = 1_000
 class Recall:
     """Reads histories from checkpoints on, which it makes where there are too few."""
 
-    def __init__(self, checkpoints: Checkpoints, ledger: Ledger) -> None:
-        """Read checkpoints, and the events that others take back."""
+    def __init__(self, checkpoints: Checkpoints, ledger: Ledger, histories: Histories) -> None:
+        """Read checkpoints, the events that others take back, and all events of those clients that have few."""
         self._checkpoints = checkpoints
         self._ledger = ledger
+        self._histories = histories
+
+    async def each(  # noqa: PLR0917 - whom, when, and what
+        self,
+        tenant_id: str,
+        policy: Policy,
+        revisions: Mapping[str, int],
+        instants: Sequence[datetime],
+        known_at: datetime | None,
+        work: Callable[[Mapping[str, Told]], Mapping[str, T]],
+    ) -> AsyncIterator[Mapping[str, T]]:
+        """Do work on many clients, some at a time, beside the event loop.
+
+        Args:
+            tenant_id: whose clients.
+            policy: the one that the work goes by.
+            revisions: the clients, with revisions that were read before.
+            instants: what the work asks for; see `ask`.
+            known_at: what was told later is left out; what was known then, no checkpoint can tell.
+            work: pure; an answer for each client.
+        """
+        long = [name for name, revision in revisions.items() if revision > SHORT and known_at is None]
+        short = {name: revisions[name] for name in revisions.keys() - set(long)}
+        async for group in self._histories.groups(tenant_id, short):
+            yield await asyncio.to_thread(work, group)
+        for start in range(0, len(long), _AT_ONCE):
+            yield await self.ask(tenant_id, policy, long[start : start + _AT_ONCE], instants, work)
 
     async def load(self, tenant_id: str, policy: Policy, asked: Mapping[str, Sequence[Span]]) -> dict[str, Loaded]:
         """The parts of some clients' histories that reach some spans; who is not known is left out."""
@@ -63,7 +94,7 @@ class Recall:
         """
         return await self._ask(tenant_id, policy, client_ids, [Span(at, at) for at in sorted(set(instants))], work)
 
-    async def ask_back(
+    async def ask_back(  # noqa: PLR0917 - whom, where, and what
         self,
         tenant_id: str,
         policy: Policy,
@@ -113,6 +144,16 @@ class Recall:
                     if reached > _TRIES:
                         await self._checkpoints.forget(tenant_id, client_id, None)
                     await self.catch_up(tenant_id, policy, client_id)
+
+    async def shorten(self, tenant_id: str, policy: Policy, revisions: Mapping[str, int]) -> None:
+        """Make checkpoints of those clients among some that have a long way to go from the last one."""
+        long = [client_id for client_id, revision in revisions.items() if revision > SHORT]
+        for client_id in await self._checkpoints.far(tenant_id, policy.version, long, EVERY):
+            await self.catch_up(tenant_id, policy, client_id)
+
+    async def ahead(self, tenant_id: str, client_ids: Sequence[str], as_of: datetime) -> dict[str, datetime]:
+        """For clients of whom something was told ahead of its time: when the first of it happens after an instant."""
+        return await self._checkpoints.ahead(tenant_id, client_ids, as_of)
 
     async def catch_up(self, tenant_id: str, policy: Policy, client_id: str) -> int:
         """Make the checkpoints that are missing at the end of a client's history; how many were made."""

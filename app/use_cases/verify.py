@@ -6,14 +6,27 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from app.core.events import Event, Mark
+from app.core.facts import Chronicle, State
+from app.core.policy import Policy
 from app.ports.assessments import AssessmentFormat, Assessments, Made, Stored
+from app.ports.checkpoints import Checkpoints
 from app.ports.portfolios import StoredPortfolios
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Present, put_together, shares_on
 from app.use_cases.reassess import made_from
 
-__all__ = ["Check", "CheckAssessments", "CheckPortfolio", "CheckShares", "Checked", "Difference", "Verify"]
+__all__ = [
+    "Check",
+    "CheckAssessments",
+    "CheckCheckpoints",
+    "CheckPortfolio",
+    "CheckShares",
+    "Checked",
+    "Difference",
+    "Verify",
+]
 
 _GROUP: Final = 500
 
@@ -125,8 +138,10 @@ class CheckAssessments:
             for client_id, events in group.items():
                 one, made = whole[client_id]
                 policy = await self._policies.policy(tenant_id, made.assessment.policy_version)
+                present = Present(*loaded, few=False)
+                ahead = min([event.time for event in events if event.time > one.as_of], default=None)
                 fresh = await asyncio.to_thread(
-                    made_from, client_id, events, made.revision, policy, Present(*loaded, few=False), one.as_of
+                    made_from, client_id, events, made.revision, policy, present, one.as_of, ahead
                 )
                 differences += _differences(one, made, fresh, self._form.dump(fresh.assessment))
         return Checked(len(whole), len(revisions) - len(whole), tuple(differences))
@@ -187,6 +202,46 @@ class CheckShares:
                 if share != shares[name].share
             ]
         return Checked(len(whole), len(revisions) - len(whole), tuple(differences))
+
+
+class CheckCheckpoints:
+    """The newest checkpoint of each client: made anew from all events up to it."""
+
+    def __init__(self, checkpoints: Checkpoints, histories: Histories, policies: ManagePolicies) -> None:
+        """Read what is stored, and what it was made from."""
+        self._checkpoints = checkpoints
+        self._histories = histories
+        self._policies = policies
+
+    async def clients(self, tenant_id: str, client_ids: Sequence[str]) -> Checked:
+        """Some clients' checkpoints, by the active policy."""
+        policy = await self._policies.active(tenant_id)
+        compared, differences = 0, []
+        for client_id in client_ids:
+            base = (await self._checkpoints.tail(tenant_id, policy.version, client_id, 1)).base
+            if base is None or base.state.last is None:
+                continue
+            compared += 1
+            revisions = await self._histories.revisions(tenant_id, [client_id])
+            async for group in self._histories.groups(tenant_id, revisions):
+                if await asyncio.to_thread(_replayed, group[client_id], policy, base.state.last) != base.state:
+                    # An event may have come between the two looks: it would have deleted the checkpoint.
+                    again = (await self._checkpoints.tail(tenant_id, policy.version, client_id, 1)).base
+                    if again is not None and again.state == base.state:
+                        detail = f"the state after {base.state.last.ref.id!r} is not what the events come to"
+                        differences.append(Difference("checkpoint", client_id, detail))
+        return Checked(compared, 0, tuple(differences))
+
+    async def together(self, tenant_id: str) -> Checked:
+        """Each is one client's."""
+        del tenant_id
+        return Checked()
+
+
+def _replayed(events: Sequence[Event], policy: Policy, last: Mark) -> State:
+    chronicle = Chronicle([event for event in events if event.mark <= last], policy)
+    chronicle.advance(len(chronicle.events))
+    return chronicle.state()
 
 
 class CheckPortfolio:

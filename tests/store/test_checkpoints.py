@@ -29,6 +29,7 @@ from app.store.checkpoints import PostgresCheckpoints
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.reads import Reads
+from app.use_cases.histories import Histories
 from app.use_cases.recall import Recall
 from app.wire.states import MessagePackStates
 from benchmarks.relationship import NOW, relationship
@@ -65,7 +66,7 @@ def checkpoints(engine: AsyncEngine, reads: Reads) -> PostgresCheckpoints:
 
 @pytest.fixture
 def recall(checkpoints: PostgresCheckpoints, ledger: PostgresLedger) -> Recall:
-    return Recall(checkpoints, ledger)
+    return Recall(checkpoints, ledger, Histories(ledger, 10_000))
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from app.core.policy import Policy
 __all__ = ["Billed", "InvoicesBook", "InvoicesState"]
 
 _YEAR: Final = 365.0
+_MOST_EARLY: Final = 100
+"""Of invoices that are not issued yet, and of what is told of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class InvoicesBook:
 
     def _first(self, number: str, event: Event) -> None:
         if type(event.data) is not told.InvoiceIssued:
-            self.state.early.setdefault(number, []).append(note_of(event))
+            self._note(number, note_of(event))
             return
         made = issued_from(event, self.state.early.pop(number, []), self._policy.calendar)
         day = made.issued_day.toordinal()
@@ -146,6 +148,14 @@ class InvoicesBook:
         if not made.voided:
             self._bill(made, 1)
         self._keep(made)
+
+    def _note(self, number: str, note: Note) -> None:
+        """Keep what is told of an invoice before it is issued, within bounds: most such invoices never are."""
+        early = self.state.early
+        if number not in early and len(early) >= _MOST_EARLY:
+            oldest = min(early, key=lambda name: (early[name][-1].mark, name))
+            del early[oldest]
+        early[number] = [*early.get(number, []), note][-_MOST_EARLY:]
 
     def _keep(self, invoice: Invoice) -> None:
         if invoice.voided or invoice.settled_day is not None:
