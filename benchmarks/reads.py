@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 
 from app.embedded import EmbeddedPostgres
+from benchmarks.administrator import administrator_url
 from tests.service import Service, running
 
 FEW, MANY = 100, 100_000
@@ -182,10 +183,10 @@ def measure(few: Asker, many: Asker) -> list[str]:
 def reads(service: Service, clients: int = MANY) -> None:
     """The part of `make bench-store`: print how reads depend on the number of clients in the tenant."""
     with EmbeddedPostgres(service.home) as postgres:
-        url = postgres.url().replace("+asyncpg", "")
+        url = administrator_url(postgres, service.home)
         keys = {name: service.key(f"reads-{name}") for name in ("few", "many")}
         for name, count in (("few", FEW), ("many", clients)):
-            tenant = asyncio.run(_tenant(url, f"reads-{name}"))
+            tenant = asyncio.run(tenant_id_of(url, f"reads-{name}"))
             begun = time.monotonic()
             events = asyncio.run(fill(url, tenant, count))
             filled = time.monotonic() - begun
@@ -199,7 +200,7 @@ def reads(service: Service, clients: int = MANY) -> None:
             print(line)
 
 
-async def _tenant(database_url: str, name: str) -> str:
+async def tenant_id_of(database_url: str, name: str) -> str:
     connection = await asyncpg.connect(database_url)
     try:
         return str(await connection.fetchval("SELECT tenant_id FROM tenant WHERE name = $1", name))
