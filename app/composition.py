@@ -42,6 +42,7 @@ from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
+from app.use_cases.memories import Memories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.reassess import Reassess
@@ -56,6 +57,7 @@ from app.wire.states import MessagePackStates
 __all__ = ["SystemClock", "create_app", "services_for", "verification_for"]
 
 
+_KEPT_FACTS: Final = 4_000
 _KEPT_EVENTS: Final = 500_000
 """Events that a server keeps at hand, ready to be weighed."""
 
@@ -148,11 +150,12 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
 
     reads = Reads(settings.database_url or "", settings.database_pool_size)
     checkpoints = PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates())
-    recall = Recall(checkpoints, ledger, histories)
+    memories = Memories(_KEPT_FACTS)
+    recall = Recall(checkpoints, ledger, histories, memories)
     clients = PostgresClients(reads)
     stored = PostgresPortfolios(engine, reads, PackedPortfolios())
     portfolios = Portfolios(histories, recall, stored, policies, clock)
-    cases = Cases(histories, recall, portfolios, policies)
+    cases = Cases(histories, memories, recall, portfolios, policies)
     assess = AssessClients(cases, histories, recall, portfolios, policies, clock)
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)

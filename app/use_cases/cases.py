@@ -12,7 +12,7 @@ from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
 from app.core.explanation import Explanation, explain, looks_of
 from app.core.facts import OutOfReachError
-from app.core.history import History, NotLoadedError, Reader, Told
+from app.core.history import History, NotLoadedError, Reader, Segment, Told
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 from app.core.reasons import Reasoned, reasoned_at
@@ -22,6 +22,7 @@ from app.ports.checkpoints import Span
 from app.ports.clients import ClientRecord
 from app.use_cases.errors import InvalidRequestError, NotFoundError
 from app.use_cases.histories import Histories
+from app.use_cases.memories import Memories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.recall import SHORT, Recall
@@ -49,6 +50,7 @@ class Case:
         viewpoint: from when one looks.
         policy: the tenant's active one.
         portfolio: what the client is held against.
+        revision: the client's.
         told: the client's history: all events of few, of many the part that reaches the viewpoint.
         recall: where more of it comes from; None where it is all there.
     """
@@ -58,6 +60,7 @@ class Case:
     viewpoint: Viewpoint
     policy: Policy
     portfolio: Portfolio
+    revision: int
     told: Told
     recall: Recall | None = None
 
@@ -122,13 +125,16 @@ class Case:
 
     def supposing(self, more: Sequence[Event]) -> Told | None:
         """The history with some more events, or None where they are older than what is there of it."""
+        if not more:
+            return self.told
         if not isinstance(self.told, History):
             return [*self.told, *more]
         *parts, last = self.told.segments
         begins = last.begins
         if begins is not None and any(event.time <= begins for event in more):
             return None
-        return History((*parts, replace(last, events=[*last.events, *more])))
+        # Facts that are remembered are of what really happened.
+        return History((*parts, Segment(last.base, [*last.events, *more], last.until)))
 
     def record(self, newest: ClientRecord) -> ClientRecord:
         """What was known of the client from the viewpoint: nothing, before anything was told."""
@@ -174,7 +180,8 @@ async def _each(
         def again(histories: Mapping[str, History], own: Mapping[str, int] = own) -> dict[str, T]:
             return {name: work(cases[own[name]], history) for name, history in histories.items()}
 
-        answers = await some.recall.ask(some.tenant_id, some.policy, list(own), instants, again)
+        revisions = {name: cases[place].revision for name, place in own.items()}
+        answers = await some.recall.ask(some.tenant_id, some.policy, revisions, instants, again)
         for name, answer in answers.items():
             found[own[name]] = answer
     missing = [case.client_id for case, one in zip(cases, found, strict=True) if one is None]
@@ -230,16 +237,24 @@ async def _timeline(case: Case, before: Place | None, limit: int) -> tuple[list[
         return timeline_of(*case.seen(history), before, limit)
 
     return await case.recall.ask_back(
-        case.tenant_id, case.policy, case.client_id, before, case.viewpoint.as_of, limit, work
+        case.tenant_id, case.policy, case.client_id, case.revision, before, case.viewpoint.as_of, limit, work
     )
 
 
 class Cases:
     """Reads cases: the same few statements for one client as for many."""
 
-    def __init__(self, histories: Histories, recall: Recall, portfolios: Portfolios, policies: ManagePolicies) -> None:
+    def __init__(
+        self,
+        histories: Histories,
+        memories: Memories,
+        recall: Recall,
+        portfolios: Portfolios,
+        policies: ManagePolicies,
+    ) -> None:
         """Read clients' events, portfolios and the active policy."""
         self._histories = histories
+        self._memories = memories
         self._recall = recall
         self._portfolios = portfolios
         self._policies = policies
@@ -267,19 +282,20 @@ class Cases:
             return {}
         portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint)
         # What was known at another instant, no checkpoint can tell.
-        long = {client_id for client_id, revision in known.items() if revision > SHORT and viewpoint.known_at is None}
+        long = {name: one for name, one in known.items() if one > SHORT and viewpoint.known_at is None}
         found: dict[str, Case] = {}
         if long:
             spans = [Span(viewpoint.as_of, viewpoint.as_of)]
             if morning:
                 began = policy.calendar.end_of(policy.calendar.day_of(viewpoint.as_of) - timedelta(days=1))
                 spans.append(Span(began, began))
-            for client_id, one in (await self._recall.load(tenant_id, policy, dict.fromkeys(long, spans))).items():
-                found[client_id] = Case(tenant_id, client_id, viewpoint, policy, portfolio, one.history, self._recall)
-        short = {client_id: revision for client_id, revision in known.items() if client_id not in long}
+            for name, part in (await self._recall.load(tenant_id, policy, long, spans)).items():
+                found[name] = Case(tenant_id, name, viewpoint, policy, portfolio, known[name], part, self._recall)
+        short = {name: known[name] for name in known.keys() - long.keys()}
         async for group in self._histories.groups(tenant_id, short):
-            for client_id, events in group.items():
-                found[client_id] = Case(tenant_id, client_id, viewpoint, policy, portfolio, events)
+            for name, events in group.items():
+                history = History((Segment(None, events),), self._memories.of(tenant_id, name, known[name]))
+                found[name] = Case(tenant_id, name, viewpoint, policy, portfolio, known[name], history)
         return {client_id: found[client_id] for client_id in known if client_id in found}
 
     async def whole(self, case: Case) -> Case:

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from app.core.checkpoints import EVERY, Checkpoint, Reach, checkpoints_of, reaches_of
 from app.core.events import Event, EventRef, Mark
 from app.core.events.relationship import EventVoided
 from app.core.facts import OutOfReachError
-from app.core.history import History, NotLoadedError, Told
+from app.core.history import History, NotLoadedError, Segment, Told
 from app.core.policy import Policy
 from app.ports.checkpoints import Checkpoints, Loaded, Span, Tail
 from app.ports.ledger import Ledger
 from app.use_cases.histories import Histories
+from app.use_cases.memories import Memories
+from app.use_cases.recent import Recent
 
 __all__ = ["SHORT", "Recall"]
 
@@ -22,6 +24,11 @@ T = TypeVar("T")
 SHORT: Final = 2 * EVERY
 """Of clients with so many events at most, all are read and kept at hand."""
 _AT_ONCE: Final = 20
+_KEPT: Final = 200_000
+"""Events in parts kept at hand."""
+_STATE: Final = 50
+"""A state takes as much room as so many events."""
+_MOST_PARTS: Final = 40
 _LONG: Final = 8 * EVERY
 """A part of so many events is worth a few checkpoints first."""
 _GROUP: Final = 5_000
@@ -33,11 +40,13 @@ _ROUNDS: Final = 1_000
 class Recall:
     """Reads histories from checkpoints on, which it makes where there are too few."""
 
-    def __init__(self, checkpoints: Checkpoints, ledger: Ledger, histories: Histories) -> None:
+    def __init__(self, checkpoints: Checkpoints, ledger: Ledger, histories: Histories, memories: Memories) -> None:
         """Read checkpoints, the events that others take back, and all events of those clients that have few."""
         self._checkpoints = checkpoints
         self._ledger = ledger
         self._histories = histories
+        self._memories = memories
+        self._parts: Recent[tuple[str, str, str], tuple[int, History]] = Recent(_KEPT)
 
     async def each(  # noqa: PLR0917 - whom, when, and what
         self,
@@ -63,23 +72,59 @@ class Recall:
         async for group in self._histories.groups(tenant_id, short):
             yield await asyncio.to_thread(work, group)
         for start in range(0, len(long), _AT_ONCE):
-            yield await self.ask(tenant_id, policy, long[start : start + _AT_ONCE], instants, work)
+            some = {name: revisions[name] for name in long[start : start + _AT_ONCE]}
+            yield await self.ask(tenant_id, policy, some, instants, work)
 
-    async def load(self, tenant_id: str, policy: Policy, asked: Mapping[str, Sequence[Span]]) -> dict[str, Loaded]:
-        """The parts of some clients' histories that reach some spans; who is not known is left out."""
-        found = await self._checkpoints.histories(tenant_id, policy.version, asked, _LONG)
-        long = {client_id: asked[client_id] for client_id, one in found.items() if one.longest >= _LONG}
+    async def load(
+        self, tenant_id: str, policy: Policy, revisions: Mapping[str, int], spans: Sequence[Span]
+    ) -> dict[str, History]:
+        """The parts of some clients' histories that reach some spans; who is not known is left out.
+
+        Args:
+            tenant_id: whose clients.
+            policy: the one that checkpoints are kept for.
+            revisions: the clients, with revisions that were read before.
+            spans: each is read to the end of its local day, so that it serves all day long.
+        """
+        calendar = policy.calendar
+        wanted = [Span(one.since, calendar.end_of(calendar.day_of(one.until))) for one in spans]
+        found: dict[str, History] = {}
+        for client_id, revision in revisions.items():
+            kept = self._parts.get((tenant_id, client_id, policy.version))
+            if kept is not None and kept[0] == revision and all(_reaches(kept[1], one) for one in wanted):
+                found[client_id] = kept[1]
+        missing = [client_id for client_id in revisions if client_id not in found]
+        if missing:
+            found |= await self._read(tenant_id, policy, dict.fromkeys(missing, wanted))
+        return found
+
+    async def _read(self, tenant_id: str, policy: Policy, asked: Mapping[str, Sequence[Span]]) -> dict[str, History]:
+        loaded = await self._checkpoints.histories(tenant_id, policy.version, asked, _LONG)
+        long = {client_id: asked[client_id] for client_id, one in loaded.items() if one.longest >= _LONG}
         for client_id in long:
             await self.catch_up(tenant_id, policy, client_id)
         if long:
-            found |= await self._checkpoints.histories(tenant_id, policy.version, long, None)
-        return found
+            loaded |= await self._checkpoints.histories(tenant_id, policy.version, long, None)
+        return {client_id: self._keep(tenant_id, policy, client_id, one) for client_id, one in loaded.items()}
+
+    def _keep(self, tenant_id: str, policy: Policy, client_id: str, loaded: Loaded) -> History:
+        """Keep what was read at hand, with the other parts that were read at the same revision."""
+        key = (tenant_id, client_id, policy.version)
+        kept = self._parts.get(key)
+        parts = loaded.history.segments
+        if kept is not None and kept[0] == loaded.revision and len(kept[1].segments) + len(parts) <= _MOST_PARTS:
+            known = [(part.begins, part.until) for part in parts]
+            parts = (*(part for part in kept[1].segments if (part.begins, part.until) not in known), *parts)
+        ordered = tuple(sorted(parts, key=_ends))
+        history = History(ordered, self._memories.of(tenant_id, client_id, loaded.revision))
+        self._parts.put(key, (loaded.revision, history), sum(len(part.events) + _STATE for part in ordered))
+        return history
 
     async def ask(
         self,
         tenant_id: str,
         policy: Policy,
-        client_ids: Sequence[str],
+        revisions: Mapping[str, int],
         instants: Iterable[datetime],
         work: Callable[[Mapping[str, History]], T],
     ) -> T:
@@ -88,17 +133,18 @@ class Recall:
         Args:
             tenant_id: whose clients.
             policy: the tenant's active one, which checkpoints are kept for.
-            client_ids: which of them.
+            revisions: which of them, with revisions that were read before.
             instants: what the work asks for, at least; where a verdict depends on the days before, they are read, too.
             work: pure, and done again where more has to be read.
         """
-        return await self._ask(tenant_id, policy, client_ids, [Span(at, at) for at in sorted(set(instants))], work)
+        return await self._ask(tenant_id, policy, revisions, [Span(at, at) for at in sorted(set(instants))], work)
 
     async def ask_back(  # noqa: PLR0917 - whom, where, and what
         self,
         tenant_id: str,
         policy: Policy,
         client_id: str,
+        revision: int,
         before: Mark | None,
         as_of: datetime,
         count: int,
@@ -109,7 +155,7 @@ class Recall:
         Args:
             tenant_id: whose client.
             policy: the tenant's active one.
-            client_id: which.
+            client_id, revision: which, and its revision, read before.
             before: None for no mark.
             as_of: what happened later is left out.
             count: so many events at least, where there are as many; the last part of the history has them.
@@ -119,28 +165,29 @@ class Recall:
         until = as_of if before is None else min(before.at, as_of)
         # From before the first of them on: others may have happened at the same instant.
         span = Span(since - timedelta(microseconds=1), until)
-        return await self._ask(tenant_id, policy, [client_id], [span], lambda found: work(found[client_id]))
+        return await self._ask(tenant_id, policy, {client_id: revision}, [span], lambda found: work(found[client_id]))
 
     async def _ask(
         self,
         tenant_id: str,
         policy: Policy,
-        client_ids: Sequence[str],
+        revisions: Mapping[str, int],
         spans: Sequence[Span],
         work: Callable[[Mapping[str, History]], T],
     ) -> T:
         widened, reached = False, 0
         while True:
-            loaded = await self.load(tenant_id, policy, dict.fromkeys(client_ids, spans))
+            loaded = await self.load(tenant_id, policy, revisions, spans)
             try:
-                return await asyncio.to_thread(work, {client_id: one.history for client_id, one in loaded.items()})
+                return await asyncio.to_thread(work, loaded)
             except NotLoadedError:
                 if widened:
                     raise
                 spans, widened = [*spans, *(Span(at, at) for at in _days_before(spans, policy))], True
             except OutOfReachError:
                 reached += 1
-                for client_id in client_ids:
+                for client_id in revisions:
+                    self._parts.drop((tenant_id, client_id, policy.version))
                     if reached > _TRIES:
                         await self._checkpoints.forget(tenant_id, client_id, None)
                     await self.catch_up(tenant_id, policy, client_id)
@@ -181,6 +228,14 @@ class Recall:
         targets = [EventRef(one.data.source, one.data.id) for one in events if isinstance(one.data, EventVoided)]
         stored = await self._ledger.several(tenant_id, targets) if targets else {}
         return reaches_of(events, policy, {ref: one.time for ref, one in stored.items()})
+
+
+def _reaches(history: History, span: Span) -> bool:
+    return any(part.reaches(span.since) and part.reaches(span.until) for part in history.segments)
+
+
+def _ends(part: Segment) -> datetime:
+    return part.until or datetime.max.replace(tzinfo=UTC)
 
 
 def _along(tail: Tail, policy: Policy, reaches: Iterable[Reach]) -> list[Checkpoint]:

@@ -30,6 +30,7 @@ from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.reads import Reads
 from app.use_cases.histories import Histories
+from app.use_cases.memories import Memories
 from app.use_cases.recall import Recall
 from app.wire.states import MessagePackStates
 from benchmarks.relationship import NOW, relationship
@@ -66,7 +67,7 @@ def checkpoints(engine: AsyncEngine, reads: Reads) -> PostgresCheckpoints:
 
 @pytest.fixture
 def recall(checkpoints: PostgresCheckpoints, ledger: PostgresLedger) -> Recall:
-    return Recall(checkpoints, ledger, Histories(ledger, 10_000))
+    return Recall(checkpoints, ledger, Histories(ledger, 10_000), Memories(100))
 
 
 @pytest.fixture
@@ -85,10 +86,11 @@ async def tell(ledger: PostgresLedger, tenant: str, events: Sequence[Event]) -> 
         assert set(outcomes) == {Outcome.ACCEPTED}
 
 
-async def explained(recall: Recall, tenant: str, as_of: datetime = NOW):
+async def explained(recall: Recall, ledger: PostgresLedger, tenant: str, as_of: datetime = NOW):
     instants = [window_begins(POLICY, as_of), *(as_of - timedelta(days=days) for days in LOOKS_BACK), as_of]
+    revisions = await ledger.revisions(tenant)
     return await recall.ask(
-        tenant, POLICY, ["acme"], instants, lambda found: explain("acme", found["acme"], POLICY, alone(), as_of)
+        tenant, POLICY, revisions, instants, lambda found: explain("acme", found["acme"], POLICY, alone(), as_of)
     )
 
 
@@ -103,11 +105,12 @@ async def test_an_answer_from_parts_is_that_of_the_whole(
 ):
     history = relationship(3_000)
     await tell(ledger, tenant, history)
-    assert await explained(recall, tenant) == explain("acme", history, POLICY, alone(), NOW)
+    assert await explained(recall, ledger, tenant) == explain("acme", history, POLICY, alone(), NOW)
     assert await kept(engine, tenant) >= 3_000 // 128
+    revisions = await ledger.revisions(tenant)
     for back in (0, 3, 40, 200, 650):
         as_of = NOW - timedelta(days=back, hours=back)
-        found = await recall.ask(tenant, POLICY, ["acme"], [as_of], partial(facts_at, as_of))
+        found = await recall.ask(tenant, POLICY, revisions, [as_of], partial(facts_at, as_of))
         assert found == gather(history, POLICY, as_of)
 
 
@@ -151,7 +154,7 @@ async def test_it_is_told_in_any_order_while_it_is_read(
     written.set()
     assert sum(await asyncio.gather(*readers)) > 2, "nothing was put down while it was told"
     await recall.catch_up(tenant, POLICY, "acme")
-    assert await explained(recall, tenant) == explain("acme", history, POLICY, alone(), NOW)
+    assert await explained(recall, ledger, tenant) == explain("acme", history, POLICY, alone(), NOW)
     assert await kept(engine, tenant) > 0
 
 
@@ -159,7 +162,7 @@ async def test_it_is_told_in_any_order_while_it_is_read(
 async def test_what_takes_back_what_was_put_down(ledger: PostgresLedger, recall: Recall, tenant: str, days: int):
     history = relationship(2_000)
     await tell(ledger, tenant, history)
-    await explained(recall, tenant)
+    await explained(recall, ledger, tenant)
     told = [event for event in history if event.time < NOW - timedelta(days=days)]
     target = next(event for event in reversed(told) if event.type == "call.received")
     at = NOW - timedelta(hours=2)
@@ -178,15 +181,15 @@ async def test_what_takes_back_what_was_put_down(ledger: PostgresLedger, recall:
     for one in more:
         await tell(ledger, tenant, [one])
         history = [*history, one]
-        assert await explained(recall, tenant) == explain("acme", history, POLICY, alone(), NOW)
+        assert await explained(recall, ledger, tenant) == explain("acme", history, POLICY, alone(), NOW)
 
 
 async def test_an_invoice_that_was_put_away_is_found_again(ledger: PostgresLedger, recall: Recall, tenant: str):
     history = relationship(2_000)
     await tell(ledger, tenant, history)
-    await explained(recall, tenant)
+    await explained(recall, ledger, tenant)
     invoice = next(event.data.invoice for event in history if isinstance(event.data, InvoicePaid))
     at = NOW - timedelta(days=1)
     back = Event("bench", "back", "payment.charged_back", "acme", at, PaymentChargedBack(invoice=invoice), at)
     await tell(ledger, tenant, [back])
-    assert await explained(recall, tenant) == explain("acme", [*history, back], POLICY, alone(), NOW)
+    assert await explained(recall, ledger, tenant) == explain("acme", [*history, back], POLICY, alone(), NOW)
