@@ -33,48 +33,52 @@ _INSERT: Final = f"""
     )
     SELECT array_agg(source), array_agg(id) FROM fresh
     """  # noqa: S608 - no value is in it
+# Of each name by itself: whatever is thought of the size of the table, none but its row is read.
 _DIGESTS: Final = """
-    SELECT stored.source, stored.id, stored.digest
+    SELECT sent.source, sent.id, stored.digest
     FROM unnest($2::text[], $3::text[]) AS sent (source, id)
-    JOIN event AS stored ON stored.tenant_id = $1 AND stored.source = sent.source AND stored.id = sent.id
+    CROSS JOIN LATERAL (
+        SELECT event.digest FROM event
+        WHERE event.tenant_id = $1 AND event.source = sent.source AND event.id = sent.id
+        OFFSET 0
+    ) AS stored
     """
-# Those that are there, most often all; of them those whose checkpoints may have seen too little.
+# Answers those that came to be, and those whose checkpoints may have seen too little; most often there are none.
 _TOUCH: Final = f"""
     WITH touched AS (
-        UPDATE client SET revision = client.revision + sent.events, due_at = LEAST(client.due_at, now())
+        INSERT INTO client (tenant_id, client_id, created_at, revision)
+        SELECT $1, sent.client_id, now(), sent.events
         FROM unnest({_SPLIT.format(2)}, string_to_array($3, ',')::bigint[]) AS sent (client_id, events)
-        WHERE client.tenant_id = $1 AND client.client_id = sent.client_id
-        RETURNING client.client_id, client.checkpointed_until
+        ON CONFLICT (tenant_id, client_id)
+        DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())
+        RETURNING client_id, created_at = now() AS is_new, checkpointed_until >= $4 AS is_late
     )
-    SELECT array_agg(client_id), array_agg(client_id) FILTER (WHERE checkpointed_until >= $4) FROM touched
+    SELECT client_id, is_new, is_late FROM touched WHERE is_new OR is_late
     """  # noqa: S608 - no value is in it
-_CREATE: Final = """
-    INSERT INTO client (tenant_id, client_id, created_at, revision)
-    SELECT $1, sent.client_id, now(), sent.events
-    FROM unnest($2::text[], $3::bigint[]) AS sent (client_id, events)
-    ON CONFLICT (tenant_id, client_id)
-    DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())
-    RETURNING client_id, checkpointed_until
-    """
 _ERASED: Final = "SELECT digest FROM erasure WHERE tenant_id = $1 AND digest = ANY($2::bytea[])"
 _VOIDED: Final = """
     SELECT void.at, stored."time"
     FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS void (at, client_id, source, id)
-    JOIN event AS stored ON stored.tenant_id = $1 AND stored.source = void.source AND stored.id = void.id
-        AND stored.client_id = void.client_id
+    CROSS JOIN LATERAL (
+        SELECT event."time" FROM event
+        WHERE event.tenant_id = $1 AND event.source = void.source AND event.id = void.id
+            AND event.client_id = void.client_id
+        OFFSET 0
+    ) AS stored
     """
 _FORGET: Final = """
     WITH late AS (
         SELECT * FROM unnest($2::text[], $3::timestamptz[]) AS sent (client_id, since)
     ), gone AS (
         DELETE FROM checkpoint USING late
-        WHERE checkpoint.tenant_id = $1 AND checkpoint.client_id = late.client_id AND checkpoint."time" >= late.since
+        WHERE checkpoint.tenant_id = $1 AND checkpoint.client_id = ANY($2)
+            AND checkpoint.client_id = late.client_id AND checkpoint."time" >= late.since
     )
     UPDATE client SET checkpointed_until = (
         SELECT max(kept."time") FROM checkpoint AS kept
         WHERE kept.tenant_id = $1 AND kept.client_id = client.client_id AND kept."time" < late.since
     )
-    FROM late WHERE client.tenant_id = $1 AND client.client_id = late.client_id
+    FROM late WHERE client.tenant_id = $1 AND client.client_id = ANY($2) AND client.client_id = late.client_id
     """
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -192,15 +196,14 @@ async def _touch(connection: Any, tenant_id: str, events: Sequence[NewEvent]) ->
     clients = sorted(counts)
     earliest = _EARLIEST if "event.voided" in types else min([one.time for one in events])
     numbers = ",".join([str(counts[name]) for name in clients])
-    there, late = await connection.fetchrow(_TOUCH, tenant_id, _SEPARATOR.join(clients), numbers, earliest)
-    late = set(late or ())
-    if len(there or ()) < len(clients):
-        missing = sorted(counts.keys() - set(there or ()))
-        rows = await connection.fetch(_CREATE, tenant_id, missing, [counts[name] for name in missing])
-        await _refuse_erased(connection, tenant_id, missing)
-        late |= {row[0] for row in rows if row[1] is not None and row[1] >= earliest}
-    if late:
-        await _forget(connection, tenant_id, [one for one in events if one.client_id in late])
+    rows = await connection.fetch(_TOUCH, tenant_id, _SEPARATOR.join(clients), numbers, earliest)
+    if rows:
+        created = [row[0] for row in rows if row[1]]
+        if created:
+            await _refuse_erased(connection, tenant_id, created)
+        late = {row[0] for row in rows if row[2]}
+        if late:
+            await _forget(connection, tenant_id, [one for one in events if one.client_id in late])
     if not types.isdisjoint(PROFILE_TYPES):
         told = sorted({one.client_id for one in events if one.type in PROFILE_TYPES})
         await retell_profiles(connection, tenant_id, told)

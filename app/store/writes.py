@@ -20,7 +20,7 @@ _PLANS: Final = "; ".join(
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
-        # A table that was small when the plan was made may have grown since.
+        # A table that was small when a plan was made may have grown since.
         ("enable_seqscan", "off"),
     )
 )
