@@ -1,9 +1,10 @@
 """Events: send, find and list them, and the catalogue of their types."""
 
+from collections import Counter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
 
 from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
@@ -71,7 +72,7 @@ async def send_events(
     return await _single(services, principal, services.decoder.structured(body))
 
 
-async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> JSONResponse:
+async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> Response:
     found = services.decoder.batch(body, MOST_EVENTS)
     answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
     refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)
@@ -82,7 +83,7 @@ async def _batch(services: Services, principal: Principal, body: bytes, *, atomi
             for pointer, detail in (answer.faults or _conflict(answer))
         ]
         return problem(422, "nothing was stored: the batch is atomic and holds events that cannot be", errors)
-    return JSONResponse(_ingested(answers))
+    return _ingested(answers, 200)
 
 
 def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
@@ -91,7 +92,7 @@ def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> JSONResponse:
+async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> Response:
     if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
         raise HttpError(400, f"the body is no CloudEvent: {found.faults[0].detail}")
     (answer,) = await services.record(principal.tenant_id, [taken(found)])
@@ -100,12 +101,14 @@ async def _single(services: Services, principal: Principal, found: NewEvent | In
         faults = answer.faults or _conflict(answer)
         errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
         return problem(status, "the event was not stored", errors)
-    return JSONResponse(_ingested([answer]), status)
+    return _ingested([answer], status)
 
 
-def _ingested(answers: list[Answer]) -> dict[str, Any]:
-    counts = {outcome.value: sum(a.outcome is outcome for a in answers) for outcome in Outcome}
-    return {**counts, "results": [result(answer) for answer in answers]}
+def _ingested(answers: list[Answer], status: int) -> Response:
+    counts = Counter([answer.outcome for answer in answers])
+    counted = {outcome.value: counts[outcome] for outcome in Outcome}
+    content = msgspec.json.encode({**counted, "results": [result(answer) for answer in answers]})
+    return Response(content, status, media_type="application/json")
 
 
 @router.get("/events", response_model=EventPage, summary="List events")
