@@ -31,6 +31,7 @@ from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
+from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
@@ -138,6 +139,7 @@ def _wire(settings: Settings) -> _Wired:
         assess=assess,
         policies=policies,
         decoder=decoder,
+        intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         ready=ready,
     )
     return _Wired(services, engine, reads, writes)

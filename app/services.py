@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
 from app.use_cases.find_events import FindEvents
+from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
@@ -17,7 +18,7 @@ __all__ = ["Services"]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases, and the decoder of events."""
+    """The use cases, the decoder of events, and how much is taken in at once."""
 
     keys: Keys
     record: RecordEvents
@@ -27,4 +28,5 @@ class Services:
     assess: AssessClients
     policies: ManagePolicies
     decoder: EventDecoder
+    intake: Intake
     ready: Callable[[], Awaitable[bool]]

@@ -131,7 +131,9 @@ async def ingest(bench: Bench) -> None:
             await bench.do("TRUNCATE event, client, checkpoint")
             found.append(bench.send(way, connections))
         bench.rates[name] = told(name, [bench.events / one["seconds"] for one in found], against)
-        used = ", ".join(f"{part} {statistics.median(one[part] for one in found):.1f}" for part in ("server", "postgres"))
+        used = ", ".join(
+            f"{part} {statistics.median(one[part] for one in found):.1f}" for part in ("server", "postgres")
+        )
         print(f"{'':60}processor, us an event: {used}", flush=True)
     found = [bench.send("batches", 4, again=True) for _ in range(ROUNDS)]
     told("batches of 500, 4 connections, all duplicates", [bench.events / one["seconds"] for one in found], against)
@@ -147,7 +149,8 @@ async def disk(bench: Bench) -> None:
         count, table = await connection.fetchrow("SELECT count(*), pg_table_size('event') FROM event")
     sizes = {"the table": table}
     for row in await connection.fetch(
-        "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index WHERE indrelid = 'event'::regclass"
+        "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index "
+        "WHERE indrelid = 'event'::regclass"
     ):
         sizes[row[0]] = row[1]
     await connection.close()

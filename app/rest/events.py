@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
-from app.rest.bodies import read_body, refuse_encoded
+from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import EventIdPath
 from app.rest.problems import HttpError, problem
@@ -60,11 +60,18 @@ async def send_events(
     if media == NDJSON:
         if atomic:
             raise InvalidRequestError("?atomic", "expected a batch: a stream cannot be atomic")
-        return NdjsonExchange(request.stream(), services.decoder, services.record, principal.tenant_id)
+        return NdjsonExchange(request.stream(), services, principal.tenant_id)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
         raise HttpError(415, f"expected Content-Type {', '.join(MEDIA_TYPES)}; got {media or 'none'}")
-    body = await read_body(request)
+    with services.intake.held(announced_size(request)) as held:
+        body = await read_body(request, held)
+        return await _recorded(request, services, principal, body, binary=binary, media=media, atomic=atomic)
+
+
+async def _recorded(
+    request: Request, services: Services, principal: Principal, body: bytes, *, binary: bool, media: str, atomic: bool
+) -> Response:
     if binary and media == "application/json":
         return await _single(services, principal, services.decoder.binary(request.headers, body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
@@ -73,8 +80,9 @@ async def send_events(
 
 
 async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> Response:
-    found = services.decoder.batch(body, MOST_EVENTS)
-    answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
+    async with services.intake.turn():
+        found = services.decoder.batch(body, MOST_EVENTS)
+        answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
     refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)
     if refused:
         errors = [

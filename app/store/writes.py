@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.ports.ledger import StoreUnavailableError
+from app.ports.ledger import StoreBusyError, StoreUnavailableError
 from app.store.engine import SESSION, is_outage
 
 __all__ = ["Writes"]
@@ -76,7 +76,10 @@ class Writes:
     async def _begun(self, pool: asyncpg.Pool, tenant_id: str) -> Any:
         """A connection in a transaction; one that died while it rested is passed over."""
         for _ in range(self._pool_size):
-            connection = await pool.acquire(timeout=self._patience)
+            try:
+                connection = await pool.acquire(timeout=self._patience)
+            except TimeoutError:
+                raise StoreBusyError("the database is too busy; try again later") from None
             try:
                 await connection.execute(f"BEGIN; SET LOCAL app.tenant_id = E'{_quoted(tenant_id)}'; {_PLANS}")
             except BaseException as error:
