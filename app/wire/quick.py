@@ -169,7 +169,7 @@ def _finish(data: Any, kind: _Kind) -> None:
             found = match(raw)
             if found is None:
                 raise _UnusualError
-            setattr(data, name, found[1].decode())
+            setattr(data, name, found[1].decode() if found[1] else None)
     for name, limits in kind.days:
         value = getattr(data, name)
         if value is not None:
@@ -186,7 +186,7 @@ def _data_struct(kind: EventType) -> tuple[type[msgspec.Struct], _Kind]:
         for marker in field.markers:
             match marker:
                 case Bounds():
-                    decimals.append((field.name, _plain_decimal(marker)))
+                    decimals.append((field.name, _plain_decimal(marker, optional=field.optional)))
                     found = msgspec.Raw
                 case Iso4217():
                     found = Literal[tuple(sorted(CURRENCIES))]
@@ -209,7 +209,7 @@ def _data_struct(kind: EventType) -> tuple[type[msgspec.Struct], _Kind]:
     return struct, _Kind(kind.name, tuple(decimals), tuple(days))
 
 
-def _plain_decimal(bounds: Bounds) -> Callable[[Any], re.Match[bytes] | None]:
+def _plain_decimal(bounds: Bounds, *, optional: bool) -> Callable[[Any], re.Match[bytes] | None]:
     """Match a number, or a string that holds one, which is within bounds by its mere length; group 1 is its digits.
 
     Only what a decimal is written like again is matched: no exponent, and no zeros before the first digit.
@@ -218,4 +218,4 @@ def _plain_decimal(bounds: Bounds) -> Callable[[Any], re.Match[bytes] | None]:
     if bounds.low != 0 or not bounds.above or Decimal(bounds.high) < Decimal(10) ** digits:
         raise TypeError("the quick way knows numbers above 0 alone")
     pattern = rb'"?((?=[0.]*[1-9])(?:0|[1-9][0-9]{0,%d})(?:\.[0-9]{1,%d})?)"?' % (digits - 1, bounds.max_decimals)
-    return re.compile(pattern).fullmatch
+    return re.compile(pattern + rb"|null" if optional else pattern).fullmatch
