@@ -40,6 +40,7 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
+from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
@@ -182,6 +183,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         reassess=reassess,
         policies=policies,
         decoder=decoder,
+        intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         ready=ready,
     )
     # What else is stored beside the events gets its check here.

@@ -24,6 +24,9 @@ _COUNTS = re.compile(rb'"(accepted|duplicate)":([0-9]+)')
 _LENGTH = re.compile(rb"content-length: ([0-9]+)", re.IGNORECASE)
 
 
+begin = threading.Event()
+
+
 @dataclass
 class Connection:
     """One connection, with what it sends and what it was answered."""
@@ -44,7 +47,7 @@ class Connection:
     def batches(self) -> None:
         """One request after the other."""
         requests = [self._head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body for body in self.bodies]
-        yield_then_send.wait()
+        begin.wait()
         for request in requests:
             self._socket.sendall(request)
             head, answer = self._answer()
@@ -57,7 +60,7 @@ class Connection:
         """One request with a body of many chunks, whose answer is read meanwhile."""
         chunks = [b"%x\r\n" % len(body) + body + b"\r\n" for body in self.bodies]
         reader = threading.Thread(target=self._read_stream)
-        yield_then_send.wait()
+        begin.wait()
         reader.start()
         self._socket.sendall(self._head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
         for chunk in chunks:
@@ -99,11 +102,9 @@ class Connection:
             self.counts[name.decode()] += int(number)
 
 
-yield_then_send = threading.Event()
-
-
-def main(port: int, key: str, way: str, connections: int, first: int, count: int, size: int = 500) -> None:
+def main(port: int, key: str, way: str, *numbers: int) -> None:
     """Send, and print what came of it."""
+    connections, first, count, size = (*numbers, 500)[:4]
     if way == "batches":
         media, made = "application/cloudevents-batch+json", [array(n, size) for n in range(first, first + count, size)]
     else:
@@ -116,7 +117,7 @@ def main(port: int, key: str, way: str, connections: int, first: int, count: int
         thread.start()
     time.sleep(0.2)
     began, used = time.perf_counter(), time.process_time()
-    yield_then_send.set()
+    begin.set()
     for thread in threads:
         thread.join()
     took = time.perf_counter() - began

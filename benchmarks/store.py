@@ -149,7 +149,8 @@ async def disk(bench: Bench) -> None:
         count, table = await connection.fetchrow("SELECT count(*), pg_table_size('event') FROM event")
     sizes = {"the table": table}
     for row in await connection.fetch(
-        "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index WHERE indrelid = 'event'::regclass"
+        "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index "
+        "WHERE indrelid = 'event'::regclass"
     ):
         sizes[row[0]] = row[1]
     await connection.close()

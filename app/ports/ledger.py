@@ -8,11 +8,24 @@ from typing import NamedTuple, Protocol
 
 from app.core.events import Event, EventRef
 
-__all__ = ["EventFilter", "EventKey", "Ledger", "NewEvent", "Outcome", "StoreUnavailableError", "StoredEvent"]
+__all__ = [
+    "EventFilter",
+    "EventKey",
+    "Ledger",
+    "NewEvent",
+    "Outcome",
+    "StoreBusyError",
+    "StoreUnavailableError",
+    "StoredEvent",
+]
 
 
 class StoreUnavailableError(Exception):
     """The store cannot be reached at present; nothing of what was asked has been done, or it is not known to be."""
+
+
+class StoreBusyError(StoreUnavailableError):
+    """More was asked of the store than it can do at present; nothing of what was asked has been done."""
 
 
 class NewEvent(NamedTuple):

@@ -5,14 +5,17 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
+from time import monotonic
 from typing import Any, Final
 
+import asyncpg
 import msgspec
 
 from app.ports.ledger import NewEvent, Outcome
 from app.store.engine import retrying
 from app.store.profiles import PROFILE_TYPES, retell_profiles
 from app.store.writes import Writes
+from app.use_cases.recent import Recent
 
 __all__ = ["Appends"]
 
@@ -20,62 +23,73 @@ __all__ = ["Appends"]
 _SEPARATOR: Final = "\x1e"
 _SPLIT: Final = r"string_to_array(${}, E'\x1e')"
 
-_INSERT: Final = f"""
-    WITH fresh AS (
-        INSERT INTO event (tenant_id, source, id, type, client_id, "time", recorded_at, digest, data)
-        SELECT $1, sent.source, sent.id, sent.type, sent.client_id, sent."time", now(), sent.digest, sent.data
-        FROM unnest(
-            {", ".join(_SPLIT.format(number) for number in range(2, 6))},
-            $6::timestamptz[], $7::bytea[], {_SPLIT.format(8)}
-        ) AS sent (source, id, type, client_id, "time", digest, data)
-        ON CONFLICT DO NOTHING
-        RETURNING source, id
-    )
+_DIGEST_BYTES: Final = 32
+
+_STORE: Final = f"""
+    INSERT INTO event (tenant_id, source, id, type, client_id, "time", recorded_at, digest, data)
+    SELECT
+        $1, sent.source, sent.id, sent.type, sent.client_id, sent."time", now(),
+        substring($7::bytea, ((sent.place - 1) * {_DIGEST_BYTES} + 1)::int, {_DIGEST_BYTES}), sent.data
+    FROM unnest(
+        {", ".join(_SPLIT.format(number) for number in range(2, 6))}, $6::timestamptz[], {_SPLIT.format(8)}
+    ) WITH ORDINALITY AS sent (source, id, type, client_id, "time", data, place)
+    """  # noqa: S608 - no value is in it
+_STORE_FRESH: Final = f"""
+    WITH fresh AS ({_STORE} ON CONFLICT DO NOTHING RETURNING source, id)
     SELECT array_agg(source), array_agg(id) FROM fresh
     """  # noqa: S608 - no value is in it
+# Of each name by itself: whatever is thought of the size of the table, none but its row is read.
 _DIGESTS: Final = """
-    SELECT stored.source, stored.id, stored.digest
+    SELECT sent.source, sent.id, stored.digest
     FROM unnest($2::text[], $3::text[]) AS sent (source, id)
-    JOIN event AS stored ON stored.tenant_id = $1 AND stored.source = sent.source AND stored.id = sent.id
+    CROSS JOIN LATERAL (
+        SELECT event.digest FROM event
+        WHERE event.tenant_id = $1 AND event.source = sent.source AND event.id = sent.id
+        OFFSET 0
+    ) AS stored
     """
-# Those that are there, most often all; of them those whose checkpoints may have seen too little.
+# Answers those that came to be, and those whose checkpoints may have seen too little; most often there are none.
 _TOUCH: Final = f"""
     WITH touched AS (
-        UPDATE client SET revision = client.revision + sent.events, due_at = LEAST(client.due_at, now())
+        INSERT INTO client (tenant_id, client_id, created_at, revision)
+        SELECT $1, sent.client_id, now(), sent.events
         FROM unnest({_SPLIT.format(2)}, string_to_array($3, ',')::bigint[]) AS sent (client_id, events)
-        WHERE client.tenant_id = $1 AND client.client_id = sent.client_id
-        RETURNING client.client_id, client.checkpointed_until
+        ON CONFLICT (tenant_id, client_id)
+        DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())
+        RETURNING client_id, created_at = now() AS is_new, checkpointed_until >= $4 AS is_late
     )
-    SELECT array_agg(client_id), array_agg(client_id) FILTER (WHERE checkpointed_until >= $4) FROM touched
+    SELECT client_id, is_new, is_late FROM touched WHERE is_new OR is_late
     """  # noqa: S608 - no value is in it
-_CREATE: Final = """
-    INSERT INTO client (tenant_id, client_id, created_at, revision)
-    SELECT $1, sent.client_id, now(), sent.events
-    FROM unnest($2::text[], $3::bigint[]) AS sent (client_id, events)
-    ON CONFLICT (tenant_id, client_id)
-    DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())
-    RETURNING client_id, checkpointed_until
-    """
 _ERASED: Final = "SELECT digest FROM erasure WHERE tenant_id = $1 AND digest = ANY($2::bytea[])"
 _VOIDED: Final = """
     SELECT void.at, stored."time"
     FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS void (at, client_id, source, id)
-    JOIN event AS stored ON stored.tenant_id = $1 AND stored.source = void.source AND stored.id = void.id
-        AND stored.client_id = void.client_id
+    CROSS JOIN LATERAL (
+        SELECT event."time" FROM event
+        WHERE event.tenant_id = $1 AND event.source = void.source AND event.id = void.id
+            AND event.client_id = void.client_id
+        OFFSET 0
+    ) AS stored
     """
 _FORGET: Final = """
     WITH late AS (
         SELECT * FROM unnest($2::text[], $3::timestamptz[]) AS sent (client_id, since)
     ), gone AS (
         DELETE FROM checkpoint USING late
-        WHERE checkpoint.tenant_id = $1 AND checkpoint.client_id = late.client_id AND checkpoint."time" >= late.since
+        WHERE checkpoint.tenant_id = $1 AND checkpoint.client_id = ANY($2)
+            AND checkpoint.client_id = late.client_id AND checkpoint."time" >= late.since
     )
     UPDATE client SET checkpointed_until = (
         SELECT max(kept."time") FROM checkpoint AS kept
         WHERE kept.tenant_id = $1 AND kept.client_id = client.client_id AND kept."time" < late.since
     )
-    FROM late WHERE client.tenant_id = $1 AND client.client_id = late.client_id
+    FROM late WHERE client.tenant_id = $1 AND client.client_id = ANY($2) AND client.client_id = late.client_id
     """
+
+_MANY: Final = 100
+"""From so many events on it pays to hope that all are new."""
+_REPEATS_SECONDS: Final = 60.0
+_MOST_REPEATING: Final = 10_000
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -117,16 +131,20 @@ class Appends:
     def __init__(self, writes: Writes) -> None:
         """Use a pool."""
         self._writes = writes
+        self._repeating: Recent[str, float] = Recent(_MOST_REPEATING)
 
     async def __call__(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool) -> list[Outcome]:
         """Store events; see the port."""
         erased: set[str] = set()
+        hopeful = len(events) >= _MANY and not self._repeats(tenant_id)
 
         async def once() -> list[Outcome]:
             fit = [one for one in events if one.client_id not in erased] if erased else events
             if not fit:
                 return []
             async with self._writes.transaction(tenant_id) as connection:
+                if hopeful:
+                    return await _append_new(connection, tenant_id, fit)
                 return await _append(connection, tenant_id, fit, atomic=atomic)
 
         while True:
@@ -134,6 +152,11 @@ class Appends:
                 if erased and atomic:
                     return [Outcome.INVALID if one.client_id in erased else Outcome.ABORTED for one in events]
                 left = iter(await retrying(once))
+            except asyncpg.UniqueViolationError:
+                if not hopeful:
+                    raise
+                hopeful = False
+                self._repeating.put(tenant_id, monotonic())
             except _ErasedError as found:
                 erased |= found.client_ids
             except _ConflictError as conflict:
@@ -141,15 +164,35 @@ class Appends:
             else:
                 return [Outcome.INVALID if one.client_id in erased else next(left) for one in events]
 
+    def _repeats(self, tenant_id: str) -> bool:
+        """Whether it was not long ago that events of a tenant came again."""
+        since = self._repeating.get(tenant_id)
+        return since is not None and monotonic() - since < _REPEATS_SECONDS
+
+
+async def _append_new(connection: Any, tenant_id: str, events: Sequence[NewEvent]) -> list[Outcome]:
+    """Store events none of which is known, as is usual: by a quarter cheaper than to be ready for others.
+
+    Raises:
+        asyncpg.UniqueViolationError: one is known, or is there twice.
+    """
+    await connection.execute(_STORE, tenant_id, *_columns(sorted(events, key=_NAME)))
+    await _touch(connection, tenant_id, events)
+    return [Outcome.ACCEPTED] * len(events)
+
 
 async def _append(connection: Any, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool) -> list[Outcome]:
     # In one order everywhere, so that two batches wait for each other but never in a circle. The clients come last, as
     # all batches of a tenant may have one in common, and wait for each other from there on.
-    fresh = await _insert(connection, tenant_id, sorted(events, key=_NAME))
-    if len(fresh[0]) == len(events):
+    row = await connection.fetchrow(_STORE_FRESH, tenant_id, *_columns(sorted(events, key=_NAME)))
+    fresh = set(zip(row[0] or (), row[1] or (), strict=True))
+    if len(fresh) == len(events):
         await _touch(connection, tenant_id, events)
         return [Outcome.ACCEPTED] * len(events)
-    outcomes = await _judge(connection, tenant_id, events, set(zip(*fresh, strict=True)))
+    outcomes = await _judge(connection, tenant_id, events, fresh)
+    if Outcome.CONFLICT in outcomes:
+        # Whoever sends for an erased client is told that first.
+        await _refuse_erased(connection, tenant_id, sorted({one.client_id for one in events}))
     if atomic and Outcome.CONFLICT in outcomes:
         raise _ConflictError([Outcome.ABORTED if outcome is Outcome.ACCEPTED else outcome for outcome in outcomes])
     accepted = [one for one, outcome in zip(events, outcomes, strict=True) if outcome is Outcome.ACCEPTED]
@@ -158,14 +201,13 @@ async def _append(connection: Any, tenant_id: str, events: Sequence[NewEvent], *
     return outcomes
 
 
-async def _insert(connection: Any, tenant_id: str, events: Sequence[NewEvent]) -> tuple[list[str], list[str]]:
-    """Store what is new; the sources and ids of that."""
+def _columns(events: Sequence[NewEvent]) -> tuple[Any, ...]:
+    """The values of `_STORE`."""
     sources, ids, types, clients, times, data, digests = zip(*events, strict=True)
-    join = _SEPARATOR.join
-    found = await connection.fetchrow(
-        _INSERT, tenant_id, join(sources), join(ids), join(types), join(clients), times, digests, join(data)
-    )
-    return found[0] or [], found[1] or []
+    join, digest = _SEPARATOR.join, b"".join(digests)
+    if len(digest) != _DIGEST_BYTES * len(events):
+        raise ValueError("a digest is a SHA-256")
+    return join(sources), join(ids), join(types), join(clients), times, digest, join(data)
 
 
 async def _judge(connection: Any, tenant_id: str, events: Sequence[NewEvent], fresh: set[Key]) -> list[Outcome]:
@@ -192,15 +234,14 @@ async def _touch(connection: Any, tenant_id: str, events: Sequence[NewEvent]) ->
     clients = sorted(counts)
     earliest = _EARLIEST if "event.voided" in types else min([one.time for one in events])
     numbers = ",".join([str(counts[name]) for name in clients])
-    there, late = await connection.fetchrow(_TOUCH, tenant_id, _SEPARATOR.join(clients), numbers, earliest)
-    late = set(late or ())
-    if len(there or ()) < len(clients):
-        missing = sorted(counts.keys() - set(there or ()))
-        rows = await connection.fetch(_CREATE, tenant_id, missing, [counts[name] for name in missing])
-        await _refuse_erased(connection, tenant_id, missing)
-        late |= {row[0] for row in rows if row[1] is not None and row[1] >= earliest}
-    if late:
-        await _forget(connection, tenant_id, [one for one in events if one.client_id in late])
+    rows = await connection.fetch(_TOUCH, tenant_id, _SEPARATOR.join(clients), numbers, earliest)
+    if rows:
+        created = [row[0] for row in rows if row[1]]
+        if created:
+            await _refuse_erased(connection, tenant_id, created)
+        late = {row[0] for row in rows if row[2]}
+        if late:
+            await _forget(connection, tenant_id, [one for one in events if one.client_id in late])
     if not types.isdisjoint(PROFILE_TYPES):
         told = sorted({one.client_id for one in events if one.type in PROFILE_TYPES})
         await retell_profiles(connection, tenant_id, told)

@@ -21,7 +21,7 @@ _TELL: Final = """
     UPDATE client SET name = told.name, country = told.country, currency = told.currency, time_zone = told.time_zone
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
         AS told (client_id, name, country, currency, time_zone)
-    WHERE client.tenant_id = $1 AND client.client_id = told.client_id
+    WHERE client.tenant_id = $1 AND client.client_id = ANY($2) AND client.client_id = told.client_id
     """
 
 _read = msgspec.json.Decoder(dict[str, str | None]).decode

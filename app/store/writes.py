@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.ports.ledger import StoreUnavailableError
+from app.ports.ledger import StoreBusyError, StoreUnavailableError
 from app.store.connection import Connector
 from app.store.engine import is_outage
 
@@ -21,10 +21,12 @@ _PLANS: Final = "; ".join(
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
-        # A table that was small when the plan was made may have grown since.
+        # A table that was small when a plan was made may have grown since.
         ("enable_seqscan", "off"),
     )
 )
+
+_ROLLBACK_SECONDS: Final = 5
 
 
 class Writes:
@@ -60,6 +62,7 @@ class Writes:
                     raise RuntimeError("a transaction that had failed was to be committed")
             finally:
                 # Rolls back what is not committed, also when who waits for it is gone.
+                await _rolled_back(connection)
                 await pool.release(connection)
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
             raise StoreUnavailableError("the database is not available, or too busy") from error
@@ -77,7 +80,10 @@ class Writes:
     async def _begun(self, pool: asyncpg.Pool, tenant_id: str) -> Any:
         """A connection in a transaction; one that died while it rested is passed over."""
         for _ in range(self._pool_size):
-            connection = await pool.acquire(timeout=self._patience)
+            try:
+                connection = await pool.acquire(timeout=self._patience)
+            except TimeoutError:
+                raise StoreBusyError("the database is too busy; try again later") from None
             try:
                 await connection.execute(f"BEGIN; SET LOCAL app.tenant_id = E'{_quoted(tenant_id)}'; {_PLANS}")
             except BaseException as error:
@@ -107,5 +113,9 @@ def _quoted(text: str) -> str:
 
 
 async def _rolled_back(connection: Any) -> None:
-    if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")
+    """End a transaction that came to nothing; a connection that cannot even do that is closed."""
+    try:
+        if connection.is_in_transaction():
+            await connection.execute("ROLLBACK", timeout=_ROLLBACK_SECONDS)
+    except Exception:
+        connection.terminate()

@@ -99,8 +99,8 @@ class EventDecoder:
 
     def lines(self, lines: Sequence[bytes]) -> list[NewEvent | Invalid]:
         """Read several events, each of its own line."""
-        # Each is an object of its own, so that what is between two brackets is as many as there are lines.
-        return [self.structured(line) for line in lines]
+        found = self._quick.lines(lines)
+        return list(found) if found is not None else [self.structured(line) for line in lines]
 
     def binary(self, headers: Mapping[str, str], body: bytes) -> NewEvent | Invalid:
         """Read one event in binary mode: attributes in `ce-` headers, percent-encoded, and the data as the body."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -77,7 +78,8 @@ def tenant() -> str:
 
 def new(event: Event) -> NewEvent:
     data = ENCODE(event.data)
-    return NewEvent(event.source, event.id, event.type, event.client_id, event.time, data.decode(), data[:32])
+    digest = sha256(data).digest()
+    return NewEvent(event.source, event.id, event.type, event.client_id, event.time, data.decode(), digest)
 
 
 async def tell(ledger: PostgresLedger, tenant: str, events: Sequence[Event]) -> None:

@@ -145,7 +145,7 @@ async def test_a_revision_is_never_seen_before_its_events(ledger: PostgresLedger
 
 
 async def test_a_batch_that_fails_leaves_nothing(ledger: PostgresLedger, engine: AsyncEngine, tenant: str):
-    bad = NewEvent("s", "2", "call.received", "acme", BEGIN, "\x00", b"")
+    bad = NewEvent("s", "2", "call.received", "acme", BEGIN, "\x00", bytes(32))
     with pytest.raises(Exception, match="0x00") as failed:
         await ledger.append(tenant, [event(1), bad])
     assert "acme" not in str(failed.value), "what is stored about people does not belong in logs"
@@ -181,7 +181,7 @@ async def test_what_is_known_of_a_client_does_not_depend_on_the_order(reads: Rea
         event(1, kind="client.created", name="Old", country="DE"),
         event(2, kind="client.updated", name="New"),
         event(3, kind="client.updated", name="Wrong", currency="EUR"),
-        NewEvent("s", "4", "event.voided", "acme", BEGIN, '{"source":"s","id":"3"}', b"4"),
+        NewEvent("s", "4", "event.voided", "acme", BEGIN, '{"source":"s","id":"3"}', bytes(32)),
     ]
     clients = PostgresClients(reads)
     for order in (told, told[::-1], [told[2], told[0], told[3], told[1]]):
