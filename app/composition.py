@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.graphql.documents import Documents, read_trusted
@@ -121,7 +122,8 @@ def _wire(settings: Settings) -> _Wired:
         try:
             async with transaction(engine, None) as connection:
                 await connection.execute(text("SELECT 1 FROM event, policy LIMIT 0"))
-        except StoreUnavailableError:
+        except (StoreUnavailableError, DBAPIError):
+            # Away, or without the tables or the rights to them: `migrate` was not run.
             return False
         return True
 

@@ -25,7 +25,7 @@ def run(
         if not settings.database_url:
             tell(f"Starting the embedded Postgres in {settings.home}")
         with database(settings) as ready:
-            migrate_database(ready.database_url or "")
+            migrate_database(ready)
             key = prepare_demo(ready)
             url = base_url(listener)
             try:
