@@ -1,7 +1,7 @@
 """A real Postgres for tests: one server for all workers, one database for each, copied from a template.
 
 The server is the embedded one, in .partwise-test of the checkout, kept between runs; or the one in
-TEST_DATABASE_URL, whose role must be allowed to create databases and roles. Without either, the tests fail.
+TEST_DATABASE_URL, whose role must be a superuser. Without either, the tests fail.
 
 Databases are made by the role that owns them; tests work as the service does, under a role that owns nothing.
 """
@@ -20,6 +20,8 @@ import psutil
 import pytest
 
 from app.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from app.embedded.cluster import SUPERUSER, Credentials
+from app.embedded.folder import Folder
 from app.embedded.locks import alone
 
 CHECKOUT = Path(__file__).parent.parent
@@ -34,12 +36,17 @@ class Server:
 
     owner: str
     service: str
+    administrator: str
+    """A superuser, as whom roles are made and from whom the service has to shrink back."""
 
     def owner_url(self, database: str) -> str:
         return f"{self.owner.rpartition('/')[0]}/{database}"
 
     def service_url(self, database: str) -> str:
         return f"{self.service.rpartition('/')[0]}/{database}"
+
+    def administrator_url(self, database: str) -> str:
+        return f"{self.administrator.rpartition('/')[0]}/{database}"
 
     def owner_of(self, url: str) -> str:
         """The same database as a URL's, as its owner."""
@@ -53,7 +60,7 @@ def postgres() -> Iterator[Server]:
     if given:
         url = "postgresql+asyncpg://" + given.partition("://")[2]
         # A connection of the service takes its role by itself.
-        yield Server(url, url)
+        yield Server(url, url, url)
         return
     server = EmbeddedPostgres(HOME, durable=False)
     HOME.mkdir(exist_ok=True)
@@ -66,7 +73,10 @@ def postgres() -> Iterator[Server]:
             server.start()
     try:
         asyncio.run(_drop_what_killed_runs_left(server.url()))
-        yield Server(server.url(), server.service_url())
+        password = Credentials.read(Folder(HOME)).superuser
+        yield Server(
+            server.url(), server.service_url(), f"postgresql+asyncpg://{SUPERUSER}:{password}@127.0.0.1:{server.port}/x"
+        )
     finally:
         server.stop()
 
