@@ -8,11 +8,11 @@ from alembic import op
 from app.store.isolation import isolate, question
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("tenant", "api_key", "client", "event", "policy", "policy_activation", "checkpoint", "erasure")
+_TABLES = ("tenant", "api_key", "client", "event", "policy", "policy_activation", "checkpoint", "put_away", "erasure")
 
 _QUESTIONS = (
     question(
