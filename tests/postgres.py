@@ -72,11 +72,10 @@ def postgres() -> Iterator[Server]:
             shutil.rmtree(HOME / "postgres", ignore_errors=True)
             server.start()
     try:
-        asyncio.run(_drop_what_killed_runs_left(server.url()))
         password = Credentials.read(Folder(HOME)).superuser
-        yield Server(
-            server.url(), server.service_url(), f"postgresql+asyncpg://{SUPERUSER}:{password}@127.0.0.1:{server.port}/x"
-        )
+        administrator = f"postgresql+asyncpg://{SUPERUSER}:{password}@127.0.0.1:{server.port}/postgres"
+        asyncio.run(_drop_what_killed_runs_left(administrator))
+        yield Server(server.url(), server.service_url(), administrator)
     finally:
         server.stop()
 
@@ -91,21 +90,21 @@ def template_database(postgres: Server) -> str:
 def database_url(postgres: Server, template_database: str) -> Iterator[str]:
     """Return the URL of this worker's database for the service; tests keep apart by using tenants of their own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    with _copy(postgres.owner, template_database, worker) as name:
+    with _copy(postgres, template_database, worker) as name:
         yield postgres.service_url(name)
 
 
 @pytest.fixture
 def fresh_database_url(postgres: Server, template_database: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """Return the URL, for the service, of a database that this test has to itself; takes a tenth of a second."""
-    with _copy(postgres.owner, template_database, _name_of(request)) as name:
+    with _copy(postgres, template_database, _name_of(request)) as name:
         yield postgres.service_url(name)
 
 
 @pytest.fixture
 def empty_database_url(postgres: Server, request: pytest.FixtureRequest) -> Iterator[str]:
     """Return the URL, for its owner, of a database that no migration has seen."""
-    with _copy(postgres.owner, "template1", "empty_" + _name_of(request)) as name:
+    with _copy(postgres, "template1", "empty_" + _name_of(request)) as name:
         yield postgres.owner_url(name)
 
 
@@ -114,19 +113,16 @@ def _name_of(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def _copy(server: str, template: str, suffix: str) -> Iterator[str]:
+def _copy(server: Server, template: str, suffix: str) -> Iterator[str]:
     """Copy the template, return the copy's name, and drop it at the end."""
     # The process is in the name, so that a later run knows which databases nobody uses any more.
     name = f"test_{os.getpid()}_{suffix}"
-    asyncio.run(
-        _execute(
-            server,
-            f'drop database if exists "{name}" with (force)',
-            f'create database "{name}" template "{template}"',
-        )
-    )
+    drop = f'drop database if exists "{name}" with (force)'
+    asyncio.run(_execute(server.administrator, drop))
+    asyncio.run(_execute(server.owner, f'create database "{name}" template "{template}"'))
     yield name
-    asyncio.run(_execute(server, f'drop database if exists "{name}" with (force)'))
+    # By one who may end whatever connection is still there.
+    asyncio.run(_execute(server.administrator, drop))
 
 
 async def _ensure_template(server: str) -> str:

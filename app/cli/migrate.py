@@ -8,8 +8,12 @@ from app.settings import Settings, read_settings
 
 def migrate() -> None:
     """Bring the schema up to date: of MIGRATION_DATABASE_URL, DATABASE_URL or the embedded Postgres."""
-    with database(read_settings()) as settings:
+    settings = read_settings()
+    if settings.migration_database_url:
         advice = migrate_database(settings)
+    else:
+        with database(settings) as ready:
+            advice = migrate_database(ready)
     tell("The schema is up to date.")
     if advice:
         tell(advice)

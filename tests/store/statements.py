@@ -30,6 +30,20 @@ def nameless(source: str) -> list[str]:
     return found
 
 
+def openings(source: str) -> list[str]:
+    """The calls, as `line: name`, that open connections otherwise than `app.store.connection` does."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+            given = {keyword.arg for keyword in node.keywords}
+            if name == "asyncpg.connect" or (name.endswith("create_pool") and "connect" not in given):
+                found.append(f"{node.lineno}: {name}")
+            if name.endswith("create_async_engine") and "async_creator_fn" not in ast.unparse(node):
+                found.append(f"{node.lineno}: {name}")
+    return found
+
+
 def modules(folder: Path) -> Iterator[Path]:
     """The modules of the store, without its migrations: those are of no tenant, or of all."""
     for path in sorted(folder.rglob("*.py")):

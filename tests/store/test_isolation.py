@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from app.store.isolation import privileges_of
+from app.store.connection import Connector
+from app.store.isolation import privileges_of, question
 from app.store.tables import METADATA
 from tests.postgres import Server
 from tests.store.rows import put, tables, tenant_tables
@@ -150,7 +151,7 @@ async def test_it_is_asked_once_and_indexes_are_used(service: asyncpg.Connection
         for statement in (
             "select * from event where client_id = 'c' order by time",
             "select * from event where tenant_id = 'x' and client_id = 'c' order by time",
-            "select * from client where client_id = 'c'",
+            "select * from client where tenant_id = 'x' and client_id = 'c'",
             "select * from event where (time, source, id) > (now(), 's', 'i') order by time, source, id limit 5",
         ):
             plan = "\n".join(row[0] for row in await service.fetch(f"explain {statement}"))
@@ -158,6 +159,42 @@ async def test_it_is_asked_once_and_indexes_are_used(service: asyncpg.Connection
             assert "SubPlan" not in plan, plan
             condition = plan.partition("Index Cond: ")[2].partition("\n")[0]
             assert "tenant_id = " in condition, plan
+
+
+async def test_a_question_may_claim_across_tenants(fresh_database_url: str, postgres: Server):
+    """As a worker would: lock what nobody else has, change it, and learn whose it is; other rows stay as they are."""
+    owner = await asyncpg.connect(postgres.owner_of(fresh_database_url).replace("+asyncpg", ""))
+    for statement in question(
+        "claimed",
+        "most integer",
+        "TABLE (tenant_id text, client_id text)",
+        """
+        UPDATE client SET due_at = now() + interval '1 minute' FROM (
+            SELECT tenant_id, client_id FROM client WHERE due_at <= now()
+            ORDER BY due_at LIMIT most FOR UPDATE SKIP LOCKED
+        ) AS due
+        WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
+        RETURNING client.tenant_id, client.client_id
+        """,
+        about="client",
+        commands=("SELECT", "UPDATE"),
+    ):
+        await owner.execute(statement)
+    for tenant_id in ("a", "b"):
+        async with owner.transaction():
+            await owner.execute("select set_config('app.tenant_id', $1, true)", tenant_id)
+            await put(owner, "client", tenant_id)
+    await owner.close()
+
+    one, other = await Connector(fresh_database_url)(), await Connector(fresh_database_url)()
+    async with one.transaction():
+        (first,) = await one.fetch("select * from claimed(1)")
+        (second,) = await other.fetch("select * from claimed(10)")
+        assert {first["tenant_id"], second["tenant_id"]} == {"a", "b"}
+        assert await one.fetch("select * from client") == []
+    assert await one.fetch("select * from claimed(10)") == []
+    await one.close()
+    await other.close()
 
 
 # ---------------------------------------------------------------------------------------------- what the role may do

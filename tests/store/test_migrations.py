@@ -179,7 +179,7 @@ async def test_one_that_meets_a_lock_gives_up_and_is_tried_again(empty_database_
         with pytest.raises(MigrationError, match=r"in 2 attempts.*policy"):
             await trying
         assert LOCK_SECONDS / 4 < max(waits) < LOCK_SECONDS + 1.5
-        assert await version(empty_database_url) < revisions()[-1]
+        assert await version(empty_database_url) != revisions()[-1]
         await transaction.rollback()
         await migrate(empty_database_url)
     assert await version(empty_database_url) == revisions()[-1]

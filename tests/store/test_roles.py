@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -146,6 +147,29 @@ async def test_serve_says_so_in_one_line(login: Login):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: the database role")
+
+
+def test_the_owner_migrates_and_the_service_serves(empty_database_url: str, postgres: Server, tmp_path: Path):
+    """Each with its own URL, by the commands that an operator runs."""
+    plain = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "MIGRATION_DATABASE_URL")
+    }
+    plain["PARTWISE_HOME"] = str(tmp_path / "unused")
+
+    def run(*arguments: str, **urls: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "app", *arguments]
+        return subprocess.run(command, env=plain | urls, capture_output=True, text=True, timeout=60, check=False)
+
+    service_url = postgres.service_url(empty_database_url.rpartition("/")[2])
+    early = run("keys", "create", "--tenant", "t", DATABASE_URL=service_url)
+    assert (early.returncode, len(early.stderr.splitlines())) == (1, 1)
+    assert "MIGRATION_DATABASE_URL" in early.stderr
+    migrated = run("migrate", MIGRATION_DATABASE_URL=empty_database_url)
+    assert (migrated.returncode, migrated.stderr) == (0, "The schema is up to date.\n")
+    made = run("keys", "create", "--tenant", "t", DATABASE_URL=service_url)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("pw_")
+    assert not (tmp_path / "unused").exists()
 
 
 async def test_a_database_that_is_away_is_not_refused():

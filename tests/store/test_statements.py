@@ -27,7 +27,7 @@ from app.store.reads import Reads
 from app.store.tables import METADATA
 from app.store.tenants import PostgresTenants
 from app.wire.cloudevents import EventDecoder
-from tests.store.statements import modules, nameless
+from tests.store.statements import modules, nameless, openings
 
 STORE = Path(reading.__file__).parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,6 +69,24 @@ def test_one_that_does_not_is_found(source: str):
 )
 def test_one_that_does_is_none(source: str):
     assert nameless(source) == []
+
+
+def test_connections_are_opened_in_one_place():
+    """Elsewhere they would begin as whoever logs in, perhaps a superuser; migrations do, as the owner."""
+    found = {path.name for path in modules(STORE) if openings(path.read_text())}
+    assert found == {"connection.py", "migrate.py"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "a = asyncpg.connect(url)",
+        "a = asyncpg.create_pool(url, min_size=1)",
+        "a = create_async_engine(url, pool_size=1)",
+    ],
+)
+def test_one_that_is_opened_otherwise_is_found(source: str):
+    assert len(openings(source)) == 1
 
 
 # ------------------------------------------------------------------------------- without any condition on the tenant
