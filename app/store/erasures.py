@@ -78,8 +78,9 @@ class PostgresErasures:
         return await retrying(once)
 
     async def _step(self, connection: AsyncConnection, tenant_id: str, digest: bytes, at: datetime) -> Step:
-        this = (erasure.c.tenant_id == tenant_id, erasure.c.digest == digest)
-        mine = select(erasure.c.client_id).where(*this, erasure.c.finished_at.is_(None))
+        mine = select(erasure.c.client_id).where(
+            erasure.c.tenant_id == tenant_id, erasure.c.digest == digest, erasure.c.finished_at.is_(None)
+        )
         client_id = (await connection.execute(mine.with_for_update(skip_locked=True))).scalar_one_or_none()
         if client_id is None:
             found = await _get(connection, tenant_id, digest)
@@ -89,7 +90,8 @@ class PostgresErasures:
             left -= await _remove(connection, table, tenant_id, client_id, left)
             if left == 0:
                 return Step.MORE
-        await connection.execute(update(erasure).where(*this).values(finished_at=at, client_id=None))
+        done = update(erasure).where(erasure.c.tenant_id == tenant_id, erasure.c.digest == digest)
+        await connection.execute(done.values(finished_at=at, client_id=None))
         return Step.DONE
 
     async def unfinished(self, most: int) -> Sequence[tuple[str, bytes]]:

@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from app.composition import SystemClock
 from app.ports.ledger import NewEvent
 from app.store.engine import make_engine, transaction
 from app.store.erasures import PostgresErasures, digest_of
-from app.store.ledger import PostgresLedger
-from app.wire.cloudevents import EventDecoder
+from tests.ledgers import ledger_over
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COMMAND = [sys.executable, "-m", "app", "erase"]
@@ -29,14 +27,15 @@ def command(url: str, *arguments: str) -> "subprocess.Popen[str]":
 @pytest.mark.slow
 async def test_what_is_left_is_removed_though_killed_in_the_middle(fresh_database_url: str):
     engine = make_engine(fresh_database_url, 2)
-    ledger, tenant = PostgresLedger(engine, EventDecoder(SystemClock()).load), str(uuid.uuid4())
-    for client in ("a", "b"):
-        for start in range(0, 30_000, 5_000):
-            names = [f"{client}{number}" for number in range(start, start + 5_000)]
-            await ledger.append(
-                tenant, [NewEvent("s", name, "call.received", client, NOW, "{}", b"") for name in names]
-            )
-        await PostgresErasures(engine).begin(tenant, client, NOW)
+    tenant = str(uuid.uuid4())
+    async with ledger_over(engine) as ledger:
+        for client in ("a", "b"):
+            for start in range(0, 30_000, 5_000):
+                names = [f"{client}{number}" for number in range(start, start + 5_000)]
+                await ledger.append(
+                    tenant, [NewEvent("s", name, "call.received", client, NOW, "{}", bytes(32)) for name in names]
+                )
+            await PostgresErasures(engine).begin(tenant, client, NOW)
 
     async def left() -> int:
         async with transaction(engine, tenant) as connection:

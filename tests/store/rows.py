@@ -58,7 +58,7 @@ def _value(table: str, column: str, kind: str, tenant_id: str) -> Any:
         return tenant_id
     if (table, column) in MEANINGFUL:
         return MEANINGFUL[table, column]
-    if column in ("revoked_at", "expires_at", "last_used_at", "known_at"):
+    if column in ("revoked_at", "expires_at", "last_used_at", "known_at", "finished_at"):
         return None
     values: Mapping[str, Any] = {
         "text": f"{column}-of-{tenant_id}",

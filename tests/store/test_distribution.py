@@ -38,6 +38,11 @@ _UNIQUE = """
 _ACROSS = """
     SELECT conrelid::regclass::text || ' refers to ' || confrelid::regclass::text FROM pg_constraint
     WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+        -- A key that is the tenant's and more stays on its node.
+        AND NOT (cardinality(conkey) > 1 AND (
+            SELECT bool_and(attname = 'tenant_id') FROM pg_attribute
+            WHERE (attrelid, attnum) IN ((conrelid, conkey[1]), (confrelid, confkey[1]))
+        ))
     UNION ALL SELECT tgrelid::regclass::text || ' has trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT 'sequence ' || relname FROM pg_class
     WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace

@@ -23,7 +23,7 @@ from app.store.ledger import PostgresLedger
 from app.store.reads import Reads
 from app.store.tables import checkpoint
 from app.use_cases.erase_clients import EraseClients
-from app.wire.cloudevents import EventDecoder
+from tests.ledgers import ledger_over
 from tests.postgres import Server
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,8 +37,9 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def ledger(engine: AsyncEngine) -> PostgresLedger:
-    return PostgresLedger(engine, EventDecoder(SystemClock()).load)
+async def ledger(engine: AsyncEngine) -> AsyncIterator[PostgresLedger]:
+    async with ledger_over(engine) as found:
+        yield found
 
 
 @pytest.fixture
@@ -260,10 +261,11 @@ async def test_an_erasure_waits_for_an_append_that_came_before(
 async def test_many_may_finish_at_once(fresh_database_url: str, tenant: str):
     """Each erasure by one at a time, and none twice; what another is at is left alone."""
     engine = make_engine(fresh_database_url, 10)
-    ledger, erasures = PostgresLedger(engine, EventDecoder(SystemClock()).load), PostgresErasures(engine, rows=7)
-    for number in range(6):
-        await ledger.append(tenant, [event(f"{number}-{n}", f"c-{number}") for n in range(40)])
-        await erasures.begin(tenant, f"c-{number}", NOW + timedelta(minutes=number))
+    erasures = PostgresErasures(engine, rows=7)
+    async with ledger_over(engine) as ledger:
+        for number in range(6):
+            await ledger.append(tenant, [event(f"{number}-{n}", f"c-{number}") for n in range(40)])
+            await erasures.begin(tenant, f"c-{number}", NOW + timedelta(minutes=number))
     found = await erasures.unfinished(4)
     assert found == [(tenant, digest_of(f"c-{number}")) for number in range(4)], "the oldest first"
 

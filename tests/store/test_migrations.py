@@ -18,7 +18,6 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import app.store.migrate
-from app.composition import SystemClock
 from app.ports.ledger import EventFilter, NewEvent, Outcome
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine
@@ -29,7 +28,8 @@ from app.store.policies import PostgresPolicies
 from app.store.reads import Reads
 from app.store.tables import METADATA
 from app.store.tenants import PostgresTenants
-from app.wire.cloudevents import EventDecoder
+from app.store.writes import Writes
+from tests.ledgers import DECODER
 from tests.store.rows import MOMENT, put, tenant_tables
 from tests.store.unsafe_sql import unsafe
 
@@ -100,7 +100,8 @@ async def test_what_an_earlier_version_stored_is_read(empty_database_url: str, r
     assert await version(empty_database_url) == revisions()[-1]
 
     engine, reads = make_engine(empty_database_url, 2), Reads(empty_database_url, 2)
-    ledger = PostgresLedger(engine, EventDecoder(SystemClock()).load)
+    writes = Writes(empty_database_url, 2, 10.0)
+    ledger = PostgresLedger(engine, writes, DECODER.load)
     (stored,) = await ledger.page("old", EventFilter(), None, 10)
     assert (stored.client_id, stored.type, stored.data) == ("acme", "call.received", "{}")
     assert len((await ledger.histories("old", ["acme"]))["acme"]) == 1
@@ -116,6 +117,7 @@ async def test_what_an_earlier_version_stored_is_read(empty_database_url: str, r
         assert await policies.active("old") == "v1"
         assert [one.version for one in await policies.all("old")] == ["v1"]
     await reads.close()
+    await writes.close()
     await engine.dispose()
 
     async with connected(empty_database_url) as owner, owner.transaction():
@@ -256,14 +258,15 @@ async def test_the_service_goes_on_meanwhile(empty_database_url: str):
     """Events are stored without a failure from the revision before the newest until after it."""
     await migrate(empty_database_url, revisions()[-2])
     engine = make_engine(empty_database_url, 2)
-    ledger = PostgresLedger(engine, EventDecoder(SystemClock()).load)
+    writes = Writes(empty_database_url, 2, 10.0)
+    ledger = PostgresLedger(engine, writes, DECODER.load)
     done = asyncio.Event()
 
     async def write() -> int:
         number = 0
         while not done.is_set():
             number += 1
-            one = NewEvent("s", str(number), "call.received", "acme", MOMENT, "{}", b"")
+            one = NewEvent("s", str(number), "call.received", "acme", MOMENT, "{}", bytes(32))
             assert await ledger.append("t", [one]) == [Outcome.ACCEPTED]
         return number
 
@@ -275,4 +278,5 @@ async def test_the_service_goes_on_meanwhile(empty_database_url: str):
     stored = await writing
     assert stored > 10
     assert await ledger.revisions("t") == {"acme": stored}
+    await writes.close()
     await engine.dispose()

@@ -5,15 +5,16 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import event as listening
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.composition import SystemClock
 from app.core.events import EventRef
 from app.ports.ledger import EventFilter, NewEvent, Outcome
 from app.ports.policies import PolicyRecord
@@ -26,7 +27,8 @@ from app.store.policies import PostgresPolicies
 from app.store.reads import Reads
 from app.store.tables import METADATA
 from app.store.tenants import PostgresTenants
-from app.wire.cloudevents import EventDecoder
+from app.store.writes import Writes
+from tests.ledgers import DECODER, ledger_over
 from tests.store.statements import modules, nameless, openings
 
 STORE = Path(reading.__file__).parent
@@ -107,8 +109,16 @@ def without_tenants(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Ite
     def rewrite(connection: Any, cursor: Any, statement: str, parameters: Any, *more: Any) -> Any:
         return stripped(statement), parameters
 
+    def through(method: Any) -> Any:
+        def asked(connection: Any, statement: str, *values: Any, **named: Any) -> Any:
+            return method(connection, stripped(statement), *values, **named)
+
+        return asked
+
     own = reading._of_the_tenant.__wrapped__
     with monkeypatch.context() as patch:
+        for name in ("fetch", "fetchrow", "execute"):
+            patch.setattr(PoolConnectionProxy, name, through(getattr(PoolConnectionProxy, name)))
         patch.setattr(reading, "_of_the_tenant", lambda statement: stripped(own(statement)))
         listening.listen(engine.sync_engine, "before_cursor_execute", rewrite, retval=True)
         yield changed
@@ -132,7 +142,7 @@ async def reads(database_url: str) -> AsyncIterator[Reads]:
 def events(mark: str) -> list[NewEvent]:
     """The same ids, clients and sources for everybody, with content of one's own."""
     return [
-        NewEvent("s", str(n), kind, f"c-{n % 3}", NOW + timedelta(n), data, f"{mark}{n}".encode())
+        NewEvent("s", str(n), kind, f"c-{n % 3}", NOW + timedelta(n), data, sha256(f"{mark}{n}".encode()).digest())
         for n, kind, data in (
             (1, "client.created", f'{{"name":"{mark}"}}'),
             (2, "call.received", "{}"),
@@ -144,28 +154,28 @@ def events(mark: str) -> list[NewEvent]:
 
 async def everything_asked(engine: AsyncEngine, reads: Reads, tenant_id: str) -> dict[str, Any]:
     """What the store answers a tenant, question by question."""
-    ledger = PostgresLedger(engine, EventDecoder(SystemClock()).load)
-    policies, clients, tenants = PostgresPolicies(engine), PostgresClients(reads), PostgresTenants(engine)
-    names = ["c-0", "c-1", "c-2"]
-    return {
-        "page": await ledger.page(tenant_id, EventFilter(), None, 100),
-        "page of a client": await ledger.page(tenant_id, EventFilter(client_id="c-1", since=NOW), None, 100),
-        "named": await ledger.named(tenant_id, "1", None),
-        "several": await ledger.several(tenant_id, [EventRef("s", "1"), EventRef("s", "2")]),
-        "revisions": await ledger.revisions(tenant_id),
-        "histories": await ledger.histories(tenant_id, names),
-        "duplicates": await ledger.append(tenant_id, events(tenant_id)),
-        "client": await clients.get(tenant_id, "c-1"),
-        "some clients": await clients.several(tenant_id, names),
-        "all clients": await clients.all(tenant_id),
-        "count": await clients.count(tenant_id),
-        "count of a text": await clients.count(tenant_id, "c"),
-        "clients by name": await clients.page(tenant_id, "c", ("a", "a"), None, 10, last=False),
-        "policies": await policies.all(tenant_id),
-        "active policy": await policies.active(tenant_id),
-        "policy": await policies.get(tenant_id, "v1"),
-        "keys": await tenants.keys_of(tenant_id),
-    }
+    async with ledger_over(engine) as ledger:
+        policies, clients, tenants = PostgresPolicies(engine), PostgresClients(reads), PostgresTenants(engine)
+        names = ["c-0", "c-1", "c-2"]
+        return {
+            "page": await ledger.page(tenant_id, EventFilter(), None, 100),
+            "page of a client": await ledger.page(tenant_id, EventFilter(client_id="c-1", since=NOW), None, 100),
+            "named": await ledger.named(tenant_id, "1", None),
+            "several": await ledger.several(tenant_id, [EventRef("s", "1"), EventRef("s", "2")]),
+            "revisions": await ledger.revisions(tenant_id),
+            "histories": await ledger.histories(tenant_id, names),
+            "duplicates": await ledger.append(tenant_id, events(tenant_id)),
+            "client": await clients.get(tenant_id, "c-1"),
+            "some clients": await clients.several(tenant_id, names),
+            "all clients": await clients.all(tenant_id),
+            "count": await clients.count(tenant_id),
+            "count of a text": await clients.count(tenant_id, "c"),
+            "clients by name": await clients.page(tenant_id, "c", ("a", "a"), None, 10, last=False),
+            "policies": await policies.all(tenant_id),
+            "active policy": await policies.active(tenant_id),
+            "policy": await policies.get(tenant_id, "v1"),
+            "keys": await tenants.keys_of(tenant_id),
+        }
 
 
 async def fill(engine: AsyncEngine) -> str:
@@ -177,8 +187,8 @@ async def fill(engine: AsyncEngine) -> str:
     policies = PostgresPolicies(engine)
     await policies.add(tenant_id, PolicyRecord("", "default-1", tenant_id, "{}", NOW, None))
     await policies.activate(tenant_id, "v1", NOW)
-    ledger = PostgresLedger(engine, EventDecoder(SystemClock()).load)
-    assert set(await ledger.append(tenant_id, events(tenant_id))) == {Outcome.ACCEPTED}
+    async with ledger_over(engine) as ledger:
+        assert set(await ledger.append(tenant_id, events(tenant_id))) == {Outcome.ACCEPTED}
     return tenant_id
 
 
@@ -201,9 +211,9 @@ async def test_without_conditions_the_store_changes_nothing_of_the_neighbours(
     ours, theirs = await fill(engine), await fill(engine)
     before = await everything_asked(engine, reads, theirs)
     with without_tenants(engine, monkeypatch) as changed:
-        ledger = PostgresLedger(engine, EventDecoder(SystemClock()).load)
-        more = [NewEvent("s", "9", "client.updated", "c-1", NOW, '{"name":"Other"}', b"9")]
-        assert await ledger.append(ours, [*events(ours), *more]) == [Outcome.DUPLICATE] * 4 + [Outcome.ACCEPTED]
+        more = [NewEvent("s", "9", "client.updated", "c-1", NOW, '{"name":"Other"}', bytes(32))]
+        async with ledger_over(engine) as ledger:
+            assert await ledger.append(ours, [*events(ours), *more]) == [Outcome.DUPLICATE] * 4 + [Outcome.ACCEPTED]
         policies, tenants = PostgresPolicies(engine), PostgresTenants(engine)
         await policies.add(ours, PolicyRecord("", "default-1", None, "{}", NOW, None))
         await policies.activate(ours, "v2", NOW)
@@ -225,7 +235,8 @@ async def test_a_connection_that_rests_carries_no_tenant(database_url: str):
     """Pools of one, so that the same connection is looked at."""
     engine, reads = make_engine(database_url, 1), Reads(database_url, 1)
     ours = await fill(engine)
-    ledger, clients = PostgresLedger(engine, EventDecoder(SystemClock()).load), PostgresClients(reads)
+    writes = Writes(database_url, 1, 10.0)
+    ledger, clients = PostgresLedger(engine, writes, DECODER.load), PostgresClients(reads)
 
     async def look(connection: asyncpg.Connection) -> None:
         assert await connection.fetchval("select coalesce(current_setting('app.tenant_id', true), '')") == ""
@@ -238,19 +249,23 @@ async def test_a_connection_that_rests_carries_no_tenant(database_url: str):
         assert reads._pool is not None
         async with reads._pool.acquire() as connection:
             await look(connection)
+        if writes._pool is not None:
+            async with writes._pool.acquire() as connection:
+                await look(connection)
 
     assert await clients.get(ours, "c-1")
     await rested()
     assert await ledger.revisions(ours)
     await rested()
-    bad = NewEvent("s", "8", "call.received", "c-1", NOW, "\x00", b"")
+    bad = NewEvent("s", "8", "call.received", "c-1", NOW, "\x00", bytes(32))
     with pytest.raises(Exception, match="0x00"):
         await ledger.append(ours, [bad])
     await rested()
-    await ledger.append(ours, [NewEvent("s", "1", "call.received", "c-1", NOW, "{}", b"other")], atomic=True)
+    await ledger.append(ours, [NewEvent("s", "1", "call.received", "c-1", NOW, "{}", b"other".ljust(32))], atomic=True)
     await rested()
     with pytest.raises(asyncpg.PostgresError):
         await reads.rows(ours, "SELECT 1 / (revision - revision) FROM client WHERE tenant_id = $1")
     await rested()
+    await writes.close()
     await reads.close()
     await engine.dispose()

@@ -166,7 +166,7 @@ def test_one_event_is_judged_alike(raw: bytes):
 @pytest.mark.parametrize("kind", CATALOGUE)
 @pytest.mark.parametrize("value", [*_TRICKY, *_RAW], ids=repr)
 def test_each_field_of_each_type_is_judged_alike(kind: str, value: Any):
-    hints = CATALOGUE[kind].data.__dataclass_fields__  # type: ignore[attr-defined]
+    hints = CATALOGUE[kind].data.__dataclass_fields__
     for name in hints:
         data = _object(
             [

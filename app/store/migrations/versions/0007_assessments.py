@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from app.store.indexes import build_index
 from app.store.isolation import isolate, question
 
 revision = "0007"
@@ -62,9 +63,6 @@ _STATEMENTS = (
     )
     """,
     "CREATE INDEX portfolio_due ON portfolio (due_at)",
-    "CREATE INDEX client_due ON client (due_at)",
-    "CREATE INDEX client_due_by_tenant ON client (tenant_id, due_at)",
-    'CREATE INDEX client_by_name ON client (tenant_id, (coalesce(name, client_id) COLLATE "C"), client_id COLLATE "C")',
 )
 
 _TABLES = ("assessment", "portfolio_share", "portfolio")
@@ -131,6 +129,9 @@ def upgrade() -> None:
     for statements in (*map(isolate, _TABLES), *_QUESTIONS):
         for statement in statements:
             op.execute(statement)
+    build_index("client_due", "client (due_at)")
+    build_index("client_due_by_tenant", "client (tenant_id, due_at)")
+    build_index("client_by_name", 'client (tenant_id, (coalesce(name, client_id) COLLATE "C"), client_id COLLATE "C")')
 
 
 def downgrade() -> None:
