@@ -15,14 +15,17 @@ from app.graphql.documents import Documents, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
 from app.graphql.schema import make_schema
+from app.metrics.freshness import CountedProgress
 from app.ports.ledger import StoreUnavailableError
 from app.rest.application import create_rest
 from app.services import Services
 from app.settings import Settings, SettingsError
+from app.store.assessments import PostgresAssessments
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
+from app.store.portfolios import PostgresPortfolios
 from app.store.reads import Reads
 from app.store.tenants import PostgresTenants
 from app.use_cases.assess_clients import AssessClients
@@ -34,7 +37,9 @@ from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
+from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
+from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.policies import JsonPolicies
 
@@ -110,12 +115,14 @@ def _wire(settings: Settings) -> _Wired:
     decoder = EventDecoder(clock)
     ledger = PostgresLedger(engine, decoder.load)
     histories = Histories(ledger)
-    portfolios = Portfolios(histories)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
     reads = Reads(settings.database_url or "", settings.database_pool_size)
     clients = PostgresClients(reads)
+    portfolios = Portfolios(histories, PostgresPortfolios(engine, reads, PackedPortfolios()), policies, clock)
     assess = AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock)
+    assessments = PostgresAssessments(engine, reads, PackedAssessments())
+    reassess = Reassess(assessments, histories, portfolios, policies, clock, CountedProgress())
 
     async def ready() -> bool:
         try:
@@ -130,8 +137,9 @@ def _wire(settings: Settings) -> _Wired:
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),
-        listing=ListClients(clients, assess),
+        listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
+        reassess=reassess,
         policies=policies,
         decoder=decoder,
         ready=ready,

@@ -9,6 +9,7 @@ from app.use_cases.find_events import FindEvents
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
 
@@ -25,6 +26,7 @@ class Services:
     clients: ManageClients
     listing: ListClients
     assess: AssessClients
+    reassess: Reassess
     policies: ManagePolicies
     decoder: EventDecoder
     ready: Callable[[], Awaitable[bool]]

@@ -16,7 +16,7 @@ from app.graphql.fields import answered
 from app.graphql.mutations import Mutation
 from app.graphql.nodes import Node, read_global_id
 from app.graphql.policies import PolicyPreview, PolicyVersion, policies_of, policy_named, preview_of
-from app.graphql.portfolios import PortfolioType, portfolio_at
+from app.graphql.portfolios import PortfolioType, portfolio_at, portfolio_now
 from app.graphql.scalars import SCALARS, Moment
 from app.graphql.simulations import Simulation, SupposedEvent, simulated
 from app.ports.tenants import Scope
@@ -69,10 +69,11 @@ class Query:
         """A page of clients."""
         context = info.context
         context.require(Scope.READ)
-        viewpoint = await context.viewpoint(as_of, known_at)
+        now = as_of is None and known_at is None
+        viewpoint = None if now else await context.viewpoint(as_of, known_at)
         wanted = wanted_clients(filter, order_by)
         page = await clients_page(context, viewpoint, wanted, first, after, last, before)
-        return page if as_of is None and known_at is None else await page.as_they_were(context)
+        return page if page.viewpoint is None else await page.as_they_were(context)
 
     @answered("Events by time, the oldest first; 100 on a page at most.", weight=5, size=0)
     async def events(  # noqa: PLR0917 - the arguments in the API
@@ -98,6 +99,8 @@ class Query:
     async def portfolio(self, info: Info, as_of: Moment | None = None, known_at: Moment | None = None) -> PortfolioType:
         """All clients together."""
         info.context.require(Scope.READ)
+        if as_of is None and known_at is None:
+            return await portfolio_now(info.context)
         return await portfolio_at(info.context, await info.context.viewpoint(as_of, known_at))
 
     @answered("All versions of the policy, the newest first; the default one is the last.", weight=5, size=20)

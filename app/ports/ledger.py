@@ -110,8 +110,8 @@ class Ledger(Protocol):
         """Events by time, source and id, beginning behind `after`."""
         ...
 
-    async def revisions(self, tenant_id: str) -> dict[str, int]:
-        """For each client, a number that grows with every event stored."""
+    async def revisions(self, tenant_id: str, client_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """For each client, or for some, a number that grows with every event stored."""
         ...
 
     async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:

@@ -36,10 +36,13 @@ _DIGESTS = text(
 )
 _TOUCH_CLIENTS = text(
     """
-    INSERT INTO client (tenant_id, client_id, created_at, revision)
-    SELECT :tenant, sent.client_id, now(), sent.events
+    INSERT INTO client (tenant_id, client_id, created_at, revision, due_at)
+    SELECT :tenant, sent.client_id, now(), sent.events, now()
     FROM unnest(CAST(:clients AS text[]), CAST(:events AS bigint[])) AS sent (client_id, events)
-    ON CONFLICT (tenant_id, client_id) DO UPDATE SET revision = client.revision + excluded.revision
+    ON CONFLICT (tenant_id, client_id) DO UPDATE SET
+        revision = client.revision + excluded.revision,
+        -- Of who is due already it stays as it is, so that no index has to be told.
+        due_at = least(client.due_at, now())
     """
 )
 # Events that may change what is known of a client.
@@ -159,9 +162,11 @@ class PostgresLedger:
         async with transaction(self._engine, tenant_id) as connection:
             return [_stored(row) for row in await connection.execute(statement)]
 
-    async def revisions(self, tenant_id: str) -> dict[str, int]:
-        """Tell every client's revision; see the port."""
+    async def revisions(self, tenant_id: str, client_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """Tell clients' revisions; see the port."""
         statement = select(client.c.client_id, client.c.revision).where(client.c.tenant_id == tenant_id)
+        if client_ids is not None:
+            statement = statement.where(client.c.client_id.in_(list(client_ids)))
         async with transaction(self._engine, tenant_id) as connection:
             return {row.client_id: row.revision for row in await connection.execute(statement)}
 

@@ -112,7 +112,7 @@ class AssessClients:
         sent = await self._histories.sent(tenant_id, [event.ref for event in hypothetical])
         first = {event.ref: event for event in reversed(hypothetical) if event.ref not in sent}
         supposed = Supposed(client_id, [*case.events, *first.values()])
-        portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, case.revisions, supposed)
+        portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, supposed)
         imagined = replace(case, events=supposed.events, portfolio=portfolio)
 
         def work() -> Simulation:
@@ -127,7 +127,10 @@ class AssessClients:
     async def ranking(
         self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None = None, *, with_change: bool = False
     ) -> list[Ranked]:
-        """All clients, the highest score first; with a verdict only those who have it."""
+        """All clients from a viewpoint, the highest score first; with a verdict only those who have it.
+
+        It assesses all of them: for how they stand now, see `list_clients.py`.
+        """
         policy = await self._policies.active(tenant_id)
         ranked = await self._ranking(tenant_id, viewpoint, policy, with_change=with_change)
         return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
@@ -140,6 +143,7 @@ class AssessClients:
         """
         proposed = await self._policies.policy(tenant_id, version)
         active = await self._policies.active(tenant_id)
+        # Both looks are held against portfolios of the same events, of which the stored one may not know all.
         before = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, active)}
         after = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, proposed)}
         # A client that came between the two looks is in neither.
@@ -162,7 +166,7 @@ class AssessClients:
         key = (tenant_id, sum(revisions.values()), viewpoint, policy.version, with_change)
         ranked = self._rankings.get(key)
         if ranked is None:
-            portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
+            portfolio = await self._portfolios.worked_out(tenant_id, policy, viewpoint)
             ranked = []
             async for group in self._histories.groups(tenant_id, revisions):
                 assess_all = _assess_with_change if with_change else _assess_all

@@ -1,7 +1,7 @@
 """Cases: one client as seen from a viewpoint, with all that answers about it rest on."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -34,7 +34,7 @@ _LOOKS_BACK: Final = {Pace.DAY: 90, Pace.WEEK: 364, Pace.MONTH: 730}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One client as seen from a viewpoint, with the revisions of all clients.
+    """One client as seen from a viewpoint.
 
     What takes time is done beside the event loop, which must not wait for it.
     """
@@ -42,7 +42,6 @@ class Case:
     client_id: str
     viewpoint: Viewpoint
     policy: Policy
-    revisions: Mapping[str, int]
     events: Sequence[Event]
     portfolio: Portfolio
 
@@ -144,13 +143,12 @@ class Cases:
     async def several(self, tenant_id: str, client_ids: Sequence[str], viewpoint: Viewpoint) -> dict[str, Case]:
         """The same for some clients; who is not known is left out."""
         policy = await self._policies.active(tenant_id)
-        revisions = await self._histories.revisions(tenant_id)
-        known = {client_id: revisions[client_id] for client_id in client_ids if client_id in revisions}
+        known = await self._histories.revisions(tenant_id, client_ids)
         if not known:
             return {}
-        portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
+        portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint)
         return {
-            client_id: Case(client_id, viewpoint, policy, revisions, events, portfolio)
+            client_id: Case(client_id, viewpoint, policy, events, portfolio)
             async for group in self._histories.groups(tenant_id, known)
             for client_id, events in group.items()
         }

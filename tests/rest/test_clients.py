@@ -1,6 +1,7 @@
 """Clients and answers over HTTP."""
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
@@ -218,7 +219,8 @@ async def test_before_anything_was_known_all_reads_agree(api: httpx.AsyncClient,
 async def test_a_cursor_keeps_to_the_names_of_its_time(api: httpx.AsyncClient):
     for n in range(2):
         await api.put(f"/v1/clients/c{n}", json={"name": "before"})
-    first = (await api.get("/v1/clients?limit=1")).json()
+    now = quote(datetime.now(UTC).isoformat())
+    first = (await api.get(f"/v1/clients?limit=1&as_of={now}")).json()
     for n in range(2):
         await api.put(f"/v1/clients/c{n}", json={"name": "after"})
     second = (await api.get(f"/v1/clients?limit=1&cursor={first['next']}")).json()

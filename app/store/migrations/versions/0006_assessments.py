@@ -1,0 +1,139 @@
+"""Stored assessments and portfolios, and how a worker finds what is due."""
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+_STATEMENTS = (
+    """
+    CREATE TABLE assessment (
+        tenant_id text NOT NULL,
+        client_id text NOT NULL,
+        revision bigint NOT NULL,
+        portfolio bigint NOT NULL,
+        policy_version text NOT NULL,
+        as_of timestamptz NOT NULL,
+        holds_until timestamptz NOT NULL,
+        score double precision NOT NULL,
+        change double precision NOT NULL,
+        verdict text NOT NULL,
+        client_type text NOT NULL,
+        leading_sign text,
+        content bytea NOT NULL,
+        PRIMARY KEY (tenant_id, client_id)
+    )
+    """,
+    # Numbers downwards and ids upwards: of the negative number both are upwards, so that a page begins at one place.
+    'CREATE INDEX assessment_by_score ON assessment (tenant_id, (-score), client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_change ON assessment (tenant_id, (-change), client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_verdict ON assessment (tenant_id, verdict, (-score), client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_type ON assessment (tenant_id, client_type, (-score), client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_sign ON assessment (tenant_id, leading_sign, (-score), client_id COLLATE "C")',
+    """
+    CREATE TABLE portfolio_share (
+        tenant_id text NOT NULL,
+        client_id text NOT NULL,
+        revision bigint NOT NULL,
+        day date NOT NULL,
+        policy_version text NOT NULL,
+        content bytea NOT NULL,
+        PRIMARY KEY (tenant_id, client_id)
+    )
+    """,
+    """
+    CREATE TABLE portfolio (
+        tenant_id text PRIMARY KEY,
+        number bigint NOT NULL,
+        changes bigint NOT NULL,
+        due_at timestamptz NOT NULL,
+        leased_until timestamptz NOT NULL DEFAULT '-infinity',
+        made_at timestamptz,
+        day date,
+        policy_version text,
+        clients bigint NOT NULL,
+        revisions bigint NOT NULL,
+        content bytea,
+        rates bytea
+    )
+    """,
+    "CREATE INDEX portfolio_due ON portfolio (due_at)",
+    "CREATE INDEX client_due ON client (due_at)",
+    "CREATE INDEX client_due_by_tenant ON client (tenant_id, due_at)",
+    'CREATE INDEX client_by_name ON client (tenant_id, (coalesce(name, client_id) COLLATE "C"), client_id COLLATE "C")',
+    # The three questions that go across tenants; each answers with names alone.
+    """
+    CREATE FUNCTION claim_due_clients(most integer, lease interval, newest boolean)
+    RETURNS TABLE (tenant_id text, client_id text)
+    LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
+    AS $$
+    #variable_conflict use_column
+    BEGIN
+        IF newest THEN
+            RETURN QUERY
+            UPDATE client SET due_at = now() + lease
+            FROM (
+                SELECT tenant_id, client_id FROM client WHERE due_at <= now()
+                ORDER BY due_at DESC LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+            ) AS due
+            WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
+            RETURNING client.tenant_id, client.client_id;
+        ELSE
+            RETURN QUERY
+            UPDATE client SET due_at = now() + lease
+            FROM (
+                SELECT tenant_id, client_id FROM client WHERE due_at <= now()
+                ORDER BY due_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+            ) AS due
+            WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
+            RETURNING client.tenant_id, client.client_id;
+        END IF;
+    END
+    $$
+    """,
+    """
+    CREATE FUNCTION claim_due_portfolio(lease interval)
+    RETURNS text
+    LANGUAGE sql VOLATILE SET search_path = public, pg_temp
+    AS $$
+        UPDATE portfolio SET leased_until = now() + lease
+        FROM (
+            SELECT tenant_id FROM portfolio WHERE due_at <= now() AND leased_until <= now()
+            ORDER BY due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+        ) AS due
+        WHERE portfolio.tenant_id = due.tenant_id
+        RETURNING portfolio.tenant_id
+    $$
+    """,
+    """
+    CREATE FUNCTION due_clients(most integer)
+    RETURNS TABLE (clients bigint, seconds double precision)
+    LANGUAGE sql STABLE SET search_path = public, pg_temp
+    AS $$
+        SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE isfinite(due_at))), 0)
+        FROM (SELECT due_at FROM client WHERE due_at <= now() ORDER BY due_at LIMIT most) AS due
+    $$
+    """,
+)
+
+
+def upgrade() -> None:
+    """Create them."""
+    for statement in _STATEMENTS:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """Drop them."""
+    for name in (
+        "due_clients(integer)",
+        "claim_due_portfolio(interval)",
+        "claim_due_clients(integer, interval, boolean)",
+    ):
+        op.execute(f"DROP FUNCTION {name}")
+    for name in ("client_by_name", "client_due_by_tenant", "client_due"):
+        op.execute(f"DROP INDEX {name}")
+    for name in ("portfolio", "portfolio_share", "assessment"):
+        op.execute(f"DROP TABLE {name}")

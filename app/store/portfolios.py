@@ -1,0 +1,223 @@
+"""Stored portfolios in Postgres."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.portfolio import Portfolio
+from app.ports.portfolios import ClientShare, DayOf, PortfolioFormat, PortfolioState, PutTogether
+from app.store.engine import retrying, transaction
+from app.store.reads import Reads
+
+__all__ = ["PostgresPortfolios"]
+
+_CLAIM: Final = text("SELECT claim_due_portfolio(make_interval(secs => :seconds))")
+_EXTEND: Final = text(
+    "UPDATE portfolio SET leased_until = now() + make_interval(secs => :seconds) WHERE tenant_id = :tenant"
+)
+# Counted while they are few: where there were more than that, they are not looked at.
+_STATE: Final = """
+    SELECT stored.number, stored.day, stored.policy_version, stored.changes, stored.clients, stored.revisions,
+        few.clients, few.revisions
+    FROM (SELECT $1::text AS tenant_id) AS asked
+    LEFT JOIN portfolio AS stored ON stored.tenant_id = asked.tenant_id
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS clients, coalesce(sum(revision), 0)::bigint AS revisions
+        FROM (SELECT revision FROM client WHERE tenant_id = $1 LIMIT $2 + 1) AS first
+    ) AS few ON coalesce(stored.clients, 0) <= $2
+"""
+_LOAD: Final = "SELECT number, content, rates FROM portfolio WHERE tenant_id = $1 AND number > 0"
+# The same content keeps its number: then no assessment has to be made anew.
+_PUT: Final = text(
+    """
+    UPDATE portfolio SET
+        number = number + CASE WHEN (day, policy_version, content, rates)
+            IS DISTINCT FROM (CAST(:day AS date), CAST(:policy AS text), CAST(:content AS bytea), CAST(:rates AS bytea))
+            THEN 1 ELSE 0 END,
+        day = :day, policy_version = :policy, content = :content, rates = :rates,
+        clients = :clients, revisions = :revisions, made_at = now(), leased_until = now(),
+        due_at = CASE WHEN changes = :changes THEN :until
+            ELSE now() + CAST(:clients AS bigint) * make_interval(secs => :apart) END
+    WHERE tenant_id = :tenant AND number = :number
+    RETURNING number
+    """
+)
+_BEGIN: Final = text(
+    """
+    INSERT INTO portfolio (tenant_id, number, changes, due_at, clients, revisions)
+    VALUES (:tenant, 0, 0, now(), 0, 0) ON CONFLICT DO NOTHING
+    """
+)
+_CHANGED: Final = text(
+    """
+    INSERT INTO portfolio (tenant_id, number, changes, due_at, clients, revisions)
+    VALUES (:tenant, 0, 1, now(), 0, 0)
+    ON CONFLICT (tenant_id) DO UPDATE SET
+        changes = portfolio.changes + 1,
+        due_at = least(portfolio.due_at,
+            greatest(now(), portfolio.made_at + portfolio.clients * make_interval(secs => :apart)))
+    """
+)
+_APART: Final = 0.01
+"""Seconds for each client that lie between two portfolios at least: all have to be assessed anew after each."""
+
+_SPREAD: Final = text(
+    """
+    WITH these AS (
+        SELECT client_id FROM client WHERE tenant_id = :tenant AND client_id > :after ORDER BY client_id LIMIT :most
+    ), due AS (
+        UPDATE client SET due_at = now()
+        FROM these LEFT JOIN assessment AS stored ON stored.tenant_id = :tenant AND stored.client_id = these.client_id
+        WHERE client.tenant_id = :tenant AND client.client_id = these.client_id AND client.due_at > now()
+            AND stored.portfolio IS DISTINCT FROM :number
+    )
+    SELECT max(client_id) FROM these HAVING count(*) = :most
+    """
+)
+_OUTDATED: Final = """
+    SELECT client.client_id, client.revision
+    FROM client LEFT JOIN portfolio_share AS share USING (tenant_id, client_id)
+    WHERE client.tenant_id = $1 AND client.client_id > $2 AND (
+        share.client_id IS NULL OR share.revision <> client.revision OR share.day <> $3 OR share.policy_version <> $4
+    )
+    ORDER BY client.client_id LIMIT $5
+"""
+# A share may be left behind by a client that was erased.
+_SHARES: Final = """
+    SELECT share.client_id, share.revision, share.content
+    FROM portfolio_share AS share JOIN client USING (tenant_id, client_id)
+    WHERE share.tenant_id = $1 AND share.day = $2 AND share.policy_version = $3
+"""
+# The client's row is held: who is erasing it waits, or has been waited for.
+_KEEP: Final = text(
+    """
+    WITH held AS (
+        SELECT client_id FROM client
+        WHERE tenant_id = :tenant AND client_id = ANY(CAST(:clients AS text[]))
+        ORDER BY client_id COLLATE "C" FOR KEY SHARE
+    )
+    INSERT INTO portfolio_share (tenant_id, client_id, revision, day, policy_version, content)
+    SELECT :tenant, made.client_id, made.revision, :day, :policy, made.content
+    FROM unnest(CAST(:clients AS text[]), CAST(:revisions AS bigint[]), CAST(:contents AS bytea[]))
+        AS made (client_id, revision, content)
+    JOIN held USING (client_id)
+    ON CONFLICT (tenant_id, client_id) DO UPDATE SET
+        revision = excluded.revision, day = excluded.day, policy_version = excluded.policy_version,
+        content = excluded.content
+    WHERE portfolio_share.revision <= excluded.revision
+    """
+)
+
+
+class PostgresPortfolios:
+    """Keeps the promise of `app.ports.portfolios.StoredPortfolios`."""
+
+    def __init__(self, engine: AsyncEngine, reads: Reads, form: PortfolioFormat) -> None:
+        """Write in transactions of a pool, read by single statements, in a format."""
+        self._engine = engine
+        self._reads = reads
+        self._form = form
+
+    async def claim(self, seconds: float) -> str | None:
+        """Claim a portfolio that is due; see the port."""
+        async with transaction(self._engine, None) as connection:
+            found: str | None = (await connection.execute(_CLAIM, {"seconds": seconds})).scalar()
+            return found
+
+    async def extend(self, tenant_id: str, seconds: float) -> None:
+        """Claim it for longer; see the port."""
+        async with transaction(self._engine, tenant_id) as connection:
+            await connection.execute(_EXTEND, {"tenant": tenant_id, "seconds": seconds})
+
+    async def state(self, tenant_id: str, few: int) -> PortfolioState:
+        """Tell which portfolio is stored; see the port."""
+        number, day, policy_version, changes, clients, revisions, *now = await self._reads.row(tenant_id, _STATE, few)
+        many = now[0] is None or now[0] > few
+        return PortfolioState(
+            number or 0,
+            DayOf(day, policy_version) if number else None,
+            changes or 0,
+            clients or 0,
+            revisions or 0,
+            None if many else now[0],
+            None if many else now[1],
+        )
+
+    async def load(self, tenant_id: str) -> tuple[int, Portfolio] | None:
+        """Load the portfolio; see the port."""
+        row = await self._reads.row(tenant_id, _LOAD)
+        found = None if row is None else self._form.load(row[1], row[2])
+        return None if found is None else (row[0], found)
+
+    async def put(self, tenant_id: str, state: PortfolioState, made: PutTogether, until: datetime) -> int | None:
+        """Store a portfolio; see the port."""
+        content, rates = self._form.dump(made)
+        values = {
+            "tenant": tenant_id,
+            "number": state.number,
+            "changes": state.changes,
+            "day": made.of.day,
+            "policy": made.of.policy_version,
+            "content": content,
+            "rates": rates,
+            "clients": made.clients,
+            "revisions": made.revisions,
+            "until": until,
+            "apart": _APART,
+        }
+        async with transaction(self._engine, tenant_id) as connection:
+            await connection.execute(_BEGIN, {"tenant": tenant_id})
+            return (await connection.execute(_PUT, values)).scalar()
+
+    async def spread(self, tenant_id: str, number: int, after: str | None, most: int) -> str | None:
+        """Let clients be due; see the port."""
+
+        async def once() -> str | None:
+            async with transaction(self._engine, tenant_id) as connection:
+                values = {"tenant": tenant_id, "number": number, "after": after or "", "most": most}
+                found: str | None = (await connection.execute(_SPREAD, values)).scalar()
+                return found
+
+        return await retrying(once)
+
+    async def outdated(self, tenant_id: str, of: DayOf, after: str, most: int) -> dict[str, int]:
+        """Find clients whose share is not the newest; see the port."""
+        rows = await self._reads.rows(tenant_id, _OUTDATED, after, of.day, of.policy_version, most)
+        return {row[0]: row[1] for row in rows}
+
+    async def shares(
+        self, tenant_id: str, of: DayOf, client_ids: Sequence[str] | None = None
+    ) -> dict[str, ClientShare]:
+        """Read shares; see the port."""
+        statement, values = _SHARES, [of.day, of.policy_version]
+        if client_ids is not None:
+            statement, values = statement + " AND share.client_id = ANY($4)", [*values, list(client_ids)]
+        found = {}
+        for client_id, revision, content in await self._reads.rows(tenant_id, statement, *values):
+            share = self._form.load_share(content)
+            if share is not None:
+                found[client_id] = ClientShare(client_id, revision, share)
+        return found
+
+    async def keep(self, tenant_id: str, of: DayOf, shares: Sequence[ClientShare], *, changed: bool) -> None:
+        """Store shares; see the port."""
+        values = {
+            "tenant": tenant_id,
+            "day": of.day,
+            "policy": of.policy_version,
+            "clients": [one.client_id for one in shares],
+            "revisions": [one.revision for one in shares],
+            "contents": [self._form.dump_share(one.share) for one in shares],
+        }
+
+        async def once() -> None:
+            async with transaction(self._engine, tenant_id) as connection:
+                await connection.execute(_KEEP, values)
+                if changed:
+                    await connection.execute(_CHANGED, {"tenant": tenant_id, "apart": _APART})
+
+        if shares:
+            await retrying(once)

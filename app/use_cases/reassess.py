@@ -1,0 +1,204 @@
+"""Reassess: make stored assessments anew when events came or time has passed, so that lists can be cut from them."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
+
+from app.core.course import course_of
+from app.core.events import Event
+from app.core.policy import Policy
+from app.core.trend import LOOKS_BACK
+from app.ports.assessments import Assessments, Backlog, Made
+from app.ports.clock import Clock
+from app.ports.ledger import StoreUnavailableError
+from app.use_cases.histories import Histories
+from app.use_cases.policies import ManagePolicies
+from app.use_cases.portfolios import FEW, Portfolios, Present
+
+__all__ = ["MOST_STALE", "Progress", "Reassess", "made_from"]
+
+MOST_STALE: Final = 1_000
+"""Stale clients are counted so far."""
+_AT_ONCE: Final = 100
+_LEASE: Final = 60.0
+"""Seconds that a worker has for the clients it claims; if it dies, another begins after that."""
+_MOST_BY_READERS: Final = 50
+"""So many due clients of a large tenant are assessed by who asks for a list; more are left to the workers."""
+_PATIENCE: Final = 2.0
+"""Seconds that who asks for a list of few clients waits until all are assessed."""
+
+_log = logging.getLogger("partwise.reassess")
+
+
+class Progress(Protocol):
+    """Is told how it goes, for metrics."""
+
+    def assessed(self, clients: int, changed_verdicts: int) -> None:
+        """So many clients were assessed and stored, and so many verdicts became others."""
+        ...
+
+    def failed(self, clients: int) -> None:
+        """So many could not be."""
+        ...
+
+    def waiting(self, backlog: Backlog) -> None:
+        """What is due now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one thread works on without coming back."""
+
+    histories: Mapping[str, Sequence[Event]]
+    revisions: Mapping[str, int]
+    policy: Policy
+    present: Present
+    as_of: datetime
+
+
+class Reassess:
+    """Assesses who is due and stores what comes out.
+
+    Nothing is lost whenever it is interrupted, and any number may do it at once: a client stays due until an assessment
+    is stored that counts all its events and is held against the present portfolio.
+    """
+
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        assessments: Assessments,
+        histories: Histories,
+        portfolios: Portfolios,
+        policies: ManagePolicies,
+        clock: Clock,
+        progress: Progress,
+    ) -> None:
+        """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes."""
+        self._assessments = assessments
+        self._histories = histories
+        self._portfolios = portfolios
+        self._policies = policies
+        self._clock = clock
+        self._progress = progress
+        self._freshening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def step(self, *, newest: bool = False) -> bool:
+        """Do a part of what is due, of whatever tenant; whether there was anything to do.
+
+        Args:
+            newest: begin with who became due last: in turn with the others, so that a tenant with few clients need not
+                wait for one with many.
+        """
+        renewed = await self._renew_portfolio()
+        claimed = sorted(await self._assessments.claim(_AT_ONCE, _LEASE, newest=newest))
+        for tenant_id, clients in groupby(claimed, key=lambda pair: pair[0]):
+            await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
+        return renewed or bool(claimed)
+
+    async def freshen(self, tenant_id: str) -> int:
+        """Bring a tenant's stored assessments up to date before they are listed, within bounds.
+
+        Few clients are all assessed, however recently they became due. Of many, those that are due are assessed if they
+        are few.
+
+        Returns:
+            How many clients are still to be assessed, counted up to `MOST_STALE`.
+        """
+        present = await self._present(tenant_id)
+        if not present.few:
+            due = await self._assessments.due(tenant_id, MOST_STALE)
+            if not due or len(due) > _MOST_BY_READERS:
+                return len(due)
+            await self._assess(tenant_id, due)
+            return 0
+        outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
+        if not outdated:
+            return 0
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        async with self._freshening.setdefault(tenant_id, asyncio.Lock()):
+            while asyncio.get_running_loop().time() < deadline:
+                present = await self._present(tenant_id)
+                outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
+                if not outdated:
+                    break
+                await self._assess(tenant_id, outdated[:_AT_ONCE])
+        return len(outdated)
+
+    async def backlog(self) -> Backlog:
+        """What is due now, across tenants."""
+        found = await self._assessments.backlog()
+        self._progress.waiting(found)
+        return found
+
+    async def _present(self, tenant_id: str) -> Present:
+        return await self._portfolios.present(tenant_id, await self._policies.active(tenant_id))
+
+    async def _renew_portfolio(self) -> bool:
+        try:
+            return await self._portfolios.renew_next()
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            # It stays due, and is tried again when the lease ends.
+            _log.exception("a portfolio could not be put together")
+            self._progress.failed(1)
+            return True
+
+    async def _assess_apart(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+        """Assess together, or one by one where one of them cannot be: the others are not to wait for it."""
+        try:
+            await self._assess(tenant_id, client_ids)
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            if len(client_ids) == 1:
+                _log.exception("a client of tenant %s could not be assessed", tenant_id)
+                self._progress.failed(1)
+                return
+            for client_id in client_ids:
+                await self._assess_apart(tenant_id, [client_id])
+
+    async def _assess(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+        policy = await self._policies.active(tenant_id)
+        present = await self._portfolios.present(tenant_id, policy)
+        # Before the events: what comes between is counted by its events, and mended by the next turn.
+        revisions = await self._histories.revisions(tenant_id, client_ids)
+        async for group in self._histories.groups(tenant_id, revisions):
+            part = _Part(group, revisions, policy, present, self._clock.now())
+            made = await asyncio.to_thread(_made, part)
+            await self._portfolios.learn(tenant_id, policy, group, revisions)
+            changes = await self._assessments.keep(tenant_id, made)
+            self._progress.assessed(len(made), len(changes))
+
+
+def made_from(  # noqa: PLR0917 - whom, and what is known
+    client_id: str, events: Sequence[Event], revision: int, policy: Policy, present: Present, as_of: datetime
+) -> Made:
+    """One client's assessment as it is stored.
+
+    Args:
+        client_id: whose.
+        events: the client's, all of them.
+        revision: the client's, read before.
+        policy: the active one.
+        present: the portfolio to hold it against.
+        as_of: the instant that it is made for.
+    """
+    instants = (as_of - timedelta(days=LOOKS_BACK[0]), as_of)
+    then, now = course_of(events, policy, present.portfolio.beside(client_id), instants)
+    # With no event it changes by the day. An event that was told ahead of its time counts from its time on.
+    ahead = [event.time for event in events if event.time > as_of]
+    holds_until = min([policy.calendar.end_of(policy.calendar.day_of(as_of)), *ahead])
+    return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)
+
+
+def _made(part: _Part) -> list[Made]:
+    return [
+        made_from(client_id, events, part.revisions[client_id], part.policy, part.present, part.as_of)
+        for client_id, events in part.histories.items()
+    ]
