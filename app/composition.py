@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from app.graphql.graphiql import GraphiQL
 from app.graphql.schema import make_schema
 from app.metrics.freshness import CountedProgress
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tenants import Tenants
 from app.rest.application import create_rest
 from app.services import Services
 from app.settings import Settings, SettingsError
@@ -39,11 +41,16 @@ from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
+from app.use_cases.verify import CheckAssessments, CheckPortfolio, CheckShares, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.policies import JsonPolicies
 
-__all__ = ["SystemClock", "create_app", "services_for"]
+__all__ = ["SystemClock", "create_app", "services_for", "verification_for"]
+
+
+_KEPT_EVENTS: Final = 500_000
+"""Events that a server keeps at hand, ready to be weighed."""
 
 
 class SystemClock:
@@ -57,6 +64,8 @@ class SystemClock:
 @dataclass(frozen=True, slots=True)
 class _Wired:
     services: Services
+    tenants: Tenants
+    verify: Verify
     engine: AsyncEngine
     reads: Reads
 
@@ -100,28 +109,40 @@ def _graphql(services: Services, settings: Settings) -> GraphQLEndpoint:
 
 
 @asynccontextmanager
-async def services_for(settings: Settings) -> AsyncIterator[Services]:
-    """The use cases for a command, for as long as the block lasts."""
-    wired = _wire(settings)
+async def services_for(settings: Settings, kept_events: int = _KEPT_EVENTS) -> AsyncIterator[Services]:
+    """The use cases for a command, for as long as the block lasts; so many events are kept at hand."""
+    wired = _wire(settings, kept_events)
     try:
         yield wired.services
     finally:
         await wired.close()
 
 
-def _wire(settings: Settings) -> _Wired:
+@asynccontextmanager
+async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, Verify]]:
+    """What verifies tenants, and the tenants there are, for as long as the block lasts."""
+    wired = _wire(settings, 0)
+    try:
+        yield wired.tenants, wired.verify
+    finally:
+        await wired.close()
+
+
+def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     engine = make_engine(settings.database_url or "", settings.database_pool_size)
     clock = SystemClock()
     decoder = EventDecoder(clock)
     ledger = PostgresLedger(engine, decoder.load)
-    histories = Histories(ledger)
+    histories = Histories(ledger, kept_events)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
     reads = Reads(settings.database_url or "", settings.database_pool_size)
     clients = PostgresClients(reads)
-    portfolios = Portfolios(histories, PostgresPortfolios(engine, reads, PackedPortfolios()), policies, clock)
+    stored = PostgresPortfolios(engine, reads, PackedPortfolios())
+    portfolios = Portfolios(histories, stored, policies, clock)
     assess = AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock)
-    assessments = PostgresAssessments(engine, reads, PackedAssessments())
+    form = PackedAssessments()
+    assessments = PostgresAssessments(engine, reads, form)
     reassess = Reassess(assessments, histories, portfolios, policies, clock, CountedProgress())
 
     async def ready() -> bool:
@@ -132,8 +153,9 @@ def _wire(settings: Settings) -> _Wired:
             return False
         return True
 
+    tenants = PostgresTenants(engine)
     services = Services(
-        keys=Keys(PostgresTenants(engine), clock),
+        keys=Keys(tenants, clock),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),
@@ -144,4 +166,10 @@ def _wire(settings: Settings) -> _Wired:
         decoder=decoder,
         ready=ready,
     )
-    return _Wired(services, engine, reads)
+    # What else is stored beside the events gets its check here.
+    checks = (
+        CheckShares(stored, histories, policies),
+        CheckPortfolio(stored, policies),
+        CheckAssessments(assessments, form, stored, histories, policies),
+    )
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads)

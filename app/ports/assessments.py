@@ -15,6 +15,7 @@ __all__ = [
     "Assessments",
     "Backlog",
     "Counted",
+    "ListedBy",
     "Made",
     "Order",
     "Place",
@@ -95,19 +96,34 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedBy:
+    """What a stored assessment is listed by, beside its content."""
+
+    score: float
+    change: float
+    verdict: str
+    client_type: str
+    leading_sign: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A stored assessment beside what is known of its client.
 
     Attributes:
         record: the client.
         place: in the order that was asked for.
+        as_of: the instant that it was made for.
         made: the assessment; None where a version of this program stored it that this one cannot read.
+        listed: what it is listed by.
         content: it, as it is stored.
     """
 
     record: ClientRecord
     place: Place
+    as_of: datetime
     made: Made | None
+    listed: ListedBy
     content: bytes = field(repr=False)
 
 
@@ -160,6 +176,10 @@ class Assessments(Protocol):
 
     async def outdated(self, tenant_id: str, portfolio: int, most: int) -> list[str]:
         """Some clients whose stored assessment is not the newest that could be made; reads all clients."""
+        ...
+
+    async def forgotten(self, tenant_id: str, portfolio: int) -> list[str]:
+        """Clients whose stored assessment is not the newest and who are not due either: there are to be none."""
         ...
 
     async def keep(self, tenant_id: str, made: Sequence[Made]) -> list[VerdictChange]:

@@ -11,6 +11,7 @@ from app.ports.assessments import (
     AssessmentFormat,
     Backlog,
     Counted,
+    ListedBy,
     Made,
     Place,
     Stored,
@@ -86,10 +87,18 @@ _OUTDATED: Final = """
     )
     LIMIT $3
 """
+# Who is claimed becomes due again within minutes.
+_FORGOTTEN: Final = """
+    SELECT client.client_id FROM client LEFT JOIN assessment AS stored USING (tenant_id, client_id)
+    WHERE client.tenant_id = $1 AND client.due_at > now() + interval '5 minutes' AND (
+        stored.client_id IS NULL OR stored.revision <> client.revision OR stored.portfolio <> $2
+        OR stored.holds_until < client.due_at
+    )
+"""
 _COLUMNS: Final = """
     SELECT client.client_id, client.name, client.country, client.currency, client.time_zone, client.created_at,
-        client.revision, stored.revision, stored.portfolio, stored.holds_until, stored.change, stored.score,
-        stored.content
+        client.revision, stored.revision, stored.portfolio, stored.holds_until, stored.as_of, stored.content,
+        stored.score, stored.change, stored.verdict, stored.client_type, stored.leading_sign
     FROM assessment AS stored JOIN client USING (tenant_id, client_id)
     WHERE stored.tenant_id = $1
 """
@@ -139,6 +148,10 @@ class PostgresAssessments:
     async def outdated(self, tenant_id: str, portfolio: int, most: int) -> list[str]:
         """Find clients whose assessment is not the newest; see the port."""
         return [row[0] for row in await self._reads.rows(tenant_id, _OUTDATED, portfolio, most)]
+
+    async def forgotten(self, tenant_id: str, portfolio: int) -> list[str]:
+        """Find clients whom nobody will assess; see the port."""
+        return [row[0] for row in await self._reads.rows(tenant_id, _FORGOTTEN, portfolio)]
 
     async def keep(self, tenant_id: str, made: Sequence[Made]) -> list[VerdictChange]:
         """Store assessments; see the port."""
@@ -223,10 +236,11 @@ class PostgresAssessments:
 
     def _stored(self, row: Any, wanted: Wanted) -> Stored:
         record = ClientRecord(*row[:7])
-        revision, portfolio, holds_until, change, score, content = row[7:]
-        place: Place = (DIRECTIONS[wanted.order][2](record, score, change), record.client_id)
+        revision, portfolio, holds_until, as_of, content = row[7:12]
+        listed = ListedBy(*row[12:])
+        place: Place = (DIRECTIONS[wanted.order][2](record, listed), record.client_id)
         found = self._form.load(content)
         made = None
         if found is not None:
-            made = Made(record.client_id, revision, portfolio, holds_until, change, found)
-        return Stored(record, place, made, content)
+            made = Made(record.client_id, revision, portfolio, holds_until, listed.change, found)
+        return Stored(record, place, as_of, made, listed, content)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from app.ports.assessments import Order, Place, Wanted
+from app.ports.assessments import ListedBy, Order, Place, Wanted
 from app.ports.clients import ClientRecord
 
 __all__ = ["DIRECTIONS", "condition", "filters"]
@@ -12,13 +12,13 @@ __all__ = ["DIRECTIONS", "condition", "filters"]
 _ID: Final = 'client.client_id COLLATE "C"'
 _STORED_ID: Final = 'stored.client_id COLLATE "C"'
 
-DIRECTIONS: Final[Mapping[Order, tuple[str, str, Callable[[ClientRecord, float, float], float | str]]]] = {
-    Order.SCORE: ("-stored.score", _STORED_ID, lambda record, score, change: score),
-    Order.CHANGE: ("-stored.change", _STORED_ID, lambda record, score, change: change),
+DIRECTIONS: Final[Mapping[Order, tuple[str, str, Callable[[ClientRecord, ListedBy], float | str]]]] = {
+    Order.SCORE: ("-stored.score", _STORED_ID, lambda record, listed: listed.score),
+    Order.CHANGE: ("-stored.change", _STORED_ID, lambda record, listed: listed.change),
     Order.NAME: (
         'coalesce(client.name, client.client_id) COLLATE "C"',
         _ID,
-        lambda record, score, change: record.name or record.client_id,
+        lambda record, listed: record.name or record.client_id,
     ),
 }
 """By order: what is sorted upwards, then the id; and the value of a place. Each pair is that of an index."""

@@ -8,7 +8,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.ports.tenants import ApiKey, Scope
+from app.ports.tenants import ApiKey, Scope, Tenant
 from app.store.engine import transaction
 from app.store.tables import api_key, tenant
 
@@ -29,6 +29,12 @@ class PostgresTenants:
             await connection.execute(insert(tenant).values(row).on_conflict_do_nothing(index_elements=["name"]))
             found = await connection.execute(select(tenant.c.tenant_id).where(tenant.c.name == name))
             return str(found.scalar_one())
+
+    async def all(self) -> list[Tenant]:
+        """List tenants; see the port."""
+        async with transaction(self._engine, None) as connection:
+            rows = await connection.execute(select(tenant.c.tenant_id, tenant.c.name).order_by(tenant.c.name))
+            return [Tenant(row.tenant_id, row.name) for row in rows]
 
     async def add_key(self, key: ApiKey, digest: bytes) -> None:
         """Store a key; see the port."""

@@ -19,7 +19,7 @@ class Histories:
     next read mends that.
     """
 
-    def __init__(self, ledger: Ledger, most_events: int = 500_000) -> None:
+    def __init__(self, ledger: Ledger, most_events: int) -> None:
         """Read from a ledger, and keep so many events at most."""
         self._ledger = ledger
         self._kept: Recent[tuple[str, str], tuple[int, list[Event]]] = Recent(most_events)

@@ -19,7 +19,7 @@ from app.use_cases.policies import ManagePolicies
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["FEW", "Portfolios", "Present", "Supposed", "put_together"]
+__all__ = ["FEW", "Portfolios", "Present", "Supposed", "put_together", "shares_on"]
 
 FEW: Final = 300
 """Up to so many clients, who reads puts the portfolio together himself when anything has changed."""
@@ -108,7 +108,7 @@ class Portfolios:
             shares = await self._work_out(tenant_id, policy, of, viewpoint.known_at, revisions)
 
         def work() -> Portfolio:
-            imagined = _shares({supposed.client_id: supposed.events}, policy, of.day, viewpoint.known_at)
+            imagined = shares_on({supposed.client_id: supposed.events}, policy, of.day, viewpoint.known_at)
             return portfolio_of(shares | imagined, policy)
 
         return await asyncio.to_thread(work)
@@ -148,7 +148,7 @@ class Portfolios:
             for client_id, events in histories.items()
             if client_id not in known or known[client_id].revision != revisions[client_id]
         }
-        found = await asyncio.to_thread(_shares, new, policy, of.day, None)
+        found = await asyncio.to_thread(shares_on, new, policy, of.day)
         changed = any(client_id not in known or known[client_id].share != share for client_id, share in found.items())
         await self._stored.keep(tenant_id, of, _labelled(found, revisions), changed=changed)
 
@@ -187,7 +187,7 @@ class Portfolios:
         while missing := await self._stored.outdated(tenant_id, of, place, _WALK):
             place = next(reversed(missing))
             async for group in self._histories.groups(tenant_id, missing):
-                found = await asyncio.to_thread(_shares, group, policy, of.day, None)
+                found = await asyncio.to_thread(shares_on, group, policy, of.day)
                 await self._stored.keep(tenant_id, of, _labelled(found, missing), changed=False)
             if len(missing) < _WALK:
                 return
@@ -222,7 +222,7 @@ class Portfolios:
     ) -> dict[str, Share]:
         shares: dict[str, Share] = {}
         async for group in self._histories.groups(tenant_id, revisions):
-            shares |= await asyncio.to_thread(_shares, group, policy, of.day, known_at)
+            shares |= await asyncio.to_thread(shares_on, group, policy, of.day, known_at)
         return shares
 
 
@@ -244,9 +244,10 @@ def _day_of(policy: Policy, instant: datetime) -> DayOf:
     return DayOf(policy.calendar.day_of(instant), policy.version)
 
 
-def _shares(
-    histories: Mapping[str, Sequence[Event]], policy: Policy, day: date, known_at: datetime | None
+def shares_on(
+    histories: Mapping[str, Sequence[Event]], policy: Policy, day: date, known_at: datetime | None = None
 ) -> dict[str, Share]:
+    """The shares of some clients as a local day begins, from their events."""
     began = policy.calendar.end_of(day - timedelta(days=1))
     return {
         client_id: share_of(gather(events, policy, began, known_at), policy) for client_id, events in histories.items()

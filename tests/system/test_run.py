@@ -53,7 +53,7 @@ def test_a_key_is_printed_alone(service: Service):
     done = service.run("keys", "create", "--tenant", "quiet", "--scopes", "ingest,read")
     assert re.fullmatch(r"pw_[\w-]{43}\n", done.stdout)
     answer = httpx.get(f"{service.url}/v1/clients", headers={"Authorization": f"Bearer {done.stdout.strip()}"})
-    assert answer.json() == {"items": [], "next": None}
+    assert answer.json() == {"items": [], "next": None, "stale": 0}
 
 
 @pytest.mark.parametrize(
