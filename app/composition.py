@@ -139,11 +139,12 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     reads = Reads(settings.database_url or "", settings.database_pool_size)
     clients = PostgresClients(reads)
     stored = PostgresPortfolios(engine, reads, PackedPortfolios())
-    portfolios = Portfolios(histories, stored, policies, clock)
+    portfolios = Portfolios(histories, stored, policies, clock, settings.worker_lease)
     assess = AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock)
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
-    reassess = Reassess(assessments, histories, portfolios, policies, clock, CountedProgress())
+    progress = CountedProgress()
+    reassess = Reassess(assessments, histories, portfolios, policies, clock, progress, settings.worker_lease)
 
     async def ready() -> bool:
         try:

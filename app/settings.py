@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections that one server process keeps open at most."""
 
+    worker_lease: float = Field(default=60.0, ge=1, le=3600)
+    """Seconds that a worker has for what it claims; when it dies, another one takes over after that."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 

@@ -92,6 +92,10 @@ class StoredPortfolios(Protocol):
         """
         ...
 
+    async def hasten(self, tenant_id: str) -> None:
+        """Let the stored portfolio be put together anew as soon as a worker can."""
+        ...
+
     async def spread(self, tenant_id: str, number: int, after: str | None, most: int) -> str | None:
         """Let some clients be due whose stored assessment was held against a portfolio of another number.
 

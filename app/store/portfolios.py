@@ -61,6 +61,7 @@ _CHANGED: Final = text(
             greatest(now(), portfolio.made_at + portfolio.clients * make_interval(secs => :apart)))
     """
 )
+_HASTEN: Final = text("UPDATE portfolio SET changes = changes + 1, due_at = now() WHERE tenant_id = :tenant")
 _APART: Final = 0.01
 """Seconds for each client that lie between two portfolios at least: all have to be assessed anew after each."""
 
@@ -171,6 +172,11 @@ class PostgresPortfolios:
         async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(_BEGIN, {"tenant": tenant_id})
             return (await connection.execute(_PUT, values)).scalar()
+
+    async def hasten(self, tenant_id: str) -> None:
+        """Let it be due; see the port."""
+        async with transaction(self._engine, tenant_id) as connection:
+            await connection.execute(_HASTEN, {"tenant": tenant_id})
 
     async def spread(self, tenant_id: str, number: int, after: str | None, most: int) -> str | None:
         """Let clients be due; see the port."""

@@ -25,7 +25,6 @@ FEW: Final = 300
 """Up to so many clients, who reads puts the portfolio together himself when anything has changed."""
 _KEPT: Final = 500_000
 """Clients in portfolios kept at hand, those without any rate too."""
-_LEASE: Final = 120.0
 _WALK: Final = 500
 _ATTEMPTS: Final = 5
 
@@ -61,12 +60,18 @@ class Portfolios:
     clients so does whoever reads, before he reads.
     """
 
-    def __init__(self, histories: Histories, stored: StoredPortfolios, policies: ManagePolicies, clock: Clock) -> None:
-        """Read clients' events and the active policy, and store what they come to, at the time of a clock."""
+    def __init__(
+        self, histories: Histories, stored: StoredPortfolios, policies: ManagePolicies, clock: Clock, lease: float
+    ) -> None:
+        """Read clients' events and the active policy, and store what they come to, at the time of a clock.
+
+        Who claims a portfolio has so many seconds for each part of the work.
+        """
         self._histories = histories
         self._stored = stored
         self._policies = policies
         self._clock = clock
+        self._lease = lease
         self._present: Recent[str, tuple[int, Portfolio]] = Recent(_KEPT)
         self._other_days: Recent[tuple[str, int, DayOf, datetime | None], Portfolio] = Recent(_KEPT)
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -88,7 +93,16 @@ class Portfolios:
                 if self._is_outdated(state, policy):
                     await self.renew(tenant_id)
                     state = await self._stored.state(tenant_id, FEW)
-        number, portfolio = await self._load(tenant_id, policy, state.number)
+        loaded = await self._load(tenant_id, state.number)
+        if loaded is None and state.number:
+            # Another version of this program stored it.
+            if few:
+                await self.renew(tenant_id)
+                loaded = await self._load(tenant_id, -1)
+            else:
+                await self._stored.hasten(tenant_id)
+        # Until a worker has looked at all of many clients, nothing is known of them together.
+        number, portfolio = loaded or (state.number, portfolio_of({}, policy))
         return Present(number, portfolio, few)
 
     async def supposing(self, tenant_id: str, policy: Policy, viewpoint: Viewpoint, supposed: Supposed) -> Portfolio:
@@ -154,7 +168,7 @@ class Portfolios:
 
     async def renew_next(self) -> bool:
         """Put the portfolio together of some tenant for whom it is time; whether there was one."""
-        tenant_id = await self._stored.claim(_LEASE)
+        tenant_id = await self._stored.claim(self._lease)
         if tenant_id is None:
             return False
         await self.renew(tenant_id)
@@ -191,17 +205,14 @@ class Portfolios:
                 await self._stored.keep(tenant_id, of, _labelled(found, missing), changed=False)
             if len(missing) < _WALK:
                 return
-            await self._stored.extend(tenant_id, _LEASE)
+            await self._stored.extend(tenant_id, self._lease)
 
-    async def _load(self, tenant_id: str, policy: Policy, number: int) -> tuple[int, Portfolio]:
+    async def _load(self, tenant_id: str, number: int) -> tuple[int, Portfolio] | None:
         kept = self._present.get(tenant_id)
         if kept is None or kept[0] != number:
-            found = await self._stored.load(tenant_id) if number else None
-            if found is None:
-                # Until a worker has looked at all of them, nothing is known of them together.
-                return number, portfolio_of({}, policy)
-            kept = found
-            self._present.put(tenant_id, kept, (kept[1].rates.clients if kept[1].rates else 0) + 1)
+            kept = await self._stored.load(tenant_id) if number else None
+            if kept is not None:
+                self._present.put(tenant_id, kept, (kept[1].rates.clients if kept[1].rates else 0) + 1)
         return kept
 
     async def _today(self, tenant_id: str) -> tuple[Policy, DayOf]:

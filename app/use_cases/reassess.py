@@ -25,8 +25,6 @@ __all__ = ["MOST_STALE", "Progress", "Reassess", "made_from"]
 MOST_STALE: Final = 1_000
 """Stale clients are counted so far."""
 _AT_ONCE: Final = 100
-_LEASE: Final = 60.0
-"""Seconds that a worker has for the clients it claims; if it dies, another begins after that."""
 _MOST_BY_READERS: Final = 50
 """So many due clients of a large tenant are assessed by who asks for a list; more are left to the workers."""
 _PATIENCE: Final = 2.0
@@ -77,14 +75,19 @@ class Reassess:
         policies: ManagePolicies,
         clock: Clock,
         progress: Progress,
+        lease: float,
     ) -> None:
-        """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes."""
+        """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes.
+
+        Clients are claimed for so many seconds at a time.
+        """
         self._assessments = assessments
         self._histories = histories
         self._portfolios = portfolios
         self._policies = policies
         self._clock = clock
         self._progress = progress
+        self._lease = lease
         self._freshening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def step(self, *, newest: bool = False) -> bool:
@@ -95,7 +98,7 @@ class Reassess:
                 wait for one with many.
         """
         renewed = await self._renew_portfolio()
-        claimed = sorted(await self._assessments.claim(_AT_ONCE, _LEASE, newest=newest))
+        claimed = sorted(await self._assessments.claim(_AT_ONCE, self._lease, newest=newest))
         for tenant_id, clients in groupby(claimed, key=lambda pair: pair[0]):
             await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
         return renewed or bool(claimed)

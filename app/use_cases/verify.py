@@ -113,13 +113,17 @@ class CheckAssessments:
         stored = await self._assessments.several(tenant_id, client_ids)
         loaded = await self._portfolios.load(tenant_id)
         revisions = await self._histories.revisions(tenant_id, client_ids)
+        differences = [
+            Difference("assessment", client_id, "it cannot be read")
+            for client_id, one in stored.items()
+            if one.made is None
+        ]
         whole: dict[str, tuple[Stored, Made]] = {}
         if loaded is not None:
             for client_id, one in stored.items():
                 made = one.made
                 if made and made.revision == revisions.get(client_id) and made.portfolio == loaded[0]:
                     whole[client_id] = one, made
-        differences: list[Difference] = []
         async for group in self._histories.groups(tenant_id, {client_id: revisions[client_id] for client_id in whole}):
             assert loaded is not None
             for client_id, events in group.items():
