@@ -23,6 +23,7 @@ from app.rest.application import create_rest
 from app.services import Services
 from app.settings import Settings, SettingsError
 from app.store.assessments import PostgresAssessments
+from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
@@ -40,11 +41,13 @@ from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.reassess import Reassess
+from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
 from app.use_cases.verify import CheckAssessments, CheckPortfolio, CheckShares, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.policies import JsonPolicies
+from app.wire.states import MessagePackStates
 
 __all__ = ["SystemClock", "create_app", "services_for", "verification_for"]
 
@@ -138,13 +141,15 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
 
     reads = Reads(settings.database_url or "", settings.database_pool_size)
     clients = PostgresClients(reads)
+    checkpoints = PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates())
+    recall = Recall(checkpoints, ledger)
     stored = PostgresPortfolios(engine, reads, PackedPortfolios())
-    portfolios = Portfolios(histories, stored, policies, clock, settings.worker_lease)
+    portfolios = Portfolios(histories, recall, stored, policies, clock, settings.worker_lease)
     assess = AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock)
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
     progress = CountedProgress()
-    reassess = Reassess(assessments, histories, portfolios, policies, clock, progress, settings.worker_lease)
+    reassess = Reassess(assessments, histories, recall, portfolios, policies, clock, progress, settings.worker_lease)
 
     async def ready() -> bool:
         try:

@@ -8,7 +8,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from app.core.events import Event
-from app.core.facts import gather
+from app.core.history import Reader, Told
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio, Share, portfolio_of
 from app.core.shares import share_of
@@ -16,6 +16,7 @@ from app.ports.clock import Clock
 from app.ports.portfolios import ClientShare, DayOf, PortfolioState, PutTogether, StoredPortfolios
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.recall import Recall
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
@@ -25,7 +26,7 @@ FEW: Final = 300
 """Up to so many clients, who reads puts the portfolio together himself when anything has changed."""
 _KEPT: Final = 500_000
 """Clients in portfolios kept at hand, those without any rate too."""
-_WALK: Final = 500
+_WALK: Final = 200
 _ATTEMPTS: Final = 5
 
 
@@ -60,14 +61,21 @@ class Portfolios:
     clients so does whoever reads, before he reads.
     """
 
-    def __init__(
-        self, histories: Histories, stored: StoredPortfolios, policies: ManagePolicies, clock: Clock, lease: float
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        histories: Histories,
+        recall: Recall,
+        stored: StoredPortfolios,
+        policies: ManagePolicies,
+        clock: Clock,
+        lease: float,
     ) -> None:
         """Read clients' events and the active policy, and store what they come to, at the time of a clock.
 
         Who claims a portfolio has so many seconds for each part of the work.
         """
         self._histories = histories
+        self._recall = recall
         self._stored = stored
         self._policies = policies
         self._clock = clock
@@ -144,25 +152,25 @@ class Portfolios:
         self,
         tenant_id: str,
         policy: Policy,
-        histories: Mapping[str, Sequence[Event]],
         revisions: Mapping[str, int],
     ) -> None:
-        """Store today's shares of some clients whose events were read, where they are not known yet.
+        """Store today's shares of some clients, where they are not known yet.
 
         Args:
             tenant_id: whose.
             policy: the active one.
-            histories: the clients' events.
-            revisions: theirs, read before the events were.
+            revisions: the clients, with their revisions.
         """
         of = _day_of(policy, self._clock.now())
-        known = await self._stored.shares(tenant_id, of, list(histories))
-        new = {
-            client_id: events
-            for client_id, events in histories.items()
-            if client_id not in known or known[client_id].revision != revisions[client_id]
-        }
-        found = await asyncio.to_thread(shares_on, new, policy, of.day)
+        known = await self._stored.shares(tenant_id, of, list(revisions))
+        new = [
+            client_id
+            for client_id, revision in revisions.items()
+            if client_id not in known or known[client_id].revision != revision
+        ]
+        if not new:
+            return
+        found = await self._recalled(tenant_id, policy, of, new)
         changed = any(client_id not in known or known[client_id].share != share for client_id, share in found.items())
         await self._stored.keep(tenant_id, of, _labelled(found, revisions), changed=changed)
 
@@ -200,12 +208,20 @@ class Portfolios:
         place = ""
         while missing := await self._stored.outdated(tenant_id, of, place, _WALK):
             place = next(reversed(missing))
-            async for group in self._histories.groups(tenant_id, missing):
-                found = await asyncio.to_thread(shares_on, group, policy, of.day)
-                await self._stored.keep(tenant_id, of, _labelled(found, missing), changed=False)
+            found = await self._recalled(tenant_id, policy, of, list(missing))
+            await self._stored.keep(tenant_id, of, _labelled(found, missing), changed=False)
             if len(missing) < _WALK:
                 return
             await self._stored.extend(tenant_id, self._lease)
+
+    async def _recalled(self, tenant_id: str, policy: Policy, of: DayOf, client_ids: Sequence[str]) -> dict[str, Share]:
+        return await self._recall.ask(
+            tenant_id,
+            policy,
+            client_ids,
+            [_began(policy, of.day)],
+            lambda histories: shares_on(histories, policy, of.day),
+        )
 
     async def _load(self, tenant_id: str, number: int) -> tuple[int, Portfolio] | None:
         kept = self._present.get(tenant_id)
@@ -256,13 +272,18 @@ def _day_of(policy: Policy, instant: datetime) -> DayOf:
 
 
 def shares_on(
-    histories: Mapping[str, Sequence[Event]], policy: Policy, day: date, known_at: datetime | None = None
+    histories: Mapping[str, Told], policy: Policy, day: date, known_at: datetime | None = None
 ) -> dict[str, Share]:
-    """The shares of some clients as a local day begins, from their events."""
-    began = policy.calendar.end_of(day - timedelta(days=1))
+    """The shares of some clients as a local day begins, from their histories."""
+    began = _began(policy, day)
     return {
-        client_id: share_of(gather(events, policy, began, known_at), policy) for client_id, events in histories.items()
+        client_id: share_of(Reader(told, policy, known_at).facts(began), policy)
+        for client_id, told in histories.items()
     }
+
+
+def _began(policy: Policy, day: date) -> datetime:
+    return policy.calendar.end_of(day - timedelta(days=1))
 
 
 def _labelled(shares: Mapping[str, Share], revisions: Mapping[str, int]) -> list[ClientShare]:

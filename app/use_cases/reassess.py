@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from app.core.course import course_of
-from app.core.events import Event
+from app.core.history import History, Told
 from app.core.policy import Policy
 from app.core.trend import LOOKS_BACK
 from app.ports.assessments import Assessments, Backlog, Made
@@ -19,8 +18,9 @@ from app.ports.ledger import StoreUnavailableError
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Portfolios, Present
+from app.use_cases.recall import Recall
 
-__all__ = ["MOST_STALE", "Progress", "Reassess", "made_from"]
+__all__ = ["MOST_STALE", "Progress", "Reassess", "instants_of", "made_from"]
 
 MOST_STALE: Final = 1_000
 """Stale clients are counted so far."""
@@ -49,17 +49,6 @@ class Progress(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one thread works on without coming back."""
-
-    histories: Mapping[str, Sequence[Event]]
-    revisions: Mapping[str, int]
-    policy: Policy
-    present: Present
-    as_of: datetime
-
-
 class Reassess:
     """Assesses who is due and stores what comes out.
 
@@ -71,6 +60,7 @@ class Reassess:
         self,
         assessments: Assessments,
         histories: Histories,
+        recall: Recall,
         portfolios: Portfolios,
         policies: ManagePolicies,
         clock: Clock,
@@ -83,6 +73,7 @@ class Reassess:
         """
         self._assessments = assessments
         self._histories = histories
+        self._recall = recall
         self._portfolios = portfolios
         self._policies = policies
         self._clock = clock
@@ -169,39 +160,50 @@ class Reassess:
     async def _assess(self, tenant_id: str, client_ids: Sequence[str]) -> None:
         policy = await self._policies.active(tenant_id)
         present = await self._portfolios.present(tenant_id, policy)
+        as_of = self._clock.now()
         # Before the events: what comes between is counted by its events, and mended by the next turn.
         revisions = await self._histories.revisions(tenant_id, client_ids)
-        async for group in self._histories.groups(tenant_id, revisions):
-            part = _Part(group, revisions, policy, present, self._clock.now())
-            made = await asyncio.to_thread(_made, part)
-            await self._portfolios.learn(tenant_id, policy, group, revisions)
-            changes = await self._assessments.keep(tenant_id, made)
-            self._progress.assessed(len(made), len(changes))
+        ahead = await self._assessments.ahead(tenant_id, client_ids, as_of)
+
+        def work(histories: Mapping[str, History]) -> list[Made]:
+            return [
+                made_from(one, told, revisions[one], policy, present, as_of, ahead.get(one))
+                for one, told in histories.items()
+            ]
+
+        made = await self._recall.ask(tenant_id, policy, list(revisions), instants_of(as_of), work)
+        await self._portfolios.learn(tenant_id, policy, revisions)
+        changes = await self._assessments.keep(tenant_id, made)
+        self._progress.assessed(len(made), len(changes))
+
+
+def instants_of(as_of: datetime) -> tuple[datetime, datetime]:
+    """The instants that a stored assessment looks at: a month before, and its own."""
+    return as_of - timedelta(days=LOOKS_BACK[0]), as_of
 
 
 def made_from(  # noqa: PLR0917 - whom, and what is known
-    client_id: str, events: Sequence[Event], revision: int, policy: Policy, present: Present, as_of: datetime
+    client_id: str,
+    told: Told,
+    revision: int,
+    policy: Policy,
+    present: Present,
+    as_of: datetime,
+    ahead: datetime | None,
 ) -> Made:
     """One client's assessment as it is stored.
 
     Args:
         client_id: whose.
-        events: the client's, all of them.
+        told: the client's history, as far as `instants_of` asks for it.
         revision: the client's, read before.
         policy: the active one.
         present: the portfolio to hold it against.
         as_of: the instant that it is made for.
+        ahead: when the next event happens that was told ahead of its time; None for none.
     """
-    instants = (as_of - timedelta(days=LOOKS_BACK[0]), as_of)
-    then, now = course_of(events, policy, present.portfolio.beside(client_id), instants)
+    then, now = course_of(told, policy, present.portfolio.beside(client_id), instants_of(as_of))
     # With no event it changes by the day. An event that was told ahead of its time counts from its time on.
-    ahead = [event.time for event in events if event.time > as_of]
-    holds_until = min([policy.calendar.end_of(policy.calendar.day_of(as_of)), *ahead])
+    ends = policy.calendar.end_of(policy.calendar.day_of(as_of))
+    holds_until = ends if ahead is None else min(ends, ahead)
     return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)
-
-
-def _made(part: _Part) -> list[Made]:
-    return [
-        made_from(client_id, events, part.revisions[client_id], part.policy, part.present, part.as_of)
-        for client_id, events in part.histories.items()
-    ]

@@ -129,8 +129,10 @@ class CheckAssessments:
             for client_id, events in group.items():
                 one, made = whole[client_id]
                 policy = await self._policies.policy(tenant_id, made.assessment.policy_version)
+                ahead = min((event.time for event in events if event.time > one.as_of), default=None)
+                present = Present(*loaded, few=False)
                 fresh = await asyncio.to_thread(
-                    made_from, client_id, events, made.revision, policy, Present(*loaded, few=False), one.as_of
+                    made_from, client_id, events, made.revision, policy, present, one.as_of, ahead
                 )
                 differences += _differences(one, made, fresh, self._form.dump(fresh.assessment))
         return Checked(len(whole), len(revisions) - len(whole), tuple(differences))

@@ -207,9 +207,11 @@ async def quiet_but_for(services: Services, soon: datetime) -> None:
 def test_an_assessment_holds_until_the_local_day_ends():
     present = Present(7, portfolio_of({}, DEFAULT_POLICY), few=True)
     at = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
-    found = made_from("acme", [], 3, DEFAULT_POLICY, present, at)
-    assert (found.revision, found.portfolio, found.assessment.as_of) == (3, 7, at)
-    assert found.holds_until == datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC)
+    ends = datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC)
+    for ahead, until in ((None, ends), (at + timedelta(hours=2), ends), (at + timedelta(minutes=2), None)):
+        found = made_from("acme", [], 3, DEFAULT_POLICY, present, at, ahead)
+        assert (found.revision, found.portfolio, found.assessment.as_of) == (3, 7, at)
+        assert found.holds_until == (until or ahead)
 
 
 MANY = 320
@@ -304,10 +306,10 @@ async def test_a_client_that_cannot_be_assessed_holds_nobody_up(
 
     real = reassess.made_from
 
-    def fails(client_id: str, *rest: Any) -> Any:
+    def fails(client_id: str, *more: Any) -> Any:
         if client_id == "bad":
             raise ZeroDivisionError
-        return real(client_id, *rest)
+        return real(client_id, *more)
 
     monkeypatch.setattr(reassess, "made_from", fails)
     await services.reassess.step()
