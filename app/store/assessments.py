@@ -27,8 +27,9 @@ from app.store.reads import Reads
 
 __all__ = ["PostgresAssessments"]
 
-_CLAIM: Final = text(
-    "SELECT tenant_id, client_id FROM claim_due_clients(:most, make_interval(secs => :seconds), :newest)"
+_CLAIM: Final = text("SELECT tenant_id, client_id FROM claim_due_clients(:most, make_interval(secs => :seconds))")
+_CLAIM_NEWEST: Final = text(
+    "SELECT tenant_id, client_id FROM claim_newest_due_clients(:most, make_interval(secs => :seconds))"
 )
 _BACKLOG: Final = text("SELECT clients, seconds FROM due_clients(:most)")
 
@@ -121,7 +122,7 @@ _GROUPS: Final = """
 """
 _MEDIAN: Final = """
     SELECT avg(score) FROM (
-        SELECT score FROM assessment WHERE tenant_id = $1 ORDER BY -score, client_id COLLATE "C"
+        SELECT score FROM assessment WHERE tenant_id = $1 ORDER BY by_score, client_id COLLATE "C"
         OFFSET $2 LIMIT $3
     ) AS middle
 """
@@ -139,7 +140,8 @@ class PostgresAssessments:
     async def claim(self, most: int, seconds: float, *, newest: bool = False) -> list[tuple[str, str]]:
         """Claim clients that are due; see the port."""
         async with transaction(self._engine, None) as connection:
-            rows = await connection.execute(_CLAIM, {"most": most, "seconds": seconds, "newest": newest})
+            claim = _CLAIM_NEWEST if newest else _CLAIM
+            rows = await connection.execute(claim, {"most": most, "seconds": seconds})
             return [(row.tenant_id, row.client_id) for row in rows]
 
     async def backlog(self, most: int = 10_000) -> Backlog:

@@ -9,16 +9,17 @@ import pytest
 from app.cli import main as cli
 from app.composition import services_for
 from app.ports.ledger import NewEvent
+from app.ports.tenants import Tenant
 from app.settings import Settings
 from tests.cloud_events import as_json, cloud_event
 
 
 @pytest.fixture
-def tenant(database_url: str) -> str:
+def tenant(database_url: str) -> Tenant:
     """Three clients, assessed."""
     name = f"tenant-{uuid.uuid4()}"
 
-    async def tell() -> None:
+    async def tell() -> str:
         async with services_for(Settings().with_database(database_url)) as services:
             key = await services.keys.create(name, frozenset())
             tenant_id = (await services.keys.authenticate(key)).tenant_id
@@ -28,22 +29,23 @@ def tenant(database_url: str) -> str:
             sent = [services.decoder.structured(as_json(one)) for one in told]
             await services.record(tenant_id, [one for one in sent if isinstance(one, NewEvent)])
             assert await services.reassess.freshen(tenant_id) == 0
+            return tenant_id
 
-    asyncio.run(tell())
-    return name
+    return Tenant(asyncio.run(tell()), name)
 
 
-def verify(tenant: str, *more: str) -> int:
+def verify(name: str, *more: str) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["verify", "--tenant", tenant, *more])
+        cli.main(["verify", "--tenant", name, *more])
     return int(str(ended.value.code or 0))
 
 
-def execute(database_url: str, tenant: str, statement: str) -> None:
+def execute(database_url: str, tenant_id: str, statement: str) -> None:
     async def work() -> None:
         connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
         try:
-            tenant_id = await connection.fetchval("SELECT tenant_id FROM tenant WHERE name = $1", tenant)
+            # As whose it is, which is all that it may change.
+            await connection.execute("SELECT set_config('app.tenant_id', $1, false)", tenant_id)
             done = await connection.execute(statement, tenant_id)
             assert done.split()[-1] != "0", done
         finally:
@@ -57,16 +59,16 @@ def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
 
 
-def test_what_was_not_touched_is_fine(tenant: str, capsys: pytest.CaptureFixture[str]):
-    assert verify(tenant) == 0
+def test_what_was_not_touched_is_fine(tenant: Tenant, capsys: pytest.CaptureFixture[str]):
+    assert verify(tenant.name) == 0
     found = capsys.readouterr()
     assert found.out == ""
     # Each client's share and assessment, and the portfolio.
     assert found.err == "7 compared, 0 differ; 0 were not, as they are to be made anew anyway.\n"
 
 
-def test_a_sample(tenant: str, capsys: pytest.CaptureFixture[str]):
-    assert verify(tenant, "--sample", "1") == 0
+def test_a_sample(tenant: Tenant, capsys: pytest.CaptureFixture[str]):
+    assert verify(tenant.name, "--sample", "1") == 0
     assert capsys.readouterr().err.startswith("3 compared")
 
 
@@ -97,11 +99,11 @@ OUTDATED = "client 'b': assessment: its stored assessment is outdated, and it is
     ],
 )
 def test_what_was_tampered_with_is_found(
-    tenant: str, database_url: str, capsys: pytest.CaptureFixture[str], statement: str, told: str
+    tenant: Tenant, database_url: str, capsys: pytest.CaptureFixture[str], statement: str, told: str
 ):
-    execute(database_url, tenant, statement)
-    assert verify(tenant) == 1
-    assert f"tenant '{tenant}'" in (out := capsys.readouterr().out)
+    execute(database_url, tenant.tenant_id, statement)
+    assert verify(tenant.name) == 1
+    assert f"tenant '{tenant.name}'" in (out := capsys.readouterr().out)
     assert told in out
 
 

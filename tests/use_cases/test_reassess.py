@@ -18,6 +18,7 @@ from app.core.verdict import Verdict
 from app.ports.ledger import NewEvent
 from app.services import Services
 from app.settings import Settings
+from app.store.engine import transaction
 from app.use_cases.list_clients import Order, Wanted, Window
 from app.use_cases.portfolios import Present
 from app.use_cases.reassess import made_from
@@ -55,26 +56,25 @@ async def send(services: Services, tenant_id: str, *events: dict[str, Any]) -> N
     await services.record(tenant_id, sent)
 
 
-async def quiet(services: Services, seconds: float = 60) -> None:
+async def quiet(services: Services, *tenants: str, seconds: float = 60) -> None:
     """Work until nothing is due any more, and nobody has claimed anything."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         busy = await services.reassess.step()
-        if not busy and not await still_due(services):
+        if not busy and not any([await still_due(services, tenant_id) for tenant_id in tenants]):
             return
         assert asyncio.get_running_loop().time() < deadline, "it never ends"
         if not busy:
             await asyncio.sleep(0.05)
 
 
-async def still_due(services: Services) -> bool:
+async def still_due(services: Services, tenant_id: str) -> bool:
     """Whether anything is due or claimed, or a portfolio is to be put together within the minute."""
-    engine = services.reassess._assessments._engine
-    async with engine.connect() as connection:
-        statement = """
-            SELECT EXISTS (SELECT FROM client WHERE due_at < now() + interval '1 minute')
-                OR EXISTS (SELECT FROM portfolio WHERE due_at < now() + interval '1 minute')
-        """
+    statement = """
+        SELECT EXISTS (SELECT FROM client WHERE due_at < now() + interval '1 minute')
+            OR EXISTS (SELECT FROM portfolio WHERE due_at < now() + interval '1 minute')
+    """
+    async with transaction(services.reassess._assessments._engine, tenant_id) as connection:
         return bool((await connection.execute(text(statement))).scalar())
 
 
@@ -154,7 +154,7 @@ async def test_workers_that_die_beside_writers_lose_nothing(settings: Settings, 
                     for writer in range(2):
                         writing.create_task(write(tenant_id, writer))
             done.set()
-    await quiet(services)
+    await quiet(services, *tenants)
     for tenant_id in tenants:
         assert await is_as_fresh(services, settings, tenant_id) == 6
 
@@ -225,7 +225,7 @@ async def test_many_clients(services: Services, settings: Settings, tenant: str)
     await send(services, tenant, *told)
     part = await services.listing.window(tenant, None, Wanted(), Window(50))
     assert (part.items, part.stale) == ([], MANY), "it is left to the workers"
-    await quiet(services)
+    await quiet(services, tenant)
     assert await is_as_fresh(services, settings, tenant) == MANY
 
     # Pages in each direction are the whole list, with the scores that all have when all are assessed.
@@ -255,14 +255,14 @@ async def test_many_clients(services: Services, settings: Settings, tenant: str)
     number = (await all_listed(services, tenant))[0].made.portfolio
     paid = [cloud_event(f"i{n}", client=f"c-{n:03}", time="2026-01-01T00:00:00Z") for n in range(30)]
     await send(services, tenant, *paid)
-    await quiet(services)
+    await quiet(services, tenant)
     assert {one.made.portfolio for one in await all_listed(services, tenant)} != {number}
     assert await is_as_fresh(services, settings, tenant) == MANY
 
     # Another policy is another portfolio for all.
     record = await services.policies.draft(tenant, {"prior_decibans": -8})
     await services.policies.activate(tenant, record.version)
-    await quiet(services)
+    await quiet(services, tenant)
     assert {one.made.assessment.policy_version for one in await all_listed(services, tenant)} == {record.version}
     assert await is_as_fresh(services, settings, tenant) == MANY
     assert await services.listing.count(tenant, None, Wanted()) == MANY
@@ -293,7 +293,7 @@ async def test_the_backlog_is_told(services: Services, tenant: str):
     found = await services.reassess.backlog()
     assert found.clients == 1
     assert 0.05 <= found.seconds < 30
-    await quiet(services)
+    await quiet(services, tenant)
     assert (await services.reassess.backlog()).clients == 0
 
 
@@ -315,5 +315,5 @@ async def test_a_client_that_cannot_be_assessed_holds_nobody_up(
     await services.reassess.step()
     assert [one.record.client_id for one in await all_listed(services, tenant)] == ["acme", "other"]
     monkeypatch.undo()
-    await quiet(services)
+    await quiet(services, tenant)
     assert await is_as_fresh(services, settings, tenant) == 3

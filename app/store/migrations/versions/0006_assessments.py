@@ -7,6 +7,28 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+_CLAIM = """
+    UPDATE client SET due_at = now() + lease
+    FROM (
+        SELECT tenant_id, client_id FROM client WHERE due_at <= now()
+        ORDER BY due_at {way} LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    ) AS due
+    WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
+    RETURNING client.tenant_id, client.client_id
+"""
+
+
+def _function(name: str, returns: str, statement: str) -> str:
+    return f"""
+        CREATE FUNCTION {name} RETURNS {returns} LANGUAGE plpgsql AS $body$
+        #variable_conflict use_column
+        BEGIN
+            RETURN QUERY {statement};
+        END
+        $body$
+    """
+
+
 _STATEMENTS = (
     """
     CREATE TABLE assessment (
@@ -19,6 +41,8 @@ _STATEMENTS = (
         holds_until timestamptz NOT NULL,
         score double precision NOT NULL,
         change double precision NOT NULL,
+        by_score double precision NOT NULL GENERATED ALWAYS AS (-score) STORED,
+        by_change double precision NOT NULL GENERATED ALWAYS AS (-change) STORED,
         verdict text NOT NULL,
         client_type text NOT NULL,
         leading_sign text,
@@ -26,12 +50,11 @@ _STATEMENTS = (
         PRIMARY KEY (tenant_id, client_id)
     )
     """,
-    # Numbers downwards and ids upwards: of the negative number both are upwards, so that a page begins at one place.
-    'CREATE INDEX assessment_by_score ON assessment (tenant_id, (-score), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_change ON assessment (tenant_id, (-change), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_verdict ON assessment (tenant_id, verdict, (-score), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_type ON assessment (tenant_id, client_type, (-score), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_sign ON assessment (tenant_id, leading_sign, (-score), client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_score ON assessment (tenant_id, by_score, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_change ON assessment (tenant_id, by_change, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_verdict ON assessment (tenant_id, verdict, by_score, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_type ON assessment (tenant_id, client_type, by_score, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_sign ON assessment (tenant_id, leading_sign, by_score, client_id COLLATE "C")',
     """
     CREATE TABLE portfolio_share (
         tenant_id text NOT NULL,
@@ -63,41 +86,21 @@ _STATEMENTS = (
     "CREATE INDEX client_due ON client (due_at)",
     "CREATE INDEX client_due_by_tenant ON client (tenant_id, due_at)",
     'CREATE INDEX client_by_name ON client (tenant_id, (coalesce(name, client_id) COLLATE "C"), client_id COLLATE "C")',
-    # The three questions that go across tenants; each answers with names alone.
-    """
-    CREATE FUNCTION claim_due_clients(most integer, lease interval, newest boolean)
-    RETURNS TABLE (tenant_id text, client_id text)
-    LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp
-    AS $$
-    #variable_conflict use_column
-    BEGIN
-        IF newest THEN
-            RETURN QUERY
-            UPDATE client SET due_at = now() + lease
-            FROM (
-                SELECT tenant_id, client_id FROM client WHERE due_at <= now()
-                ORDER BY due_at DESC LIMIT most FOR NO KEY UPDATE SKIP LOCKED
-            ) AS due
-            WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
-            RETURNING client.tenant_id, client.client_id;
-        ELSE
-            RETURN QUERY
-            UPDATE client SET due_at = now() + lease
-            FROM (
-                SELECT tenant_id, client_id FROM client WHERE due_at <= now()
-                ORDER BY due_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
-            ) AS due
-            WHERE client.tenant_id = due.tenant_id AND client.client_id = due.client_id
-            RETURNING client.tenant_id, client.client_id;
-        END IF;
-    END
-    $$
-    """,
-    """
-    CREATE FUNCTION claim_due_portfolio(lease interval)
-    RETURNS text
-    LANGUAGE sql VOLATILE SET search_path = public, pg_temp
-    AS $$
+    # The questions that go across tenants; each answers with names or numbers alone.
+    _function(
+        "claim_due_clients(most integer, lease interval)",
+        "TABLE (tenant_id text, client_id text)",
+        _CLAIM.format(way="ASC"),
+    ),
+    _function(
+        "claim_newest_due_clients(most integer, lease interval)",
+        "TABLE (tenant_id text, client_id text)",
+        _CLAIM.format(way="DESC"),
+    ),
+    _function(
+        "claim_due_portfolio(lease interval)",
+        "SETOF text",
+        """
         UPDATE portfolio SET leased_until = now() + lease
         FROM (
             SELECT tenant_id FROM portfolio WHERE due_at <= now() AND leased_until <= now()
@@ -105,17 +108,23 @@ _STATEMENTS = (
         ) AS due
         WHERE portfolio.tenant_id = due.tenant_id
         RETURNING portfolio.tenant_id
-    $$
-    """,
-    """
-    CREATE FUNCTION due_clients(most integer)
-    RETURNS TABLE (clients bigint, seconds double precision)
-    LANGUAGE sql STABLE SET search_path = public, pg_temp
-    AS $$
-        SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE isfinite(due_at))), 0)
+        """,
+    ),
+    _function(
+        "due_clients(most integer)",
+        "TABLE (clients bigint, seconds double precision)",
+        """
+        SELECT count(*), coalesce(
+            extract(epoch FROM now() - min(due_at) FILTER (WHERE isfinite(due_at)))::double precision, 0
+        )
         FROM (SELECT due_at FROM client WHERE due_at <= now() ORDER BY due_at LIMIT most) AS due
-    $$
-    """,
+        """,
+    ),
+    _function(
+        "all_tenants()",
+        "TABLE (tenant_id text, name text)",
+        "SELECT tenant_id, name FROM tenant ORDER BY name",
+    ),
 )
 
 
