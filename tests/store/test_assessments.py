@@ -255,9 +255,6 @@ async def test_a_page_of_a_long_list_begins_at_its_place(
         )
     names = [f"c-{n:06}" for n in range(1, 5001)]
     await assessments.keep(tenant, [made(name, 1, 9.0) for name in names])
-    async with transaction(engine, tenant) as connection:
-        await connection.execute(text("ANALYZE assessment"))
-        await connection.execute(text("ANALYZE client"))
     asked: list[tuple[str, tuple[object, ...]]] = []
     rows = reads.rows
 
@@ -271,9 +268,13 @@ async def test_a_page_of_a_long_list_begins_at_its_place(
     assert ([one.record.client_id for one in found], more) == (names[4000:4005], True)
     ((statement, values),) = asked
     async with transaction(engine, tenant) as connection:
+        # Whatever is known of the tables' sizes: it can be done so.
+        for other in ("seqscan", "bitmapscan", "sort", "material", "memoize", "hashjoin", "mergejoin"):
+            await connection.execute(text(f"SET LOCAL enable_{other} = off"))
         driver = (await connection.get_raw_connection()).driver_connection
         lines = await driver.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) {statement}", tenant, *values)
     plan = "\n".join(line[0] for line in lines)
     assert "assessment_by_score" in plan
-    assert "Filter" not in plan, plan
+    assert "ROW(by_score" in plan, plan
+    assert "Rows Removed" not in plan, plan
     assert "Sort" not in plan, plan
