@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -242,9 +243,11 @@ portfolio = Table(
     Column("made_at", _INSTANT),
     Column("day", Date),
     Column("policy_version", Text),
-    # Of how many clients, and the sum of their revisions.
+    # Of how many clients, and the sum of their revisions; where they are few, also what tells these clients with these
+    # revisions from any others.
     Column("clients", BigInteger, nullable=False),
     Column("revisions", BigInteger, nullable=False),
+    Column("fingerprint", Numeric, nullable=False, server_default="0"),
     Column("content", LargeBinary),
     # The rate of each client, which takes most of the room.
     Column("rates", LargeBinary),

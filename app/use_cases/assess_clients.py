@@ -163,7 +163,7 @@ class AssessClients:
         self, tenant_id: str, viewpoint: Viewpoint, policy: Policy, *, with_change: bool = False
     ) -> list[Ranked]:
         revisions = await self._histories.revisions(tenant_id)
-        key = (tenant_id, sum(revisions.values()), viewpoint, policy.version, with_change)
+        key = (tenant_id, hash(frozenset(revisions.items())), viewpoint, policy.version, with_change)
         ranked = self._rankings.get(key)
         if ranked is None:
             portfolio = await self._portfolios.worked_out(tenant_id, policy, viewpoint)

@@ -93,7 +93,7 @@ class Portfolios:
     async def present(self, tenant_id: str, policy: Policy) -> Present:
         """The portfolio of today, or the newest that there is; by the active policy."""
         state = await self._stored.state(tenant_id, FEW)
-        few = state.clients_now is not None
+        few = state.few
         if few and self._is_outdated(state, policy):
             # Those who come meanwhile wait for the one who puts it together.
             async with self._making.setdefault(tenant_id, asyncio.Lock()):
@@ -139,8 +139,8 @@ class Portfolios:
         """The portfolio of any day and policy, from all events of all clients."""
         revisions = await self._histories.revisions(tenant_id)
         of = _day_of(policy, viewpoint.as_of)
-        # Revisions only grow, and so does their sum.
-        key = (tenant_id, sum(revisions.values()), of, viewpoint.known_at)
+        # Their sum would not do: clients are erased, and others come.
+        key = (tenant_id, hash(frozenset(revisions.items())), of, viewpoint.known_at)
         portfolio = self._other_days.get(key)
         if portfolio is None:
             shares = await self._work_out(tenant_id, policy, of, viewpoint.known_at, revisions)
@@ -242,7 +242,7 @@ class Portfolios:
     def _is_outdated(self, state: PortfolioState, policy: Policy) -> bool:
         if state.of != _day_of(policy, self._clock.now()):
             return True
-        return (state.clients, state.revisions) != (state.clients_now, state.revisions_now)
+        return state.fingerprint != state.fingerprint_now
 
     async def _work_out(
         self, tenant_id: str, policy: Policy, of: DayOf, known_at: datetime | None, revisions: Mapping[str, int]
@@ -262,8 +262,7 @@ def put_together(of: DayOf, shares: Mapping[str, ClientShare], policy: Policy) -
         log_rates={
             client_id: (share.log_rate, share.hours) for client_id, share in alone.items() if share.log_rate is not None
         },
-        clients=len(shares),
-        revisions=sum(one.revision for one in shares.values()),
+        revisions={client_id: one.revision for client_id, one in shares.items()},
     )
 
 

@@ -216,7 +216,8 @@ class CheckPortfolio:
             return Checked()
         policy = await self._policies.policy(tenant_id, state.of.policy_version)
         made = put_together(state.of, await self._portfolios.shares(tenant_id, state.of), policy)
-        if (made.clients, made.revisions) != (state.clients, state.revisions) or loaded[0] != state.number:
+        whole = (len(made.revisions), sum(made.revisions.values())) == (state.clients, state.revisions)
+        if not whole or loaded[0] != state.number:
             return Checked(0, 1)
         rates = {name: made.portfolio.beside(name).rates for name in sorted(made.log_rates)[:_GROUP]}
         same = loaded[1] == made.portfolio and rates == {name: loaded[1].beside(name).rates for name in rates}

@@ -173,6 +173,21 @@ async def test_few_clients_are_listed_as_they_stand_even_without_a_worker(
     assert await is_as_fresh(services, settings, tenant) == 2
 
 
+async def test_another_client_in_the_place_of_one_that_is_gone_is_noticed(services: Services, tenant: str):
+    """As many clients with as many events in all: and yet another portfolio."""
+    late = {"invoice": "A", "amount": 100, "currency": "USD", "due_date": "2026-01-02"}
+    for number in range(12):
+        await send(services, tenant, cloud_event(f"i{number}", "invoice.issued", f"c-{number}", data=late))
+    before = await services.assess._portfolios.present(tenant, DEFAULT_POLICY)
+    async with transaction(services.reassess._assessments._engine, tenant) as connection:
+        await connection.execute(text("DELETE FROM client WHERE client_id = 'c-3'"))
+        await connection.execute(text("DELETE FROM event WHERE client_id = 'c-3'"))
+    await send(services, tenant, cloud_event("x", "call.received", "new"))
+    after = await services.assess._portfolios.present(tenant, DEFAULT_POLICY)
+    assert after.number > before.number
+    assert after.portfolio.recovery.at_risk[0] == before.portfolio.recovery.at_risk[0] - 1 == 11
+
+
 async def test_what_a_worker_has_claimed_is_fresh_for_few_clients_too(services: Services, tenant: str):
     """Who lists does not wait for a worker that may be dead."""
     await send(services, tenant, cloud_event("1", "contract.sent"))

@@ -78,6 +78,7 @@ _STATEMENTS = (
         policy_version text,
         clients bigint NOT NULL,
         revisions bigint NOT NULL,
+        fingerprint numeric NOT NULL DEFAULT 0,
         content bytea,
         rates bytea
     )
