@@ -82,17 +82,21 @@ class Reassess:
         self._freshening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def step(self, *, newest: bool = False) -> bool:
-        """Do a part of what is due, of whatever tenant; whether there was anything to do.
+        """Do a part of all that is due; whether there was anything to do. See the two parts of it."""
+        renewed = await self.renew_portfolio()
+        return await self.assess_due(newest=newest) or renewed
+
+    async def assess_due(self, *, newest: bool = False) -> bool:
+        """Assess some clients who are due, of whatever tenants; whether there were any.
 
         Args:
             newest: begin with who became due last: in turn with the others, so that a tenant with few clients need not
                 wait for one with many.
         """
-        renewed = await self._renew_portfolio()
         claimed = sorted(await self._assessments.claim(_AT_ONCE, self._lease, newest=newest))
         for tenant_id, clients in groupby(claimed, key=lambda pair: pair[0]):
             await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
-        return renewed or bool(claimed)
+        return bool(claimed)
 
     async def freshen(self, tenant_id: str) -> int:
         """Bring a tenant's stored assessments up to date before they are listed, within bounds.
@@ -132,7 +136,11 @@ class Reassess:
     async def _present(self, tenant_id: str) -> Present:
         return await self._portfolios.present(tenant_id, await self._policies.active(tenant_id))
 
-    async def _renew_portfolio(self) -> bool:
+    async def renew_portfolio(self) -> bool:
+        """Put together the portfolio of some tenant for whom it is time; whether there was one.
+
+        With many clients it takes minutes; it can be done beside `assess_due`.
+        """
         try:
             return await self._portfolios.renew_next()
         except StoreUnavailableError:

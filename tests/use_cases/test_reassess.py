@@ -300,6 +300,25 @@ async def paged(services: Services, tenant: str, wanted: Wanted, backwards: bool
         place = part.items[0 if backwards else -1].place
 
 
+async def test_a_long_history_is_read_from_checkpoints_on(services: Services, settings: Settings, tenant: str):
+    """What comes out is what all events come to."""
+    begin = datetime.now(UTC) - timedelta(days=500)
+    kinds = ("call.received", "time.logged", "message.received", "meeting.missed", "contract.declined")
+    told = [
+        cloud_event(f"{n}", kinds[n % 5 if n % 50 else 4], time=(begin + timedelta(hours=7 * n)).isoformat())
+        for n in range(1_600)
+    ]
+    for start in range(0, len(told), 400):
+        await send(services, tenant, *told[start : start + 400])
+    await quiet(services, tenant)
+    engine = services.reassess._assessments._engine
+    async with transaction(engine, tenant) as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM checkpoint"))).scalar_one() > 5
+    await send(services, tenant, cloud_event("new", "contract.declined", time=datetime.now(UTC).isoformat()))
+    await quiet(services, tenant)
+    assert await is_as_fresh(services, settings, tenant) == 1
+
+
 async def test_the_backlog_is_told(services: Services, tenant: str):
     before = await services.reassess.backlog()
     assert (before.clients, before.seconds) == (0, 0)
