@@ -155,12 +155,13 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     recall = Recall(checkpoints, ledger, histories, memories)
     clients = PostgresClients(reads)
     stored = PostgresPortfolios(engine, reads, PackedPortfolios())
-    portfolios = Portfolios(histories, recall, stored, policies, clock)
+    portfolios = Portfolios(histories, recall, stored, policies, clock, settings.worker_lease)
     cases = Cases(histories, memories, recall, portfolios, policies)
     assess = AssessClients(cases, histories, recall, portfolios, policies, clock)
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
-    reassess = Reassess(assessments, histories, recall, portfolios, policies, clock, CountedProgress())
+    progress = CountedProgress()
+    reassess = Reassess(assessments, histories, recall, portfolios, policies, clock, progress, settings.worker_lease)
 
     async def ready() -> bool:
         try:

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     ingest_patience: float = Field(default=10.0, gt=0, le=60)
     """Seconds that events wait for their turn to be written; then who sent them is told to send them again."""
 
+    worker_lease: float = Field(default=60.0, ge=1, le=3600)
+    """Seconds that a worker has for what it claims; when it dies, another one takes over after that."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 

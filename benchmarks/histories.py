@@ -19,7 +19,7 @@ import msgspec
 
 from app.embedded import EmbeddedPostgres
 from benchmarks.administrator import administrator_url
-from benchmarks.reads import Asker, copy, tenant_id_of, until_fresh
+from benchmarks.reads import Asker, copy, tenant_of, until_fresh
 from benchmarks.relationship import relationship
 from tests.service import Service, running
 
@@ -87,8 +87,9 @@ def histories(service: Service, lengths: Sequence[int] = LENGTHS, rounds: int = 
         askers = {}
         for length in lengths:
             name = f"history-{length}"
-            askers[length] = Asker(service, service.key(name))
-            tenant = asyncio.run(tenant_id_of(url, name))
+            key = service.key(name)
+            askers[length] = Asker(service, key)
+            tenant = asyncio.run(tenant_of(url, key))
             begun = time.monotonic()
             asyncio.run(fill(url, tenant, length))
             filled = time.monotonic() - begun

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from functools import partial
+from itertools import cycle
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +20,9 @@ from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
 from app.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from app.use_cases.reassess import Reassess
 
 PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
@@ -49,26 +54,36 @@ def worker(
 async def work(settings: Settings) -> None:
     """Do what is due, for ever."""
     from app.composition import services_for
+
+    async with services_for(settings, kept_events=KEPT_EVENTS) as services:
+        reassess = services.reassess
+        # In turn the oldest and the newest.
+        newest = cycle((False, True))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_again_and_again(lambda: reassess.assess_due(newest=next(newest)), PAUSE))
+            # Beside it, for that of one tenant with many clients may take minutes.
+            group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
+            group.create_task(_again_and_again(partial(_look, reassess), LOOK))
+
+
+async def _again_and_again(do: Callable[[], Awaitable[bool]], pause: float) -> None:
+    """Do something while there is anything to do, then look again after a pause."""
     from app.ports.ledger import StoreUnavailableError
 
-    clock = asyncio.get_running_loop().time
-    async with services_for(settings, kept_events=KEPT_EVENTS) as services:
-        turn, look = 0, clock()
-        while True:
-            turn += 1
-            pause = PAUSE
-            try:
-                if await services.reassess.step(newest=turn % 2 == 0):
-                    pause = 0.0
-                if clock() >= look:
-                    look = clock() + LOOK
-                    found = await services.reassess.backlog()
-                    _log.info("%d clients are due, the first for %.1f s", found.clients, found.seconds)
-            except StoreUnavailableError as error:
-                _log.warning("%s", error)
-                pause = PAUSE_WITHOUT_DATABASE
-            # Not all at the same moment.
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+    while True:
+        try:
+            wait = 0.0 if await do() else pause
+        except StoreUnavailableError as error:
+            _log.warning("%s", error)
+            wait = max(pause, PAUSE_WITHOUT_DATABASE)
+        # Not all at the same moment.
+        await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+async def _look(reassess: "Reassess") -> bool:
+    found = await reassess.backlog()
+    _log.info("%d clients are due, the first for %.1f s", found.clients, found.seconds)
+    return False
 
 
 def _end_with_stdin() -> None:

@@ -178,6 +178,10 @@ class Assessments(Protocol):
         """Some clients whose stored assessment is not the newest that could be made; reads all clients."""
         ...
 
+    async def ahead(self, tenant_id: str, client_ids: Sequence[str], instant: datetime) -> dict[str, datetime]:
+        """For some clients, when their first event after an instant happens; who has none is left out."""
+        ...
+
     async def forgotten(self, tenant_id: str, portfolio: int) -> list[str]:
         """Clients whose stored assessment is not the newest and who are not due either: there are to be none."""
         ...

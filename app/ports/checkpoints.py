@@ -94,10 +94,6 @@ class Checkpoints(Protocol):
         """Those of some clients who have so many events or more behind their newest checkpoint."""
         ...
 
-    async def ahead(self, tenant_id: str, client_ids: Sequence[str], as_of: datetime) -> dict[str, datetime]:
-        """When the first event happens after an instant, of those clients who have one."""
-        ...
-
     async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:
         """The events behind the newest checkpoint, at most so many."""
         ...

@@ -36,7 +36,9 @@ class PortfolioState:
         of: its day and policy; None while there is none.
         changes: grows with every change of a share.
         clients, revisions: how many clients it is made of, and the sum of their revisions.
-        clients_now, revisions_now: the same as the clients are now; None where there are too many to count each time.
+        fingerprint: of those clients and revisions, where they are few.
+        few: whether the clients are few now.
+        fingerprint_now: of the clients and revisions that there are now, where they are few.
     """
 
     number: int
@@ -44,19 +46,19 @@ class PortfolioState:
     changes: int
     clients: int
     revisions: int
-    clients_now: int | None
-    revisions_now: int | None
+    fingerprint: int
+    few: bool
+    fingerprint_now: int
 
 
 @dataclass(frozen=True, slots=True)
 class PutTogether:
-    """A portfolio, and the shares that it was put together from."""
+    """A portfolio; the rates in it by client, and the revisions of all clients that it was put together from."""
 
     of: DayOf
     portfolio: Portfolio
     log_rates: Mapping[str, tuple[float, float]]
-    clients: int
-    revisions: int
+    revisions: Mapping[str, int]
 
 
 class StoredPortfolios(Protocol):
@@ -90,6 +92,10 @@ class StoredPortfolios(Protocol):
         Returns:
             Its number, which is the old one where it is the same; None when somebody else has stored one meanwhile.
         """
+        ...
+
+    async def hasten(self, tenant_id: str) -> None:
+        """Let the stored portfolio be put together anew as soon as a worker can."""
         ...
 
     async def spread(self, tenant_id: str, number: int, after: str | None, most: int) -> str | None:

@@ -1,6 +1,7 @@
 """Stored assessments in Postgres."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -88,6 +89,13 @@ _OUTDATED: Final = """
     )
     LIMIT $3
 """
+_AHEAD: Final = """
+    SELECT asked.client_id, next."time"
+    FROM unnest($2::text[]) AS asked (client_id) CROSS JOIN LATERAL (
+        SELECT "time" FROM event WHERE tenant_id = $1 AND client_id = asked.client_id AND "time" > $3
+        ORDER BY "time" LIMIT 1
+    ) AS next
+"""
 # Who is claimed becomes due again within minutes.
 _FORGOTTEN: Final = """
     SELECT client.client_id FROM client LEFT JOIN assessment AS stored USING (tenant_id, client_id)
@@ -114,7 +122,7 @@ _GROUPS: Final = """
 """
 _MEDIAN: Final = """
     SELECT avg(score) FROM (
-        SELECT score FROM assessment WHERE tenant_id = $1 ORDER BY -score, client_id COLLATE "C"
+        SELECT score FROM assessment WHERE tenant_id = $1 ORDER BY by_score, client_id COLLATE "C"
         OFFSET $2 LIMIT $3
     ) AS middle
 """
@@ -150,6 +158,10 @@ class PostgresAssessments:
     async def outdated(self, tenant_id: str, portfolio: int, most: int) -> list[str]:
         """Find clients whose assessment is not the newest; see the port."""
         return [row[0] for row in await self._reads.rows(tenant_id, _OUTDATED, portfolio, most)]
+
+    async def ahead(self, tenant_id: str, client_ids: Sequence[str], instant: datetime) -> dict[str, datetime]:
+        """Find what was told ahead of its time; see the port."""
+        return {row[0]: row[1] for row in await self._reads.rows(tenant_id, _AHEAD, list(client_ids), instant)}
 
     async def forgotten(self, tenant_id: str, portfolio: int) -> list[str]:
         """Find clients whom nobody will assess; see the port."""

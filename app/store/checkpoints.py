@@ -114,16 +114,6 @@ CROSS JOIN LATERAL (
     OFFSET $4 - 1 LIMIT 1
 ) AS one
 """
-_AHEAD: Final = """
-SELECT asked.client_id, first."time"
-FROM unnest($2::text[]) AS asked (client_id)
-CROSS JOIN LATERAL (
-    SELECT "time" FROM event
-    WHERE tenant_id = $1 AND client_id = asked.client_id AND "time" > $3
-    ORDER BY "time", source, id
-    LIMIT 1
-) AS first
-"""
 _PUT_AWAY: Final = """
 SELECT asked.client_id, client.revision, asked.n, item.state
 FROM unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[])
@@ -283,10 +273,6 @@ class PostgresCheckpoints:
         version = self._version(policy_version)
         rows = await self._reads.rows(tenant_id, _FAR, version, list(client_ids), events)
         return [row[0] for row in rows]
-
-    async def ahead(self, tenant_id: str, client_ids: Sequence[str], as_of: datetime) -> dict[str, datetime]:
-        """Find what was told ahead of its time; see the port."""
-        return dict(await self._reads.rows(tenant_id, _AHEAD, list(client_ids), as_of))
 
     async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:
         """Read the events behind the newest checkpoint; see the port."""

@@ -13,8 +13,8 @@ _ID: Final = 'client.client_id COLLATE "C"'
 _STORED_ID: Final = 'stored.client_id COLLATE "C"'
 
 DIRECTIONS: Final[Mapping[Order, tuple[str, str, Callable[[ClientRecord, ListedBy], float | str]]]] = {
-    Order.SCORE: ("-stored.score", _STORED_ID, lambda record, listed: listed.score),
-    Order.CHANGE: ("-stored.change", _STORED_ID, lambda record, listed: listed.change),
+    Order.SCORE: ("stored.by_score", _STORED_ID, lambda record, listed: listed.score),
+    Order.CHANGE: ("stored.by_change", _STORED_ID, lambda record, listed: listed.change),
     Order.NAME: (
         'coalesce(client.name, client.client_id) COLLATE "C"',
         _ID,

@@ -21,12 +21,12 @@ _EXTEND: Final = text(
 # Counted while they are few: where there were more than that, they are not looked at.
 _STATE: Final = """
     SELECT stored.number, stored.day, stored.policy_version, stored.changes, stored.clients, stored.revisions,
-        few.clients, few.revisions
+        stored.fingerprint, few.clients <= $2, few.fingerprint
     FROM (SELECT $1::text AS tenant_id) AS asked
     LEFT JOIN portfolio AS stored ON stored.tenant_id = asked.tenant_id
     LEFT JOIN LATERAL (
-        SELECT count(*) AS clients, coalesce(sum(revision), 0)::bigint AS revisions
-        FROM (SELECT revision FROM client WHERE tenant_id = $1 LIMIT $2 + 1) AS first
+        SELECT count(*) AS clients, coalesce(sum(hashtextextended(client_id, revision)), 0) AS fingerprint
+        FROM (SELECT client_id, revision FROM client WHERE tenant_id = $1 LIMIT $2 + 1) AS first
     ) AS few ON coalesce(stored.clients, 0) <= $2
 """
 _LOAD: Final = "SELECT number, content, rates FROM portfolio WHERE tenant_id = $1 AND number > 0"
@@ -38,7 +38,11 @@ _PUT: Final = text(
             IS DISTINCT FROM (CAST(:day AS date), CAST(:policy AS text), CAST(:content AS bytea), CAST(:rates AS bytea))
             THEN 1 ELSE 0 END,
         day = :day, policy_version = :policy, content = :content, rates = :rates,
-        clients = :clients, revisions = :revisions, made_at = now(), leased_until = now(),
+        clients = :clients, revisions = :revisions, fingerprint = (
+            SELECT coalesce(sum(hashtextextended(made.client_id, made.revision)), 0)
+            FROM unnest(CAST(:few_clients AS text[]), CAST(:few_revisions AS bigint[])) AS made (client_id, revision)
+        ),
+        made_at = now(), leased_until = now(),
         due_at = CASE WHEN changes = :changes THEN :until
             ELSE now() + CAST(:clients AS bigint) * make_interval(secs => :apart) END
     WHERE tenant_id = :tenant AND number = :number
@@ -61,6 +65,7 @@ _CHANGED: Final = text(
             greatest(now(), portfolio.made_at + portfolio.clients * make_interval(secs => :apart)))
     """
 )
+_HASTEN: Final = text("UPDATE portfolio SET changes = changes + 1, due_at = now() WHERE tenant_id = :tenant")
 _APART: Final = 0.01
 """Seconds for each client that lie between two portfolios at least: all have to be assessed anew after each."""
 
@@ -134,16 +139,17 @@ class PostgresPortfolios:
 
     async def state(self, tenant_id: str, few: int) -> PortfolioState:
         """Tell which portfolio is stored; see the port."""
-        number, day, policy_version, changes, clients, revisions, *now = await self._reads.row(tenant_id, _STATE, few)
-        many = now[0] is None or now[0] > few
+        row = await self._reads.row(tenant_id, _STATE, few)
+        number, day, policy_version, changes, clients, revisions, fingerprint, is_few, now = row
         return PortfolioState(
             number or 0,
             DayOf(day, policy_version) if number else None,
             changes or 0,
             clients or 0,
             revisions or 0,
-            None if many else now[0],
-            None if many else now[1],
+            int(fingerprint or 0),
+            bool(is_few),
+            int(now or 0),
         )
 
     async def load(self, tenant_id: str) -> tuple[int, Portfolio] | None:
@@ -155,6 +161,7 @@ class PostgresPortfolios:
     async def put(self, tenant_id: str, state: PortfolioState, made: PutTogether, until: datetime) -> int | None:
         """Store a portfolio; see the port."""
         content, rates = self._form.dump(made)
+        few = made.revisions if state.few else {}
         values = {
             "tenant": tenant_id,
             "number": state.number,
@@ -163,14 +170,21 @@ class PostgresPortfolios:
             "policy": made.of.policy_version,
             "content": content,
             "rates": rates,
-            "clients": made.clients,
-            "revisions": made.revisions,
+            "clients": len(made.revisions),
+            "revisions": sum(made.revisions.values()),
+            "few_clients": list(few),
+            "few_revisions": list(few.values()),
             "until": until,
             "apart": _APART,
         }
         async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(_BEGIN, {"tenant": tenant_id})
             return (await connection.execute(_PUT, values)).scalar()
+
+    async def hasten(self, tenant_id: str) -> None:
+        """Let it be due; see the port."""
+        async with transaction(self._engine, tenant_id) as connection:
+            await connection.execute(_HASTEN, {"tenant": tenant_id})
 
     async def spread(self, tenant_id: str, number: int, after: str | None, most: int) -> str | None:
         """Let clients be due; see the port."""

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     DateTime,
     Double,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -211,17 +213,20 @@ assessment = Table(
     # What lists are ordered and filtered by.
     Column("score", Double, nullable=False),
     Column("change", Double, nullable=False),
+    # Downwards by a number is upwards by its negative, as ids are: so a page begins at one place of an index.
+    Column("by_score", Double, Computed("-score", persisted=True), nullable=False),
+    Column("by_change", Double, Computed("-change", persisted=True), nullable=False),
     Column("verdict", Text, nullable=False),
     Column("client_type", Text, nullable=False),
     Column("leading_sign", Text),
     # The whole of it.
     Column("content", LargeBinary, nullable=False),
     PrimaryKeyConstraint("tenant_id", "client_id"),
-    Index("assessment_by_score", "tenant_id", text("(-score)"), _BY_ID),
-    Index("assessment_by_change", "tenant_id", text("(-change)"), _BY_ID),
-    Index("assessment_by_verdict", "tenant_id", "verdict", text("(-score)"), _BY_ID),
-    Index("assessment_by_type", "tenant_id", "client_type", text("(-score)"), _BY_ID),
-    Index("assessment_by_sign", "tenant_id", "leading_sign", text("(-score)"), _BY_ID),
+    Index("assessment_by_score", "tenant_id", "by_score", _BY_ID),
+    Index("assessment_by_change", "tenant_id", "by_change", _BY_ID),
+    Index("assessment_by_verdict", "tenant_id", "verdict", "by_score", _BY_ID),
+    Index("assessment_by_type", "tenant_id", "client_type", "by_score", _BY_ID),
+    Index("assessment_by_sign", "tenant_id", "leading_sign", "by_score", _BY_ID),
 )
 
 # What each client adds to the portfolio, as the tenant's local day began.
@@ -252,9 +257,11 @@ portfolio = Table(
     Column("made_at", _INSTANT),
     Column("day", Date),
     Column("policy_version", Text),
-    # Of how many clients, and the sum of their revisions.
+    # Of how many clients, and the sum of their revisions; where they are few, also what tells these clients with these
+    # revisions from any others.
     Column("clients", BigInteger, nullable=False),
     Column("revisions", BigInteger, nullable=False),
+    Column("fingerprint", Numeric, nullable=False, server_default="0"),
     Column("content", LargeBinary),
     # The rate of each client, which takes most of the room.
     Column("rates", LargeBinary),

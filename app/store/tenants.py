@@ -42,7 +42,7 @@ class PostgresTenants:
     async def all(self) -> list[Tenant]:
         """List tenants; see the port."""
         async with transaction(self._engine, None) as connection:
-            rows = await connection.execute(select(tenant.c.tenant_id, tenant.c.name).order_by(tenant.c.name))
+            rows = await connection.execute(text("SELECT tenant_id, name FROM all_tenants()"))
             return [Tenant(row.tenant_id, row.name) for row in rows]
 
     async def add_key(self, key: ApiKey, digest: bytes) -> None:

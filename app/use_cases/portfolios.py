@@ -1,7 +1,7 @@
 """Portfolios: what a tenant's clients show together. The present one is stored; those of other days are worked out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -25,8 +25,7 @@ FEW: Final = 300
 """Up to so many clients, who reads puts the portfolio together himself when anything has changed."""
 _KEPT: Final = 500_000
 """Clients in portfolios kept at hand, those without any rate too."""
-_LEASE: Final = 120.0
-_WALK: Final = 500
+_WALK: Final = 200
 _ATTEMPTS: Final = 5
 
 
@@ -61,15 +60,25 @@ class Portfolios:
     clients so does whoever reads, before he reads.
     """
 
-    def __init__(
-        self, histories: Histories, recall: Recall, stored: StoredPortfolios, policies: ManagePolicies, clock: Clock
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        histories: Histories,
+        recall: Recall,
+        stored: StoredPortfolios,
+        policies: ManagePolicies,
+        clock: Clock,
+        lease: float,
     ) -> None:
-        """Read clients' events and the active policy, and store what they come to, at the time of a clock."""
+        """Read clients' events and the active policy, and store what they come to, at the time of a clock.
+
+        Who claims a portfolio has so many seconds for each part of the work.
+        """
         self._histories = histories
         self._recall = recall
         self._stored = stored
         self._policies = policies
         self._clock = clock
+        self._lease = lease
         self._present: Recent[str, tuple[int, Portfolio]] = Recent(_KEPT)
         self._other_days: Recent[tuple[str, int, DayOf, datetime | None], Portfolio] = Recent(_KEPT)
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -83,7 +92,7 @@ class Portfolios:
     async def present(self, tenant_id: str, policy: Policy) -> Present:
         """The portfolio of today, or the newest that there is; by the active policy."""
         state = await self._stored.state(tenant_id, FEW)
-        few = state.clients_now is not None
+        few = state.few
         if few and self._is_outdated(state, policy):
             # Those who come meanwhile wait for the one who puts it together.
             async with self._making.setdefault(tenant_id, asyncio.Lock()):
@@ -91,7 +100,16 @@ class Portfolios:
                 if self._is_outdated(state, policy):
                     await self.renew(tenant_id)
                     state = await self._stored.state(tenant_id, FEW)
-        number, portfolio = await self._load(tenant_id, policy, state.number)
+        loaded = await self._load(tenant_id, state.number)
+        if loaded is None and state.number:
+            # Another version of this program stored it.
+            if few:
+                await self.renew(tenant_id)
+                loaded = await self._load(tenant_id, -1)
+            else:
+                await self._stored.hasten(tenant_id)
+        # Until a worker has looked at all of many clients, nothing is known of them together.
+        number, portfolio = loaded or (state.number, portfolio_of({}, policy))
         return Present(number, portfolio, few)
 
     async def supposing(self, tenant_id: str, policy: Policy, viewpoint: Viewpoint, supposed: Supposed) -> Portfolio:
@@ -140,7 +158,7 @@ class Portfolios:
         Args:
             tenant_id: whose.
             policy: the active one.
-            revisions: the clients, with revisions that were read before.
+            revisions: the clients, with their revisions.
         """
         of = _day_of(policy, self._clock.now())
         known = await self._stored.shares(tenant_id, of, list(revisions))
@@ -149,15 +167,15 @@ class Portfolios:
             for client_id, revision in revisions.items()
             if client_id not in known or known[client_id].revision != revision
         }
-        found: dict[str, Share] = {}
-        async for some in self._each(tenant_id, policy, new, of):
-            found |= some
+        if not new:
+            return
+        found = await self._work_out(tenant_id, policy, of, None, new)
         changed = any(client_id not in known or known[client_id].share != share for client_id, share in found.items())
         await self._stored.keep(tenant_id, of, _labelled(found, revisions), changed=changed)
 
     async def renew_next(self) -> bool:
         """Put the portfolio together of some tenant for whom it is time; whether there was one."""
-        tenant_id = await self._stored.claim(_LEASE)
+        tenant_id = await self._stored.claim(self._lease)
         if tenant_id is None:
             return False
         await self.renew(tenant_id)
@@ -189,21 +207,18 @@ class Portfolios:
         place = ""
         while missing := await self._stored.outdated(tenant_id, of, place, _WALK):
             place = next(reversed(missing))
-            async for found in self._each(tenant_id, policy, missing, of):
-                await self._stored.keep(tenant_id, of, _labelled(found, missing), changed=False)
+            found = await self._work_out(tenant_id, policy, of, None, missing)
+            await self._stored.keep(tenant_id, of, _labelled(found, missing), changed=False)
             if len(missing) < _WALK:
                 return
-            await self._stored.extend(tenant_id, _LEASE)
+            await self._stored.extend(tenant_id, self._lease)
 
-    async def _load(self, tenant_id: str, policy: Policy, number: int) -> tuple[int, Portfolio]:
+    async def _load(self, tenant_id: str, number: int) -> tuple[int, Portfolio] | None:
         kept = self._present.get(tenant_id)
         if kept is None or kept[0] != number:
-            found = await self._stored.load(tenant_id) if number else None
-            if found is None:
-                # Until a worker has looked at all of them, nothing is known of them together.
-                return number, portfolio_of({}, policy)
-            kept = found
-            self._present.put(tenant_id, kept, (kept[1].rates.clients if kept[1].rates else 0) + 1)
+            kept = await self._stored.load(tenant_id) if number else None
+            if kept is not None:
+                self._present.put(tenant_id, kept, (kept[1].rates.clients if kept[1].rates else 0) + 1)
         return kept
 
     async def _today(self, tenant_id: str) -> tuple[Policy, DayOf]:
@@ -217,25 +232,18 @@ class Portfolios:
     def _is_outdated(self, state: PortfolioState, policy: Policy) -> bool:
         if state.of != _day_of(policy, self._clock.now()):
             return True
-        return (state.clients, state.revisions) != (state.clients_now, state.revisions_now)
+        return state.fingerprint != state.fingerprint_now
 
     async def _work_out(
         self, tenant_id: str, policy: Policy, of: DayOf, known_at: datetime | None, revisions: Mapping[str, int]
     ) -> dict[str, Share]:
-        shares: dict[str, Share] = {}
-        async for found in self._each(tenant_id, policy, revisions, of, known_at):
-            shares |= found
-        return shares
-
-    def _each(
-        self, tenant_id: str, policy: Policy, revisions: Mapping[str, int], of: DayOf, known_at: datetime | None = None
-    ) -> AsyncIterator[Mapping[str, Share]]:
-        began = policy.calendar.end_of(of.day - timedelta(days=1))
-
         def work(histories: Mapping[str, Told]) -> dict[str, Share]:
             return shares_on(histories, policy, of.day, known_at)
 
-        return self._recall.each(tenant_id, policy, revisions, [began], known_at, work)
+        shares: dict[str, Share] = {}
+        async for some in self._recall.each(tenant_id, policy, revisions, [_began(policy, of.day)], known_at, work):
+            shares |= some
+        return shares
 
 
 def put_together(of: DayOf, shares: Mapping[str, ClientShare], policy: Policy) -> PutTogether:
@@ -247,8 +255,7 @@ def put_together(of: DayOf, shares: Mapping[str, ClientShare], policy: Policy) -
         log_rates={
             client_id: (share.log_rate, share.hours) for client_id, share in alone.items() if share.log_rate is not None
         },
-        clients=len(shares),
-        revisions=sum(one.revision for one in shares.values()),
+        revisions={client_id: one.revision for client_id, one in shares.items()},
     )
 
 
@@ -260,11 +267,15 @@ def shares_on(
     histories: Mapping[str, Told], policy: Policy, day: date, known_at: datetime | None = None
 ) -> dict[str, Share]:
     """The shares of some clients as a local day begins, from their histories."""
-    began = policy.calendar.end_of(day - timedelta(days=1))
+    began = _began(policy, day)
     return {
         client_id: share_of(Reader(told, policy, known_at).facts(began), policy)
         for client_id, told in histories.items()
     }
+
+
+def _began(policy: Policy, day: date) -> datetime:
+    return policy.calendar.end_of(day - timedelta(days=1))
 
 
 def _labelled(shares: Mapping[str, Share], revisions: Mapping[str, int]) -> list[ClientShare]:

@@ -20,13 +20,11 @@ from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Portfolios, Present
 from app.use_cases.recall import Recall
 
-__all__ = ["MOST_STALE", "Progress", "Reassess", "made_from"]
+__all__ = ["MOST_STALE", "Progress", "Reassess", "instants_of", "made_from"]
 
 MOST_STALE: Final = 1_000
 """Stale clients are counted so far."""
 _AT_ONCE: Final = 100
-_LEASE: Final = 60.0
-"""Seconds that a worker has for the clients it claims; if it dies, another begins after that."""
 _MOST_BY_READERS: Final = 50
 """So many due clients of a large tenant are assessed by who asks for a list; more are left to the workers."""
 _PATIENCE: Final = 2.0
@@ -67,8 +65,12 @@ class Reassess:
         policies: ManagePolicies,
         clock: Clock,
         progress: Progress,
+        lease: float,
     ) -> None:
-        """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes."""
+        """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes.
+
+        Clients are claimed for so many seconds at a time.
+        """
         self._assessments = assessments
         self._histories = histories
         self._recall = recall
@@ -76,20 +78,25 @@ class Reassess:
         self._policies = policies
         self._clock = clock
         self._progress = progress
+        self._lease = lease
         self._freshening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def step(self, *, newest: bool = False) -> bool:
-        """Do a part of what is due, of whatever tenant; whether there was anything to do.
+        """Do a part of all that is due; whether there was anything to do. See the two parts of it."""
+        renewed = await self.renew_portfolio()
+        return await self.assess_due(newest=newest) or renewed
+
+    async def assess_due(self, *, newest: bool = False) -> bool:
+        """Assess some clients who are due, of whatever tenants; whether there were any.
 
         Args:
             newest: begin with who became due last: in turn with the others, so that a tenant with few clients need not
                 wait for one with many.
         """
-        renewed = await self._renew_portfolio()
-        claimed = sorted(await self._assessments.claim(_AT_ONCE, _LEASE, newest=newest))
+        claimed = sorted(await self._assessments.claim(_AT_ONCE, self._lease, newest=newest))
         for tenant_id, clients in groupby(claimed, key=lambda pair: pair[0]):
             await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
-        return renewed or bool(claimed)
+        return bool(claimed)
 
     async def freshen(self, tenant_id: str) -> int:
         """Bring a tenant's stored assessments up to date before they are listed, within bounds.
@@ -129,7 +136,11 @@ class Reassess:
     async def _present(self, tenant_id: str) -> Present:
         return await self._portfolios.present(tenant_id, await self._policies.active(tenant_id))
 
-    async def _renew_portfolio(self) -> bool:
+    async def renew_portfolio(self) -> bool:
+        """Put together the portfolio of some tenant for whom it is time; whether there was one.
+
+        With many clients it takes minutes; it can be done beside `assess_due`.
+        """
         try:
             return await self._portfolios.renew_next()
         except StoreUnavailableError:
@@ -157,25 +168,30 @@ class Reassess:
     async def _assess(self, tenant_id: str, client_ids: Sequence[str]) -> None:
         policy = await self._policies.active(tenant_id)
         present = await self._portfolios.present(tenant_id, policy)
+        as_of = self._clock.now()
         # Before the events: what comes between is counted by its events, and mended by the next turn.
         revisions = await self._histories.revisions(tenant_id, client_ids)
+        ahead = await self._assessments.ahead(tenant_id, client_ids, as_of)
+
         await self._recall.shorten(tenant_id, policy, revisions)
-        as_of = self._clock.now()
-        ahead = await self._recall.ahead(tenant_id, list(revisions), as_of)
 
         def work(histories: Mapping[str, Told]) -> dict[str, Made]:
             return {
-                client_id: made_from(
-                    client_id, told, revisions[client_id], policy, present, as_of, ahead.get(client_id)
-                )
-                for client_id, told in histories.items()
+                one: made_from(one, told, revisions[one], policy, present, as_of, ahead.get(one))
+                for one, told in histories.items()
             }
 
-        instants = [as_of - timedelta(days=LOOKS_BACK[0]), as_of]
-        async for made in self._recall.each(tenant_id, policy, revisions, instants, None, work):
-            await self._portfolios.learn(tenant_id, policy, {client_id: revisions[client_id] for client_id in made})
-            changes = await self._assessments.keep(tenant_id, list(made.values()))
-            self._progress.assessed(len(made), len(changes))
+        made: list[Made] = []
+        async for some in self._recall.each(tenant_id, policy, revisions, instants_of(as_of), None, work):
+            made += some.values()
+        await self._portfolios.learn(tenant_id, policy, revisions)
+        changes = await self._assessments.keep(tenant_id, made)
+        self._progress.assessed(len(made), len(changes))
+
+
+def instants_of(as_of: datetime) -> tuple[datetime, datetime]:
+    """The instants that a stored assessment looks at: a month before, and its own."""
+    return as_of - timedelta(days=LOOKS_BACK[0]), as_of
 
 
 def made_from(  # noqa: PLR0917 - whom, and what is known
@@ -191,17 +207,15 @@ def made_from(  # noqa: PLR0917 - whom, and what is known
 
     Args:
         client_id: whose.
-        told: the client's history.
+        told: the client's history, as far as `instants_of` asks for it.
         revision: the client's, read before.
         policy: the active one.
         present: the portfolio to hold it against.
         as_of: the instant that it is made for.
-        ahead: when the first event happens that was told ahead of its time.
+        ahead: when the next event happens that was told ahead of its time; None for none.
     """
-    instants = (as_of - timedelta(days=LOOKS_BACK[0]), as_of)
-    then, now = course_of(told, policy, present.portfolio.beside(client_id), instants)
+    then, now = course_of(told, policy, present.portfolio.beside(client_id), instants_of(as_of))
     # With no event it changes by the day. An event that was told ahead of its time counts from its time on.
-    holds_until = policy.calendar.end_of(policy.calendar.day_of(as_of))
-    if ahead is not None:
-        holds_until = min(holds_until, ahead)
+    ends = policy.calendar.end_of(policy.calendar.day_of(as_of))
+    holds_until = ends if ahead is None else min(ends, ahead)
     return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)

@@ -198,10 +198,6 @@ class Recall:
         for client_id in await self._checkpoints.far(tenant_id, policy.version, long, EVERY):
             await self.catch_up(tenant_id, policy, client_id)
 
-    async def ahead(self, tenant_id: str, client_ids: Sequence[str], as_of: datetime) -> dict[str, datetime]:
-        """For clients of whom something was told ahead of its time: when the first of it happens after an instant."""
-        return await self._checkpoints.ahead(tenant_id, client_ids, as_of)
-
     async def catch_up(self, tenant_id: str, policy: Policy, client_id: str) -> int:
         """Make the checkpoints that are missing at the end of a client's history; how many were made."""
         limit, total = _GROUP, 0

@@ -126,20 +126,24 @@ class CheckAssessments:
         stored = await self._assessments.several(tenant_id, client_ids)
         loaded = await self._portfolios.load(tenant_id)
         revisions = await self._histories.revisions(tenant_id, client_ids)
+        differences = [
+            Difference("assessment", client_id, "it cannot be read")
+            for client_id, one in stored.items()
+            if one.made is None
+        ]
         whole: dict[str, tuple[Stored, Made]] = {}
         if loaded is not None:
             for client_id, one in stored.items():
                 made = one.made
                 if made and made.revision == revisions.get(client_id) and made.portfolio == loaded[0]:
                     whole[client_id] = one, made
-        differences: list[Difference] = []
         async for group in self._histories.groups(tenant_id, {client_id: revisions[client_id] for client_id in whole}):
             assert loaded is not None
             for client_id, events in group.items():
                 one, made = whole[client_id]
                 policy = await self._policies.policy(tenant_id, made.assessment.policy_version)
+                ahead = min((event.time for event in events if event.time > one.as_of), default=None)
                 present = Present(*loaded, few=False)
-                ahead = min([event.time for event in events if event.time > one.as_of], default=None)
                 fresh = await asyncio.to_thread(
                     made_from, client_id, events, made.revision, policy, present, one.as_of, ahead
                 )
@@ -265,7 +269,8 @@ class CheckPortfolio:
             return Checked()
         policy = await self._policies.policy(tenant_id, state.of.policy_version)
         made = put_together(state.of, await self._portfolios.shares(tenant_id, state.of), policy)
-        if (made.clients, made.revisions) != (state.clients, state.revisions) or loaded[0] != state.number:
+        whole = (len(made.revisions), sum(made.revisions.values())) == (state.clients, state.revisions)
+        if not whole or loaded[0] != state.number:
             return Checked(0, 1)
         rates = {name: made.portfolio.beside(name).rates for name in sorted(made.log_rates)[:_GROUP]}
         same = loaded[1] == made.portfolio and rates == {name: loaded[1].beside(name).rates for name in rates}

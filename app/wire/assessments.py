@@ -128,7 +128,7 @@ def _dump(found: Any) -> bytes:
 def _load(content: bytes, kind: type[T]) -> T | None:
     try:
         form, found = _decoder(kind).decode(content)
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return None
     return found if form == _FORM else None
 

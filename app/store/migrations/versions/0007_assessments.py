@@ -22,6 +22,8 @@ _STATEMENTS = (
         holds_until timestamptz NOT NULL,
         score double precision NOT NULL,
         change double precision NOT NULL,
+        by_score double precision NOT NULL GENERATED ALWAYS AS (-score) STORED,
+        by_change double precision NOT NULL GENERATED ALWAYS AS (-change) STORED,
         verdict text NOT NULL,
         client_type text NOT NULL,
         leading_sign text,
@@ -29,12 +31,11 @@ _STATEMENTS = (
         PRIMARY KEY (tenant_id, client_id)
     )
     """,
-    # Numbers downwards and ids upwards: of the negative number both are upwards, so that a page begins at one place.
-    'CREATE INDEX assessment_by_score ON assessment (tenant_id, (-score), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_change ON assessment (tenant_id, (-change), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_verdict ON assessment (tenant_id, verdict, (-score), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_type ON assessment (tenant_id, client_type, (-score), client_id COLLATE "C")',
-    'CREATE INDEX assessment_by_sign ON assessment (tenant_id, leading_sign, (-score), client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_score ON assessment (tenant_id, by_score, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_change ON assessment (tenant_id, by_change, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_verdict ON assessment (tenant_id, verdict, by_score, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_type ON assessment (tenant_id, client_type, by_score, client_id COLLATE "C")',
+    'CREATE INDEX assessment_by_sign ON assessment (tenant_id, leading_sign, by_score, client_id COLLATE "C")',
     """
     CREATE TABLE portfolio_share (
         tenant_id text NOT NULL,
@@ -58,6 +59,7 @@ _STATEMENTS = (
         policy_version text,
         clients bigint NOT NULL,
         revisions bigint NOT NULL,
+        fingerprint numeric NOT NULL DEFAULT 0,
         content bytea,
         rates bytea
     )
@@ -108,6 +110,13 @@ _QUESTIONS = (
         commands=("SELECT", "UPDATE"),
     ),
     question(
+        "all_tenants",
+        "",
+        "TABLE (tenant_id text, name text)",
+        "SELECT tenant_id, name FROM tenant ORDER BY name",
+        about="tenant",
+    ),
+    question(
         "due_clients",
         "most integer",
         "TABLE (clients bigint, seconds double precision)",
@@ -138,6 +147,7 @@ def downgrade() -> None:
     """Drop them."""
     for name, arguments, table, commands in (
         ("due_clients", "integer", "client", ("select",)),
+        ("all_tenants", "", "tenant", ("select",)),
         ("claim_due_portfolio", "interval", "portfolio", ("select", "update")),
         ("claim_newest_due_clients", "integer, interval", "client", ("select", "update")),
         ("claim_due_clients", "integer, interval", "client", ("select", "update")),
