@@ -1,18 +1,17 @@
 """Every statement names the tenant, and finds the same without: row-level security stands behind it."""
 
-import re
+import hashlib
+import os
+import subprocess
+import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from asyncpg.pool import PoolConnectionProxy
-from sqlalchemy import event as listening
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.events import EventRef
@@ -30,10 +29,11 @@ from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from tests.ledgers import DECODER, ledger_over
 from tests.store.statements import modules, nameless, openings
+from tests.store.without_tenants import without_tenants
 
 STORE = Path(reading.__file__).parent
+CHECKOUT = STORE.parent.parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-CONDITION = re.compile(r"(?:\w+\.)?tenant_id = ((?:\$\d+|who\.tenant_id)(?:::\w+)?)")
 
 
 def test_every_statement_names_the_tenant():
@@ -94,37 +94,6 @@ def test_one_that_is_opened_otherwise_is_found(source: str):
 # ------------------------------------------------------------------------------- without any condition on the tenant
 
 
-@contextmanager
-def without_tenants(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Let every statement go to the database with its conditions on the tenant made true; tell which did."""
-    changed: list[str] = []
-
-    def stripped(statement: str) -> str:
-        # Still true for all, but not for the planner to see.
-        bare, times = CONDITION.subn(r"length(\1) > 0", statement)
-        if times:
-            changed.append(statement)
-        return bare
-
-    def rewrite(connection: Any, cursor: Any, statement: str, parameters: Any, *more: Any) -> Any:
-        return stripped(statement), parameters
-
-    def through(method: Any) -> Any:
-        def asked(connection: Any, statement: str, *values: Any, **named: Any) -> Any:
-            return method(connection, stripped(statement), *values, **named)
-
-        return asked
-
-    own = reading._of_the_tenant.__wrapped__
-    with monkeypatch.context() as patch:
-        for name in ("fetch", "fetchrow", "execute"):
-            patch.setattr(PoolConnectionProxy, name, through(getattr(PoolConnectionProxy, name)))
-        patch.setattr(reading, "_of_the_tenant", lambda statement: stripped(own(statement)))
-        listening.listen(engine.sync_engine, "before_cursor_execute", rewrite, retval=True)
-        yield changed
-        listening.remove(engine.sync_engine, "before_cursor_execute", rewrite)
-
-
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     found = make_engine(database_url, 3)
@@ -142,7 +111,9 @@ async def reads(database_url: str) -> AsyncIterator[Reads]:
 def events(mark: str) -> list[NewEvent]:
     """The same ids, clients and sources for everybody, with content of one's own."""
     return [
-        NewEvent("s", str(n), kind, f"c-{n % 3}", NOW + timedelta(n), data, sha256(f"{mark}{n}".encode()).digest())
+        NewEvent(
+            "s", str(n), kind, f"c-{n % 3}", NOW + timedelta(n), data, hashlib.sha256(f"{mark}{n}".encode()).digest()
+        )
         for n, kind, data in (
             (1, "client.created", f'{{"name":"{mark}"}}'),
             (2, "call.received", "{}"),
@@ -154,28 +125,32 @@ def events(mark: str) -> list[NewEvent]:
 
 async def everything_asked(engine: AsyncEngine, reads: Reads, tenant_id: str) -> dict[str, Any]:
     """What the store answers a tenant, question by question."""
-    async with ledger_over(engine) as ledger:
-        policies, clients, tenants = PostgresPolicies(engine), PostgresClients(reads), PostgresTenants(engine)
-        names = ["c-0", "c-1", "c-2"]
-        return {
-            "page": await ledger.page(tenant_id, EventFilter(), None, 100),
-            "page of a client": await ledger.page(tenant_id, EventFilter(client_id="c-1", since=NOW), None, 100),
-            "named": await ledger.named(tenant_id, "1", None),
-            "several": await ledger.several(tenant_id, [EventRef("s", "1"), EventRef("s", "2")]),
-            "revisions": await ledger.revisions(tenant_id),
-            "histories": await ledger.histories(tenant_id, names),
-            "duplicates": await ledger.append(tenant_id, events(tenant_id)),
-            "client": await clients.get(tenant_id, "c-1"),
-            "some clients": await clients.several(tenant_id, names),
-            "all clients": await clients.all(tenant_id),
-            "count": await clients.count(tenant_id),
-            "count of a text": await clients.count(tenant_id, "c"),
-            "clients by name": await clients.page(tenant_id, "c", ("a", "a"), None, 10, last=False),
-            "policies": await policies.all(tenant_id),
-            "active policy": await policies.active(tenant_id),
-            "policy": await policies.get(tenant_id, "v1"),
-            "keys": await tenants.keys_of(tenant_id),
-        }
+    async with ledger_over(engine, 1) as ledger:
+        return await _asked(ledger, engine, reads, tenant_id)
+
+
+async def _asked(ledger: PostgresLedger, engine: AsyncEngine, reads: Reads, tenant_id: str) -> dict[str, Any]:
+    policies, clients, tenants = PostgresPolicies(engine), PostgresClients(reads), PostgresTenants(engine)
+    names = ["c-0", "c-1", "c-2"]
+    return {
+        "page": await ledger.page(tenant_id, EventFilter(), None, 100),
+        "page of a client": await ledger.page(tenant_id, EventFilter(client_id="c-1", since=NOW), None, 100),
+        "named": await ledger.named(tenant_id, "1", None),
+        "several": await ledger.several(tenant_id, [EventRef("s", "1"), EventRef("s", "2")]),
+        "revisions": await ledger.revisions(tenant_id),
+        "histories": await ledger.histories(tenant_id, names),
+        "duplicates": await ledger.append(tenant_id, events(tenant_id)),
+        "client": await clients.get(tenant_id, "c-1"),
+        "some clients": await clients.several(tenant_id, names),
+        "all clients": await clients.all(tenant_id),
+        "count": await clients.count(tenant_id),
+        "count of a text": await clients.count(tenant_id, "c"),
+        "clients by name": await clients.page(tenant_id, "c", ("a", "a"), None, 10, last=False),
+        "policies": await policies.all(tenant_id),
+        "active policy": await policies.active(tenant_id),
+        "policy": await policies.get(tenant_id, "v1"),
+        "keys": await tenants.keys_of(tenant_id),
+    }
 
 
 async def fill(engine: AsyncEngine) -> str:
@@ -187,32 +162,28 @@ async def fill(engine: AsyncEngine) -> str:
     policies = PostgresPolicies(engine)
     await policies.add(tenant_id, PolicyRecord("", "default-1", tenant_id, "{}", NOW, None))
     await policies.activate(tenant_id, "v1", NOW)
-    async with ledger_over(engine) as ledger:
+    async with ledger_over(engine, 1) as ledger:
         assert set(await ledger.append(tenant_id, events(tenant_id))) == {Outcome.ACCEPTED}
     return tenant_id
 
 
-async def test_without_conditions_the_store_answers_the_same(
-    engine: AsyncEngine, reads: Reads, monkeypatch: pytest.MonkeyPatch
-):
+async def test_without_conditions_the_store_answers_the_same(engine: AsyncEngine, reads: Reads):
     ours, theirs = await fill(engine), await fill(engine)
     right = await everything_asked(engine, reads, ours)
     assert all(right.values()), right
     assert theirs not in repr(right)
-    with without_tenants(engine, monkeypatch) as changed:
+    with without_tenants() as changed:
         assert await everything_asked(engine, reads, ours) == right
     # All of it was asked without: 17 answers, some of several statements.
     assert len(changed) >= len(right)
 
 
-async def test_without_conditions_the_store_changes_nothing_of_the_neighbours(
-    engine: AsyncEngine, reads: Reads, monkeypatch: pytest.MonkeyPatch
-):
+async def test_without_conditions_the_store_changes_nothing_of_the_neighbours(engine: AsyncEngine, reads: Reads):
     ours, theirs = await fill(engine), await fill(engine)
     before = await everything_asked(engine, reads, theirs)
-    with without_tenants(engine, monkeypatch) as changed:
+    with without_tenants() as changed:
         more = [NewEvent("s", "9", "client.updated", "c-1", NOW, '{"name":"Other"}', bytes(32))]
-        async with ledger_over(engine) as ledger:
+        async with ledger_over(engine, 1) as ledger:
             assert await ledger.append(ours, [*events(ours), *more]) == [Outcome.DUPLICATE] * 4 + [Outcome.ACCEPTED]
         policies, tenants = PostgresPolicies(engine), PostgresTenants(engine)
         await policies.add(ours, PolicyRecord("", "default-1", None, "{}", NOW, None))
@@ -224,6 +195,17 @@ async def test_without_conditions_the_store_changes_nothing_of_the_neighbours(
         await tenants.used(ours, other.key_id, NOW)
     assert changed
     assert await everything_asked(engine, reads, theirs) == before
+
+
+@pytest.mark.slow
+def test_without_conditions_the_api_answers_the_same():
+    """All that the tests of the API ask, side by side with all that others have stored."""
+    files = [f"tests/rest/test_{name}.py" for name in ("clients", "events", "history", "policies", "simulations")]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "tests.store.without_tenants", *files]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, env=plain, cwd=CHECKOUT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert int(done.stdout.rpartition("without conditions: ")[2].split()[0]) > 500
 
 
 async def test_a_read_that_names_no_tenant_is_refused(reads: Reads):
@@ -246,12 +228,10 @@ async def test_a_connection_that_rests_carries_no_tenant(database_url: str):
     async def rested() -> None:
         async with engine.connect() as connection:
             await look((await connection.get_raw_connection()).driver_connection)
-        assert reads._pool is not None
-        async with reads._pool.acquire() as connection:
-            await look(connection)
-        if writes._pool is not None:
-            async with writes._pool.acquire() as connection:
-                await look(connection)
+        for pool in (reads._pool, writes._pool):
+            if pool is not None:
+                async with pool.acquire() as connection:
+                    await look(connection)
 
     assert await clients.get(ours, "c-1")
     await rested()
@@ -261,11 +241,12 @@ async def test_a_connection_that_rests_carries_no_tenant(database_url: str):
     with pytest.raises(Exception, match="0x00"):
         await ledger.append(ours, [bad])
     await rested()
-    await ledger.append(ours, [NewEvent("s", "1", "call.received", "c-1", NOW, "{}", b"other".ljust(32))], atomic=True)
+    await ledger.append(ours, [NewEvent("s", "1", "call.received", "c-1", NOW, "{}", bytes(32))], atomic=True)
     await rested()
     with pytest.raises(asyncpg.PostgresError):
         await reads.rows(ours, "SELECT 1 / (revision - revision) FROM client WHERE tenant_id = $1")
     await rested()
+    assert writes._pool is not None
     await writes.close()
     await reads.close()
     await engine.dispose()

@@ -2,7 +2,6 @@
 
 from alembic import op
 
-from app.store.indexes import build_index
 from app.store.isolation import isolate, question
 
 revision = "0007"
@@ -138,9 +137,6 @@ def upgrade() -> None:
     for statements in (*map(isolate, _TABLES), *_QUESTIONS):
         for statement in statements:
             op.execute(statement)
-    build_index("client_due", "client (due_at)")
-    build_index("client_due_by_tenant", "client (tenant_id, due_at)")
-    build_index("client_by_name", 'client (tenant_id, (coalesce(name, client_id) COLLATE "C"), client_id COLLATE "C")')
 
 
 def downgrade() -> None:
@@ -155,7 +151,5 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {name}({arguments})")
         for command in commands:
             op.execute(f"DROP POLICY {name}_{command} ON {table}")
-    for name in ("client_by_name", "client_due_by_tenant", "client_due"):
-        op.execute(f"DROP INDEX {name}")
     for name in ("portfolio", "portfolio_share", "assessment"):
         op.execute(f"DROP TABLE {name}")
