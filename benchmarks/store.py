@@ -13,11 +13,12 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
 import asyncpg
+import httpx
 import psutil
 
 from app.composition import SystemClock
@@ -30,8 +31,9 @@ from tests.service import Service, running
 ROUNDS = 3
 EVENTS = 200_000
 TENANT = "00000000-0000-4000-8000-000000000000"
-_LIKE = "CREATE {kind} TABLE {name} (LIKE event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
-_PRIMARY_KEY = "ALTER TABLE {name} ADD PRIMARY KEY (tenant_id, source, id)"
+_LIKE = "CREATE TABLE copied (LIKE event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+_PRIMARY_KEY = "ALTER TABLE copied ADD PRIMARY KEY (tenant_id, source, id)"
+_PARTS_OF_WORK = ("server", "postgres")
 
 
 @dataclass
@@ -43,7 +45,6 @@ class Bench:
     key: str
     events: int
     sent: int = 0
-    rates: dict[str, float] = field(default_factory=dict)
 
     def send(self, way: str, connections: int, *, again: bool = False) -> dict[str, float]:
         """Send events that are new, or those of the last sending again."""
@@ -60,7 +61,7 @@ class Bench:
         kind = "duplicate" if again else "accepted"
         if found[kind] != self.events:
             raise RuntimeError(f"expected {self.events} {kind}, got {found}")
-        for name, before, after in zip(("server", "postgres"), (server, postgres), self._processor(), strict=True):
+        for name, before, after in zip(_PARTS_OF_WORK, (server, postgres), self._processor(), strict=True):
             found[name] = (after - before) / self.events * 1e6
         return found
 
@@ -85,58 +86,78 @@ class Bench:
         await connection.close()
 
 
-def told(name: str, rates: list[float], against: float | None = None) -> float:
-    """Print the median of some rates, and what part it is of another."""
-    middle = statistics.median(rates)
-    spread = f"({min(rates):,.0f} to {max(rates):,.0f})"
-    ratio = f"  {middle / against:5.2f} of COPY" if against else ""
-    print(f"{name:58}{middle:10,.0f} /s {spread:>22}{ratio}", flush=True)
-    return middle
+def told(name: str, rates: list[float], against: list[float] | None = None, note: str = "") -> None:
+    """Print the median of some rates, and of their ratios to others measured beside them."""
+    middle = f"{statistics.median(rates):10,.0f} /s ({min(rates):,.0f} to {max(rates):,.0f})"
+    ratio = ""
+    if against:
+        ratios = [rate / other for rate, other in zip(rates, against, strict=True)]
+        ratio = f"  {statistics.median(ratios):5.2f} of COPY ({statistics.median(against):,.0f})"
+    print(f"{name:48}{middle:40}{ratio:26}{note}", flush=True)
+
+
+class Yardstick:
+    """COPY by one backend into an empty table like `event`, with its indexes or with the primary key alone."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._rows = _rows(bench.events)
+
+    async def measure(self, *, key_alone: bool = False) -> float:
+        """Rows in a second."""
+        indexes = [_PRIMARY_KEY] if key_alone else await _indexes(self._bench)
+        await self._bench.do("DROP TABLE IF EXISTS copied", _LIKE, *indexes)
+        connection = await asyncpg.connect(self._bench.database)
+        began = perf_counter()
+        await connection.copy_to_table("copied", source=_Chunks(self._rows), format="text")
+        took = perf_counter() - began
+        await connection.close()
+        await self._bench.do("DROP TABLE copied")
+        return self._bench.events / took
 
 
 async def copies(bench: Bench) -> None:
-    """COPY by one backend, the yardstick: into a table like `event`, and into one with the primary key alone."""
-    rows = _rows(bench.events)
-    for kind, name, indexes in (
-        ("COPY, all indexes of event (the yardstick)", "copied", await _indexes(bench)),
-        ("COPY, primary key alone", "copied_key", [_PRIMARY_KEY]),
-    ):
-        rates = []
-        for _ in range(ROUNDS):
-            made = [each.format(name=name, kind="") for each in (_LIKE, *indexes)]
-            await bench.do(f"DROP TABLE IF EXISTS {name}", *made)
-            connection = await asyncpg.connect(bench.database)
-            began = perf_counter()
-            await connection.copy_to_table(name, source=_chunks(rows), format="text")
-            rates.append(bench.events / (perf_counter() - began))
-            await connection.close()
-        await bench.do(f"DROP TABLE {name}")
-        bench.rates[name] = told(kind, rates)
+    """The yardstick by itself."""
+    yardstick = Yardstick(bench)
+    for name, key_alone in (("COPY, all indexes of event (the yardstick)", False), ("COPY, primary key alone", True)):
+        told(name, [await yardstick.measure(key_alone=key_alone) for _ in range(ROUNDS)])
 
 
 async def ingest(bench: Bench) -> None:
-    """New events through HTTP, then the same again."""
-    against = bench.rates.get("copied")
+    """New events through HTTP, then the same again, each round beside one of COPY."""
+    yardstick = Yardstick(bench)
     for name, way, connections in (
         ("batches of 500, 1 connection", "batches", 1),
-        ("batches of 500, 2 connections", "batches", 2),
         ("batches of 500, 4 connections", "batches", 4),
         ("batches of 500, 8 connections", "batches", 8),
         ("one NDJSON stream", "stream", 1),
         ("4 NDJSON streams", "stream", 4),
     ):
-        found = []
+        copied, found = [], []
         for _ in range(ROUNDS):
+            copied.append(await yardstick.measure())
             # As empty as the table that COPY writes to.
             await bench.do("TRUNCATE event, client, checkpoint")
             found.append(bench.send(way, connections))
-        bench.rates[name] = told(name, [bench.events / one["seconds"] for one in found], against)
-        used = ", ".join(
-            f"{part} {statistics.median(one[part] for one in found):.1f}" for part in ("server", "postgres")
-        )
-        print(f"{'':60}processor, us an event: {used}", flush=True)
+        used = ", ".join(f"{part} {statistics.median(one[part] for one in found):.1f}" for part in _PARTS_OF_WORK)
+        told(name, [bench.events / one["seconds"] for one in found], copied, f"us of processor an event: {used}")
     found = [bench.send("batches", 4, again=True) for _ in range(ROUNDS)]
-    told("batches of 500, 4 connections, all duplicates", [bench.events / one["seconds"] for one in found], against)
+    told("batches of 500, 4 connections, all duplicates", [bench.events / one["seconds"] for one in found])
+
+
+async def latency(bench: Bench) -> None:
+    """One event a request, one after the other."""
+    headers = {"Authorization": f"Bearer {bench.key}", "Content-Type": "application/cloudevents+json"}
+    async with httpx.AsyncClient(base_url=bench.service.url, headers=headers) as http:
+        times = []
+        for body in lines(bench.sent, 1_000):
+            began = perf_counter()
+            answer = await http.post("/v1/events", content=body)
+            times.append((perf_counter() - began) * 1000)
+            answer.raise_for_status()
+    bench.sent += 1_000
+    times.sort()
+    print(f"{'one event a request':48}{times[500]:10.2f} ms p50 {times[990]:10.2f} ms p99", flush=True)
 
 
 async def disk(bench: Bench) -> None:
@@ -156,17 +177,22 @@ async def disk(bench: Bench) -> None:
     await connection.close()
     print(f"on disk, measured at {count:,} events:")
     for name, size in (*sizes.items(), ("in all", sum(sizes.values()))):
-        print(f"  {name:40}{size / count:8.0f} bytes an event{size / count / 100:10.2f} GB for 10 M events")
+        print(f"  {name:30}{size / count:8.0f} bytes an event{size / count / 100:10.2f} GB for 10 M events", flush=True)
 
 
-PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {"copies": copies, "ingest": ingest, "disk": disk}
+PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {
+    "copies": copies,
+    "ingest": ingest,
+    "latency": latency,
+    "disk": disk,
+}
 
 
 async def _indexes(bench: Bench) -> list[str]:
     connection = await asyncpg.connect(bench.database)
     found = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE tablename = 'event' AND indexdef !~ 'UNIQUE'")
     await connection.close()
-    secondary = [f"CREATE INDEX ON {{name}} {row[0].partition(' USING ')[2].partition('btree ')[2]}" for row in found]
+    secondary = [f"CREATE INDEX ON copied {row[0].partition(' USING btree ')[2]}" for row in found]
     return [_PRIMARY_KEY, *secondary]
 
 
@@ -183,11 +209,11 @@ def _rows(count: int) -> list[bytes]:
     return rows
 
 
-class _chunks:  # noqa: N801 - an iterator, used as a function
+class _Chunks:
     def __init__(self, rows: list[bytes]) -> None:
         self._parts: Iterator[bytes] = iter(b"".join(rows[n : n + 500]) for n in range(0, len(rows), 500))
 
-    def __aiter__(self) -> "_chunks":
+    def __aiter__(self) -> "_Chunks":
         return self
 
     async def __anext__(self) -> bytes:

@@ -51,8 +51,8 @@ _DIGESTS: Final = """
 # Answers those that came to be, and those whose checkpoints may have seen too little; most often there are none.
 _TOUCH: Final = f"""
     WITH touched AS (
-        INSERT INTO client (tenant_id, client_id, created_at, revision)
-        SELECT $1, sent.client_id, now(), sent.events
+        INSERT INTO client (tenant_id, client_id, created_at, revision, due_at)
+        SELECT $1, sent.client_id, now(), sent.events, now()
         FROM unnest({_SPLIT.format(2)}, string_to_array($3, ',')::bigint[]) AS sent (client_id, events)
         ON CONFLICT (tenant_id, client_id)
         DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ports.erasures import Erasure, Step
 from app.store.engine import retrying, transaction
-from app.store.portfolios import shares_changed
+from app.store.portfolios import hastened
 from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
@@ -59,7 +59,7 @@ class PostgresErasures:
                 # tombstone.
                 gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
                 if gone[0]:
-                    await shares_changed(connection, tenant_id)
+                    await hastened(connection, tenant_id)
                     fresh = insert(erasure).values(row)
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")

@@ -12,7 +12,7 @@ from app.ports.portfolios import ClientShare, DayOf, PortfolioFormat, PortfolioS
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
 
-__all__ = ["PostgresPortfolios", "shares_changed"]
+__all__ = ["PostgresPortfolios", "hastened"]
 
 _CLAIM: Final = text("SELECT claim_due_portfolio(make_interval(secs => :seconds))")
 _EXTEND: Final = text(
@@ -184,7 +184,7 @@ class PostgresPortfolios:
     async def hasten(self, tenant_id: str) -> None:
         """Let it be due; see the port."""
         async with transaction(self._engine, tenant_id) as connection:
-            await connection.execute(_HASTEN, {"tenant": tenant_id})
+            await hastened(connection, tenant_id)
 
     async def spread(self, tenant_id: str, number: int, after: str | None, most: int) -> str | None:
         """Let clients be due; see the port."""
@@ -231,12 +231,12 @@ class PostgresPortfolios:
             async with transaction(self._engine, tenant_id) as connection:
                 await connection.execute(_KEEP, values)
                 if changed:
-                    await shares_changed(connection, tenant_id)
+                    await connection.execute(_CHANGED, {"tenant": tenant_id, "apart": _APART})
 
         if shares:
             await retrying(once)
 
 
-async def shares_changed(connection: AsyncConnection, tenant_id: str) -> None:
-    """Let the portfolio be put together anew, some time after the last time at least."""
-    await connection.execute(_CHANGED, {"tenant": tenant_id, "apart": _APART})
+async def hastened(connection: AsyncConnection, tenant_id: str) -> None:
+    """Let the portfolio be put together anew as soon as may be: what it holds is wrong, or of a client who is gone."""
+    await connection.execute(_HASTEN, {"tenant": tenant_id})

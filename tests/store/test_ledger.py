@@ -5,7 +5,6 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,37 +22,6 @@ from app.wire.cloudevents import EventDecoder
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 A, D, C, X = Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CONFLICT, Outcome.ABORTED
-
-
-@pytest.fixture(scope="session")
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    found = make_engine(database_url, 10)
-    yield found
-    await found.dispose()
-
-
-@pytest.fixture(scope="session")
-async def reads(database_url: str) -> AsyncIterator[Reads]:
-    found = Reads(database_url, 4)
-    yield found
-    await found.close()
-
-
-@pytest.fixture(scope="session")
-async def writes(database_url: str) -> AsyncIterator[Writes]:
-    found = Writes(database_url, 8, 10.0)
-    yield found
-    await found.close()
-
-
-@pytest.fixture
-def ledger(engine: AsyncEngine, writes: Writes) -> PostgresLedger:
-    return PostgresLedger(engine, writes, EventDecoder(SystemClock()).load)
-
-
-@pytest.fixture
-def tenant() -> str:
-    return str(uuid.uuid4())
 
 
 def event(

@@ -158,6 +158,8 @@ def agree(raw: bytes) -> NewEvent | Invalid:
 
 @given(sent())
 @example(as_json(cloud_event()).replace(b'"data":', b'"data":{"invoice":"B"},"data":'))
+@example(as_json(cloud_event()).replace(b'"amount":', b'"amount":true,"amount":'))
+@example(as_json(cloud_event()).replace(b'"amount":', rb'"\u0061mount":true,"amount":'))
 @example(as_json(cloud_event()).replace(b'"type":', b'"type":"invoice.paid","type":'))
 def test_one_event_is_judged_alike(raw: bytes):
     agree(raw)
@@ -180,7 +182,8 @@ def test_each_field_of_each_type_is_judged_alike(kind: str, value: Any):
 @given(st.lists(sent(), min_size=1, max_size=4))
 def test_several_are_judged_as_each_by_itself(several: list[bytes]):
     lines = [raw for raw in several if b"\n" not in raw]
-    assert DECODER.lines(lines) == [DECODER.thorough(raw) for raw in lines] if lines else True
+    if lines:
+        assert DECODER.lines(lines) == [DECODER.thorough(raw) for raw in lines]
     if all(isinstance(DECODER.thorough(raw), NewEvent) for raw in several):
         assert DECODER.batch(b"[" + b",".join(several) + b"]", 10) == [DECODER.thorough(raw) for raw in several]
 
