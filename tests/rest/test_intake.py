@@ -14,6 +14,7 @@ from app.composition import create_app
 from app.ports.tenants import Scope
 from app.settings import Settings
 from tests.cloud_events import BATCH, NDJSON, as_json, cloud_event
+from tests.postgres import Server
 
 PATIENCE = 0.5
 
@@ -37,13 +38,20 @@ async def client(small: FastAPI, tenant: str) -> AsyncIterator[httpx.AsyncClient
         yield found
 
 
+@pytest.fixture
+def administrator_url(database_url: str, postgres: Server) -> str:
+    """Who sees every tenant's rows."""
+    return postgres.administrator_url(database_url.rpartition("/")[2])
+
+
 @asynccontextmanager
-async def slow(database_url: str, client: httpx.AsyncClient) -> AsyncIterator[None]:
+async def slow(administrator_url: str, client: httpx.AsyncClient) -> AsyncIterator[None]:
     """A database in which somebody else has the client `acme` locked for as long as the block lasts."""
     await client.post("/v1/events", content=as_json([cloud_event("first")]), headers={"Content-Type": BATCH})
-    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+    connection = await asyncpg.connect(administrator_url.replace("+asyncpg", ""))
     try:
         async with connection.transaction():
+            # That of every tenant of this test's database.
             await connection.execute("SELECT 1 FROM client WHERE client_id = 'acme' FOR UPDATE")
             yield
     finally:
@@ -63,9 +71,9 @@ def assert_told_to_come_again(answer: httpx.Response) -> None:
 
 
 async def test_who_waits_too_long_is_told_to_come_again_and_nothing_is_lost(
-    database_url: str, client: httpx.AsyncClient
+    administrator_url: str, client: httpx.AsyncClient
 ):
-    async with slow(database_url, client):
+    async with slow(administrator_url, client):
         stuck = asyncio.create_task(send(client, "1"))
         await asyncio.sleep(0.1)
         refused = await asyncio.gather(*(send(client, f"{n}") for n in range(2, 8)))
@@ -79,7 +87,7 @@ async def test_who_waits_too_long_is_told_to_come_again_and_nothing_is_lost(
     assert sorted(item["id"] for item in listed) == [*"1234567", "first"]
 
 
-async def test_what_has_no_room_is_refused_before_it_is_read(database_url: str, client: httpx.AsyncClient):
+async def test_what_has_no_room_is_refused_before_it_is_read(administrator_url: str, client: httpx.AsyncClient):
     was_read = False
 
     async def body() -> AsyncIterator[bytes]:
@@ -87,7 +95,7 @@ async def test_what_has_no_room_is_refused_before_it_is_read(database_url: str, 
         was_read = True
         yield as_json([cloud_event("late")])
 
-    async with slow(database_url, client):
+    async with slow(administrator_url, client):
         waiting = [asyncio.create_task(send(client, f"{n}", padding=5 * 2**20)) for n in range(3)]
         await asyncio.sleep(0.2)
         announced = {"Content-Type": BATCH, "Content-Length": str(5 * 2**20)}
@@ -111,7 +119,7 @@ async def _chunks(size: int) -> AsyncIterator[bytes]:
     yield as_json(cloud_event("chunked")) + b"]"
 
 
-async def test_a_stream_stops_reading_and_ends_with_a_problem(database_url: str, client: httpx.AsyncClient):
+async def test_a_stream_stops_reading_and_ends_with_a_problem(administrator_url: str, client: httpx.AsyncClient):
     taken = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -121,7 +129,7 @@ async def test_a_stream_stops_reading_and_ends_with_a_problem(database_url: str,
             yield b"\n".join(lines) + b"\n"
             await asyncio.sleep(0)
 
-    async with slow(database_url, client):
+    async with slow(administrator_url, client):
         stuck = asyncio.create_task(send(client, "1"))
         await asyncio.sleep(0.1)
         answer = await client.post("/v1/events", content=endless(), headers={"Content-Type": NDJSON})

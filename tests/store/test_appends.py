@@ -19,6 +19,7 @@ from app.store.engine import transaction
 from app.store.ledger import PostgresLedger
 from app.store.writes import Writes
 from app.wire.cloudevents import EventDecoder
+from tests.postgres import Server
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 A, D, C, X, I = Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CONFLICT, Outcome.ABORTED, Outcome.INVALID  # noqa: E741
@@ -206,7 +207,7 @@ async def erase(engine: AsyncEngine, tenant: str, client: str) -> None:
         await connection.execute(
             text("SELECT 1 FROM client WHERE tenant_id = :tenant AND client_id = :client FOR UPDATE"), values
         )
-        await connection.execute(text("INSERT INTO erasure VALUES (:tenant, :digest, now())"), values)
+        await connection.execute(text("INSERT INTO erasure VALUES (:tenant, :digest, now(), now())"), values)
         await connection.execute(text("DELETE FROM client WHERE tenant_id = :tenant AND client_id = :client"), values)
         await connection.execute(text("DELETE FROM event WHERE tenant_id = :tenant AND client_id = :client"), values)
 
@@ -270,7 +271,7 @@ async def test_who_hangs_up_leaves_no_transaction_behind(database_url: str, engi
 
 
 async def test_connections_that_died_while_they_rested_are_passed_over(
-    database_url: str, engine: AsyncEngine, tenant: str
+    database_url: str, postgres: Server, engine: AsyncEngine, tenant: str
 ):
     writes = Writes(database_url, 4, 5.0)
     ledger = PostgresLedger(engine, writes, EventDecoder(SystemClock()).load)
@@ -278,7 +279,8 @@ async def test_connections_that_died_while_they_rested_are_passed_over(
         await asyncio.gather(*(ledger.append(tenant, [event(n)]) for n in range(4)))
         async with writes.transaction(tenant) as connection:
             own = await connection.fetchval("SELECT pg_backend_pid()")
-        admin = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        administrator = postgres.administrator_url(database_url.rpartition("/")[2])
+        admin = await asyncpg.connect(administrator.replace("+asyncpg", ""))
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND query = 'COMMIT' AND state = 'idle' AND pid <> pg_backend_pid()"
@@ -289,13 +291,20 @@ async def test_connections_that_died_while_they_rested_are_passed_over(
     await writes.close()
 
 
-async def test_a_transaction_that_fails_says_what_it_met(writes: Writes, tenant: str):
+async def test_a_transaction_that_fails_says_what_it_met(
+    database_url: str, postgres: Server, writes: Writes, tenant: str
+):
     with pytest.raises(asyncpg.DivisionByZeroError):
         async with writes.transaction(tenant) as connection:
             await connection.execute("SELECT 1 / 0")
     with pytest.raises(StoreUnavailableError):
         async with writes.transaction(tenant) as connection:
-            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            administrator = postgres.administrator_url(database_url.rpartition("/")[2])
+            admin = await asyncpg.connect(administrator.replace("+asyncpg", ""))
+            assert await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+            await admin.close()
+            await connection.execute("SELECT 1")
     async with writes.transaction("it's \\ a tenant") as connection:
         assert await connection.fetchval("SELECT current_setting('app.tenant_id')") == "it's \\ a tenant"
     async with writes.transaction(tenant) as connection:
