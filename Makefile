@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql bench-store docs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -69,6 +69,12 @@ bench-graphql: env-bench ## Measure GraphQL next to PostGraphile, REST and a bar
 
 bench-store: env-bench ## Measure the store next to what Postgres itself can do; ARGS names parts
 	$(VENV)/python -m benchmarks.store $(ARGS)
+	$(VENV)/python -m benchmarks.histories
+	$(VENV)/python -m benchmarks.reads
+	$(VENV)/python -m benchmarks.together
+
+bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
+	$(VENV)/python -m benchmarks.crashes $(ARGS)
 
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots

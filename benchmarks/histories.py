@@ -1,7 +1,7 @@
 """Reads of clients with short and with long histories: python -m benchmarks.histories [EVENTS …].
 
 One tenant for each length in one database: a client with so many events of every common type over two years, beside
-sixty with a few. They are copied straight into the store, and the worker of `run` assesses them. Then all are asked in
+sixty with a few. They are put straight into the store, and the worker of `run` assesses them. Then all are asked in
 turn, so that whatever else the machine does meets each alike.
 """
 
@@ -18,8 +18,7 @@ import asyncpg
 import msgspec
 
 from app.embedded import EmbeddedPostgres
-from benchmarks.administrator import administrator_url
-from benchmarks.reads import Asker, copy, tenant_of, until_fresh
+from benchmarks.reads import Asker, connected, put, tenant_of, tidied, until_fresh
 from benchmarks.relationship import relationship
 from tests.service import Service, running
 
@@ -41,7 +40,7 @@ QUESTIONS = {
 
 async def fill(database_url: str, tenant: str, events: int) -> None:
     """Copy a client with so many events, and some with few."""
-    connection = await asyncpg.connect(database_url)
+    connection = await connected(database_url, tenant)
     now = datetime.now(UTC).replace(microsecond=0)
     try:
         for client, count in [("long", events), *((f"client-{number:02}", FEW) for number in range(OTHERS))]:
@@ -52,11 +51,10 @@ async def fill(database_url: str, tenant: str, events: int) -> None:
                 digest = hashlib.sha256(data + name.encode()).digest()
                 rows.append((tenant, "/bench", name, event.type, client, event.time, now, digest, data.decode()))
                 if len(rows) == _BATCH:
-                    await copy(connection, rows, [])
+                    await put(connection, rows, [])
                     rows = []
-            await copy(connection, rows, [(tenant, client, now, count, client)])
-        for table in ("event", "client"):
-            await connection.execute(f"VACUUM ANALYZE {table}", timeout=600)
+            await put(connection, rows, [(tenant, client, now, count, client)])
+        await tidied(connection, "event", "client")
     finally:
         await connection.close()
 
@@ -83,7 +81,8 @@ def measure(askers: dict[int, Asker], rounds: int) -> list[str]:
 def histories(service: Service, lengths: Sequence[int] = LENGTHS, rounds: int = ROUNDS) -> None:
     """The part of `make bench-store`: print how reads depend on the length of a client's history."""
     with EmbeddedPostgres(service.home) as postgres:
-        url = administrator_url(postgres, service.home)
+        url = postgres.url()
+        plain = url.replace("+asyncpg", "")
         askers = {}
         for length in lengths:
             name = f"history-{length}"
@@ -91,13 +90,11 @@ def histories(service: Service, lengths: Sequence[int] = LENGTHS, rounds: int = 
             askers[length] = Asker(service, key)
             tenant = asyncio.run(tenant_of(url, key))
             begun = time.monotonic()
-            asyncio.run(fill(url, tenant, length))
+            asyncio.run(fill(plain, tenant, length))
             filled = time.monotonic() - begun
-            _, fresh = asyncio.run(until_fresh(url, tenant))
-            print(
-                f"{length:,} events: copied in {filled:.0f} s, assessed by the worker within {fresh:.0f} s", flush=True
-            )
-        for line in asyncio.run(_sizes(url)):
+            _, fresh = asyncio.run(until_fresh(plain, tenant))
+            print(f"{length:,} events: put in {filled:.0f} s, assessed by the worker within {fresh:.0f} s", flush=True)
+        for line in asyncio.run(_sizes(plain)):
             print(line)
         print(f"{'ms':24}" + "".join(f"{length:>11,} events" for length in lengths))
         print(f"{'':24}" + "       p50     p99" * len(lengths) + "   last by first")

@@ -11,11 +11,14 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import asyncpg
 import httpx
@@ -24,9 +27,11 @@ import psutil
 from app.composition import SystemClock
 from app.embedded import EmbeddedPostgres
 from app.ports.ledger import NewEvent
+from app.store.migrate import migrate
 from app.wire.cloudevents import EventDecoder
+from benchmarks.administrator import administrator_url
 from benchmarks.mix import lines
-from tests.service import Service, running
+from tests.service import Service, free_port
 
 ROUNDS = 3
 EVENTS = 200_000
@@ -79,7 +84,7 @@ class Bench:
         return sum(server.cpu_times()[:2]), used
 
     async def do(self, *statements: str) -> None:
-        """Run statements as the owner."""
+        """Run statements as the administrator."""
         connection = await asyncpg.connect(self.database)
         for statement in statements:
             await connection.execute(statement)
@@ -137,7 +142,7 @@ async def ingest(bench: Bench) -> None:
         for _ in range(ROUNDS):
             copied.append(await yardstick.measure())
             # As empty as the table that COPY writes to.
-            await bench.do("TRUNCATE event, client, checkpoint")
+            await bench.do("TRUNCATE event, client, checkpoint, put_away, assessment, portfolio_share, portfolio")
             found.append(bench.send(way, connections))
         used = ", ".join(f"{part} {statistics.median(one[part] for one in found):.1f}" for part in _PARTS_OF_WORK)
         told(name, [bench.events / one["seconds"] for one in found], copied, f"us of processor an event: {used}")
@@ -180,7 +185,7 @@ async def disk(bench: Bench) -> None:
         print(f"  {name:30}{size / count:8.0f} bytes an event{size / count / 100:10.2f} GB for 10 M events", flush=True)
 
 
-PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {
+PARTS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
     "copies": copies,
     "ingest": ingest,
     "latency": latency,
@@ -224,17 +229,22 @@ class _Chunks:
 
 @contextmanager
 def _bench(events: int) -> Iterator[Bench]:
-    with running() as service:
-        key = service.key("bench")
-        postgres = EmbeddedPostgres(service.home)
-        url = postgres.start().replace("+asyncpg", "")
-        try:
-            yield Bench(service, url, key, events)
-        finally:
-            postgres.stop()
+    """A server alone: a worker would take its part of the processor, and may run elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="partwise-bench-") as folder:
+        home = Path(folder)
+        with EmbeddedPostgres(home) as postgres:
+            asyncio.run(migrate(postgres.url()))
+            url = postgres.service_url().replace("+asyncpg", "")
+            service = Service(home, free_port(), database_url=url, kind="serve")
+            service.start()
+            try:
+                yield Bench(service, administrator_url(postgres, home), service.key("bench"), events)
+            finally:
+                service.process.terminate() if service.process else None
+                service.process.wait(60) if service.process else None
 
 
-async def main() -> None:
+def main() -> None:
     """Measure the parts that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=", ".join(PARTS))
@@ -242,8 +252,8 @@ async def main() -> None:
     asked = parser.parse_args()
     with _bench(asked.events) as bench:
         for name in asked.parts or PARTS:
-            await PARTS[name](bench)
+            asyncio.run(PARTS[name](bench))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -297,14 +297,18 @@ async def test_a_transaction_that_fails_says_what_it_met(
     with pytest.raises(asyncpg.DivisionByZeroError):
         async with writes.transaction(tenant) as connection:
             await connection.execute("SELECT 1 / 0")
-    with pytest.raises(StoreUnavailableError):
+    administrator = postgres.administrator_url(database_url.rpartition("/")[2])
+    admin = await asyncpg.connect(administrator.replace("+asyncpg", ""))
+
+    async def killed() -> None:
         async with writes.transaction(tenant) as connection:
             pid = await connection.fetchval("SELECT pg_backend_pid()")
-            administrator = postgres.administrator_url(database_url.rpartition("/")[2])
-            admin = await asyncpg.connect(administrator.replace("+asyncpg", ""))
             assert await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
-            await admin.close()
             await connection.execute("SELECT 1")
+
+    with pytest.raises(StoreUnavailableError):
+        await killed()
+    await admin.close()
     async with writes.transaction("it's \\ a tenant") as connection:
         assert await connection.fetchval("SELECT current_setting('app.tenant_id')") == "it's \\ a tenant"
     async with writes.transaction(tenant) as connection:
