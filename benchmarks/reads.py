@@ -102,7 +102,8 @@ async def fill(database_url: str, tenant: str, clients: int) -> int:
 async def put(connection: Any, events: list[tuple[Any, ...]], people: list[tuple[Any, ...]]) -> int:
     async with connection.transaction():
         for statement, found in ((EVENTS, events), (CLIENTS, people)):
-            await connection.execute(statement, *(list(column) for column in zip(*found, strict=True)), timeout=600)
+            if found:
+                await connection.execute(statement, *(list(column) for column in zip(*found, strict=True)), timeout=600)
     return len(events)
 
 

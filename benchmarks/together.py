@@ -1,7 +1,7 @@
 """Ingest and reads together: python -m benchmarks.together [SECONDS].
 
-A server and a worker; two tenants are asked for scores, explanations and pages, first in quiet, then while events of one
-of them come in all the time.
+A server and a worker; two tenants are asked for scores, explanations and pages, first in quiet, then while events of
+one of them come in all the time.
 """
 
 import asyncio
