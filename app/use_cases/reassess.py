@@ -215,7 +215,8 @@ def made_from(  # noqa: PLR0917 - whom, and what is known
         ahead: when the next event happens that was told ahead of its time; None for none.
     """
     then, now = course_of(told, policy, present.portfolio.beside(client_id), instants_of(as_of))
-    # With no event it changes by the day. An event that was told ahead of its time counts from its time on.
+    # With no event all but the change since a month ago stays as it is until the day ends. An event that was told ahead
+    # of its time counts from its time on.
     ends = policy.calendar.end_of(policy.calendar.day_of(as_of))
     holds_until = ends if ahead is None else min(ends, ahead)
     return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)

@@ -88,3 +88,19 @@ def test_hours_of_a_change_are_counted_once():
     assert facts(*change).work.hours.total.hours == 10
     logged = told("time.logged", 25, hours=4, change="x")
     assert facts(*change, logged).work.hours.total.hours == 10
+
+
+def test_what_was_taken_out_leaves_nothing_behind():
+    foreign = invoice(1, 60, 10, currency="JPY")
+    assert facts(*foreign).settled.money is None
+    assert facts(*foreign).settled.longest == 20
+    void = told("invoice.voided", 5, invoice="INV-1")
+    assert facts(*foreign, void).settled.money == 0
+    assert facts(*foreign, void).settled.longest is None
+
+
+def test_an_invoice_that_is_issued_twice_is_billed_once():
+    work = [told("time.logged", 50, hours=10), *invoice(1, 40), told("time.logged", 20, hours=5)]
+    again = invoice(1, 10)
+    assert facts(*work, *again).work.hours.due.hours == facts(*work).work.hours.due.hours == 10
+    assert facts(*work, *again).billed.count == 1

@@ -110,7 +110,7 @@ class _Books:
         self.work = WorkBook(policy, state.work, changes, self._contracts.work)
         self._contacts = ContactsBook(policy, state.contacts)
         self._talks = TalksBook(policy, state.talks)
-        self._invoices = InvoicesBook(policy, state.invoices, invoices)
+        self._invoices = InvoicesBook(policy, state.invoices, invoices, self.work.bill)
         self._profile = ProfileBook(state.profile)
         self._ending = EndingBook(state.ending)
         self._takers: dict[type[EventData], list[Callable[[Event], None]]] = {}

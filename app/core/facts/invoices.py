@@ -1,6 +1,6 @@
 """What the events say of invoices: those that are open one by one, those that are settled as sums."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -104,17 +104,25 @@ class InvoicesBook:
         ExpectationStated,
     )
 
-    def __init__(self, policy: Policy, state: InvoicesState, closed: MutableMapping[str, Invoice]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        state: InvoicesState,
+        closed: MutableMapping[str, Invoice],
+        issued: Callable[[int], None],
+    ) -> None:
         """Go on from a state.
 
         Args:
             policy: whose local days and exchange rates count.
             state: what was kept.
             closed: settled and voided invoices, as far as anything new may be told of them.
+            issued: is told of the day of each new invoice, as an ordinal.
         """
         self._policy = policy
         self._settled = SettledBook(policy, state.settled)
         self._closed = closed
+        self._issued = issued
         self.state = state
 
     def enter(self, event: Event) -> None:
@@ -145,6 +153,7 @@ class InvoicesBook:
         day = made.issued_day.toordinal()
         self.state.first_day = day if self.state.first_day is None else min(self.state.first_day, day)
         self.state.last_day = day if self.state.last_day is None else max(self.state.last_day, day)
+        self._issued(day)
         if not made.voided:
             self._bill(made, 1)
         self._keep(made)
