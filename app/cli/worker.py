@@ -22,6 +22,7 @@ from app.cli.errors import CommandError
 from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from app.use_cases.erase_clients import EraseClients
     from app.use_cases.reassess import Reassess
 
 PAUSE = 0.5
@@ -38,7 +39,7 @@ _log = logging.getLogger("partwise.worker")
 def worker(
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
-    """Keep the stored assessments of DATABASE_URL fresh, as events come and time passes."""
+    """Keep the stored assessments of DATABASE_URL fresh, as events come and time passes, and finish erasures."""
     settings = read_settings()
     if not settings.database_url:
         raise CommandError("DATABASE_URL is not set; `python -m app run` has a worker of its own")
@@ -63,6 +64,7 @@ async def work(settings: Settings) -> None:
             group.create_task(_again_and_again(lambda: reassess.assess_due(newest=next(newest)), PAUSE))
             # Beside it, for that of one tenant with many clients may take minutes.
             group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
+            group.create_task(_again_and_again(partial(_finish, services.erase), PAUSE))
             group.create_task(_again_and_again(partial(_look, reassess), LOOK))
 
 
@@ -76,8 +78,18 @@ async def _again_and_again(do: Callable[[], Awaitable[bool]], pause: float) -> N
         except StoreUnavailableError as error:
             _log.warning("%s", error)
             wait = max(pause, PAUSE_WITHOUT_DATABASE)
+        except Exception:
+            # What it was about is still due: whoever comes next may do better, and the other work goes on.
+            _log.exception("a part of the work failed")
+            wait = max(pause, PAUSE_WITHOUT_DATABASE)
         # Not all at the same moment.
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+async def _finish(erase: "EraseClients") -> bool:
+    await erase.finish()
+    # What is left is another one's at present.
+    return False
 
 
 async def _look(reassess: "Reassess") -> bool:
