@@ -132,7 +132,11 @@ class Process:
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.wait(60)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
 
 
 def kill_postgres(home: Path) -> None:
@@ -221,12 +225,13 @@ def crashes(rounds: int = ROUNDS) -> list[str]:
         home = Path(folder)
         key = _command(environment, "keys", "create", "--tenant", "crashes", "--scopes", "ingest,read")
         _wait_ready(url)
-        senders, victims = asyncio.run(_load(url, key, processes, home, rounds))
         database = administrator_url(postgres, home)
         try:
+            senders, victims = asyncio.run(_load(url, key, processes, home, rounds))
             behind = asyncio.run(_caught_up(database))
         except AssertionError as error:
-            error.add_note((home / "worker.log").read_text()[-5000:])
+            for name in processes:
+                error.add_note(f"{name}: " + (home / f"{name}.log").read_text()[-6000:])
             raise
         stored = asyncio.run(_stored(database))
         acknowledged = set().union(*(sender.acknowledged for sender in senders))

@@ -12,10 +12,12 @@ from app.core.facts import Base, Change, Chronicle, Invoice, State
 from app.core.facts.work import AGREEMENTS, terms_of
 from app.core.policy import Policy
 
-__all__ = ["EVERY", "Checkpoint", "Reach", "checkpoints_of", "reaches_of"]
+__all__ = ["EVERY", "REACHING_BACK", "Checkpoint", "Reach", "checkpoints_of", "reaches_of"]
 
 EVERY: Final = 128
 """Events between two checkpoints at most."""
+REACHING_BACK: Final = (EventVoided, *AGREEMENTS)
+"""What such events tell may change what came before them."""
 NOWHERE: Final[Mapping[EventRef, datetime]] = MappingProxyType({})
 _AT_NIGHT: Final = 48
 """Events after which the end of a local day is a good place: most instants that are looked back at are such ends."""

@@ -80,17 +80,28 @@ class StoredPortfolios(Protocol):
         """The stored portfolio with its number; None while there is none that this program can read."""
         ...
 
-    async def put(self, tenant_id: str, state: PortfolioState, made: PutTogether, until: datetime) -> int | None:
-        """Store a portfolio.
+    async def put(self, tenant_id: str, state: PortfolioState, made: PutTogether, seconds: float) -> int | None:
+        """Store a portfolio; it stays due until it is settled, for who stores it and then for anybody.
 
         Args:
             tenant_id: whose.
             state: read before the shares were.
             made: the portfolio.
-            until: when it is to be put together anew, at the latest.
+            seconds: so long nobody else claims it.
 
         Returns:
             Its number, which is the old one where it is the same; None when somebody else has stored one meanwhile.
+        """
+        ...
+
+    async def settle(self, tenant_id: str, state: PortfolioState, number: int, until: datetime) -> None:
+        """Let the portfolio of a number be due no more: all clients who were held against another one are due.
+
+        Args:
+            tenant_id: whose.
+            state: the one that it was stored with; where shares have changed since, it is soon due again.
+            number: the portfolio's.
+            until: when it is to be put together anew, at the latest.
         """
         ...
 

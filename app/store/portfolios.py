@@ -42,11 +42,18 @@ _PUT: Final = text(
             SELECT coalesce(sum(hashtextextended(made.client_id, made.revision)), 0)
             FROM unnest(CAST(:few_clients AS text[]), CAST(:few_revisions AS bigint[])) AS made (client_id, revision)
         ),
-        made_at = now(), leased_until = now(),
-        due_at = CASE WHEN changes = :changes THEN :until
-            ELSE now() + CAST(:clients AS bigint) * make_interval(secs => :apart) END
+        made_at = now(), leased_until = now() + make_interval(secs => :seconds), due_at = now()
     WHERE tenant_id = :tenant AND number = :number
     RETURNING number
+    """
+)
+_SETTLE: Final = text(
+    """
+    UPDATE portfolio SET
+        leased_until = now(),
+        due_at = CASE WHEN changes = :changes THEN CAST(:until AS timestamptz)
+            ELSE made_at + clients * make_interval(secs => :apart) END
+    WHERE tenant_id = :tenant AND number = :number
     """
 )
 _BEGIN: Final = text(
@@ -69,17 +76,20 @@ _HASTEN: Final = text("UPDATE portfolio SET changes = changes + 1, due_at = now(
 _APART: Final = 0.01
 """Seconds for each client that lie between two portfolios at least: all have to be assessed anew after each."""
 
+# Held before they are looked at: an assessment against the portfolio of before that is just being stored is waited for.
+_HOLD: Final = text(
+    """
+    SELECT client_id FROM client WHERE tenant_id = :tenant AND client_id > :after
+    ORDER BY client_id LIMIT :most FOR NO KEY UPDATE
+    """
+)
 _SPREAD: Final = text(
     """
-    WITH these AS (
-        SELECT client_id FROM client WHERE tenant_id = :tenant AND client_id > :after ORDER BY client_id LIMIT :most
-    ), due AS (
-        UPDATE client SET due_at = now()
-        FROM these LEFT JOIN assessment AS stored ON stored.tenant_id = :tenant AND stored.client_id = these.client_id
-        WHERE client.tenant_id = :tenant AND client.client_id = these.client_id AND client.due_at > now()
-            AND stored.portfolio IS DISTINCT FROM :number
-    )
-    SELECT max(client_id) FROM these HAVING count(*) = :most
+    UPDATE client SET due_at = now()
+    FROM unnest(CAST(:held AS text[])) AS these (client_id)
+    LEFT JOIN assessment AS stored ON stored.tenant_id = :tenant AND stored.client_id = these.client_id
+    WHERE client.tenant_id = :tenant AND client.client_id = these.client_id AND client.due_at > now()
+        AND stored.portfolio IS DISTINCT FROM :number
     """
 )
 _OUTDATED: Final = """
@@ -158,14 +168,13 @@ class PostgresPortfolios:
         found = None if row is None else self._form.load(row[1], row[2])
         return None if found is None else (row[0], found)
 
-    async def put(self, tenant_id: str, state: PortfolioState, made: PutTogether, until: datetime) -> int | None:
+    async def put(self, tenant_id: str, state: PortfolioState, made: PutTogether, seconds: float) -> int | None:
         """Store a portfolio; see the port."""
         content, rates = self._form.dump(made)
         few = made.revisions if state.few else {}
         values = {
             "tenant": tenant_id,
             "number": state.number,
-            "changes": state.changes,
             "day": made.of.day,
             "policy": made.of.policy_version,
             "content": content,
@@ -174,12 +183,17 @@ class PostgresPortfolios:
             "revisions": sum(made.revisions.values()),
             "few_clients": list(few),
             "few_revisions": list(few.values()),
-            "until": until,
-            "apart": _APART,
+            "seconds": seconds,
         }
         async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(_BEGIN, {"tenant": tenant_id})
             return (await connection.execute(_PUT, values)).scalar()
+
+    async def settle(self, tenant_id: str, state: PortfolioState, number: int, until: datetime) -> None:
+        """Let it be due no more; see the port."""
+        values = {"tenant": tenant_id, "number": number, "changes": state.changes, "until": until, "apart": _APART}
+        async with transaction(self._engine, tenant_id) as connection:
+            await connection.execute(_SETTLE, values)
 
     async def hasten(self, tenant_id: str) -> None:
         """Let it be due; see the port."""
@@ -191,9 +205,11 @@ class PostgresPortfolios:
 
         async def once() -> str | None:
             async with transaction(self._engine, tenant_id) as connection:
-                values = {"tenant": tenant_id, "number": number, "after": after or "", "most": most}
-                found: str | None = (await connection.execute(_SPREAD, values)).scalar()
-                return found
+                values = {"tenant": tenant_id, "after": after or "", "most": most}
+                held = [row.client_id for row in await connection.execute(_HOLD, values)]
+                if held:
+                    await connection.execute(_SPREAD, {"tenant": tenant_id, "number": number, "held": held})
+                return held[-1] if len(held) == most else None
 
         return await retrying(once)
 

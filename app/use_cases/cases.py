@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from app.core.assessment import Assessment
+from app.core.checkpoints import REACHING_BACK
 from app.core.course import Pace, assessment_at, course_of, ends_of
 from app.core.events import Event
 from app.core.explanation import Explanation, explain, looks_of
@@ -124,14 +125,14 @@ class Case:
         return (await _each([self], work, lambda _: instants))[0]
 
     def supposing(self, more: Sequence[Event]) -> Told | None:
-        """The history with some more events, or None where they are older than what is there of it."""
+        """The history with some more events, or None where they change what is older than what is there of it."""
         if not more:
             return self.told
         if not isinstance(self.told, History):
             return [*self.told, *more]
         *parts, last = self.told.segments
         begins = last.begins
-        if begins is not None and any(event.time <= begins for event in more):
+        if begins is not None and any(event.time <= begins or isinstance(event.data, REACHING_BACK) for event in more):
             return None
         # Facts that are remembered are of what really happened.
         return History((*parts, Segment(last.base, [*last.events, *more], last.until)))

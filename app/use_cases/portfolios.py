@@ -195,11 +195,12 @@ class Portfolios:
                 continue
             shares = await self._stored.shares(tenant_id, of)
             made = await asyncio.to_thread(put_together, of, shares, policy)
-            number = await self._stored.put(tenant_id, state, made, policy.calendar.end_of(of.day))
+            number = await self._stored.put(tenant_id, state, made, self._lease)
             if number is not None:
                 place: str | None = None
                 while (place := await self._stored.spread(tenant_id, number, place, _WALK)) is not None:
-                    pass
+                    await self._stored.extend(tenant_id, self._lease)
+                await self._stored.settle(tenant_id, state, number, policy.calendar.end_of(of.day))
                 return
         # Others put it together at the same time, and theirs is stored.
 

@@ -34,7 +34,7 @@ _LONG: Final = 8 * EVERY
 _GROUP: Final = 5_000
 """Events that checkpoints are made along at once."""
 _TRIES: Final = 3
-_ROUNDS: Final = 1_000
+_IN_VAIN: Final = 20
 
 
 class Recall:
@@ -177,6 +177,9 @@ class Recall:
     ) -> T:
         widened, reached = False, 0
         while True:
+            if reached > _TRIES:
+                # Whatever is amiss with the parts: the whole has nothing before it that could be out of reach.
+                return await asyncio.to_thread(work, await self._whole(tenant_id, revisions))
             loaded = await self.load(tenant_id, policy, revisions, spans)
             try:
                 return await asyncio.to_thread(work, loaded)
@@ -188,9 +191,15 @@ class Recall:
                 reached += 1
                 for client_id in revisions:
                     self._parts.drop((tenant_id, client_id, policy.version))
-                    if reached > _TRIES:
+                    if reached == _TRIES:
                         await self._checkpoints.forget(tenant_id, client_id, None)
                     await self.catch_up(tenant_id, policy, client_id)
+
+    async def _whole(self, tenant_id: str, revisions: Mapping[str, int]) -> dict[str, History]:
+        found: dict[str, History] = {}
+        async for group in self._histories.groups(tenant_id, revisions):
+            found |= {client_id: History((Segment(None, events),)) for client_id, events in group.items()}
+        return found
 
     async def shorten(self, tenant_id: str, policy: Policy, revisions: Mapping[str, int]) -> None:
         """Make checkpoints of those clients among some that have a long way to go from the last one."""
@@ -200,19 +209,22 @@ class Recall:
 
     async def catch_up(self, tenant_id: str, policy: Policy, client_id: str) -> int:
         """Make the checkpoints that are missing at the end of a client's history; how many were made."""
-        limit, total = _GROUP, 0
+        limit, total, in_vain = _GROUP, 0, 0
         reaches: list[Reach] = []
-        for _ in range(_ROUNDS):
+        # Others may write all the while: whoever comes next goes on.
+        while in_vain < _IN_VAIN:
             tail = await self._checkpoints.tail(tenant_id, policy.version, client_id, limit)
             try:
                 made = await asyncio.to_thread(_along, tail, policy, reaches)
             except OutOfReachError:
-                reaches = await self._reaches(tenant_id, policy, tail.events)
+                in_vain += 1
+                reaches = await self._reaches(tenant_id, policy, client_id, tail.events)
                 since = min((reach.since for reach in reaches), default=None)
                 await self._checkpoints.forget(tenant_id, client_id, since)
                 continue
             if made:
-                total += await self._checkpoints.save(tenant_id, policy.version, client_id, made)
+                saved = await self._checkpoints.save(tenant_id, policy.version, client_id, made)
+                total, in_vain = total + saved, 0 if saved else in_vain + 1
             elif len(tail.events) < limit:
                 break
             else:
@@ -220,10 +232,11 @@ class Recall:
                 limit *= 4
         return total
 
-    async def _reaches(self, tenant_id: str, policy: Policy, events: Sequence[Event]) -> list[Reach]:
+    async def _reaches(self, tenant_id: str, policy: Policy, client_id: str, events: Sequence[Event]) -> list[Reach]:
         targets = [EventRef(one.data.source, one.data.id) for one in events if isinstance(one.data, EventVoided)]
         stored = await self._ledger.several(tenant_id, targets) if targets else {}
-        return reaches_of(events, policy, {ref: one.time for ref, one in stored.items()})
+        own = {ref: one.time for ref, one in stored.items() if one.client_id == client_id}
+        return reaches_of(events, policy, own)
 
 
 def _reaches(history: History, span: Span) -> bool:

@@ -112,12 +112,49 @@ async def test_an_assessment_against_another_portfolio_is_due(
 ):
     await ledger.append(tenant, [event(1)])
     state = await portfolios.state(tenant, 10)
-    number = await portfolios.put(tenant, state, put_together(OF, {}, DEFAULT_POLICY), LATER)
+    number = await portfolios.put(tenant, state, put_together(OF, {}, DEFAULT_POLICY), 60)
     assert number == 1
     await assessments.keep(tenant, [made()])
     assert await due(assessments, tenant) == ["acme"]
     await assessments.keep(tenant, [replace(made(), portfolio=1)])
     assert await due(assessments, tenant) == []
+
+
+async def test_who_is_being_assessed_while_another_portfolio_comes_is_due_again(
+    engine: AsyncEngine, ledger: PostgresLedger, portfolios: PostgresPortfolios, tenant: str
+):
+    """What was due when others began to look for who is not, and is due no more when they are done."""
+    await ledger.append(tenant, [event(1)])
+    async with transaction(engine, tenant) as connection:
+        # What `keep` does with the number of the portfolio that it has seen.
+        await connection.execute(text("SELECT FROM client FOR NO KEY UPDATE"))
+        spreading = asyncio.create_task(portfolios.spread(tenant, 7, None, 10))
+        await asyncio.sleep(0.2)
+        await connection.execute(text("UPDATE client SET due_at = '2199-01-01'"))
+    await spreading
+    async with transaction(engine, tenant) as connection:
+        statement = text("SELECT due_at <= now() FROM client WHERE tenant_id = :tenant")
+        assert (await connection.execute(statement, {"tenant": tenant})).scalar_one()
+
+
+async def test_a_portfolio_is_due_until_all_clients_that_it_concerns_are(
+    ledger: PostgresLedger, portfolios: PostgresPortfolios, tenant: str
+):
+    await ledger.append(tenant, [event(1)])
+    state = await portfolios.state(tenant, 10)
+    together = put_together(OF, {}, DEFAULT_POLICY)
+    number = await portfolios.put(tenant, state, together, 0.2)
+    assert number == 1
+    assert await portfolios.claim(60) is None
+    await asyncio.sleep(0.25)
+    assert await portfolios.claim(0) == tenant, "who stored it may have died"
+    await portfolios.settle(tenant, state, number, LATER)
+    assert await portfolios.claim(0) is None
+    # What changed after the state was read is missing in it.
+    await portfolios.hasten(tenant)
+    assert await portfolios.put(tenant, await portfolios.state(tenant, 10), together, 0) == 1, "it is the same"
+    await portfolios.settle(tenant, state, number, LATER)
+    assert await portfolios.claim(0) == tenant
 
 
 async def test_who_is_gone_is_passed_over(

@@ -20,8 +20,8 @@ from app.core.events.agreement import AgreementAmended
 from app.core.events.invoice import InvoicePaid, PaymentChargedBack
 from app.core.events.relationship import EventVoided
 from app.core.explanation import explain
-from app.core.facts import Facts, gather
-from app.core.history import History, Reader
+from app.core.facts import Base, Facts, gather
+from app.core.history import History, Reader, Segment
 from app.core.policy import DEFAULT_POLICY as POLICY
 from app.core.trend import LOOKS_BACK
 from app.ports.checkpoints import Span
@@ -195,3 +195,50 @@ async def test_an_invoice_that_was_put_away_is_found_again(ledger: PostgresLedge
     back = Event("bench", "back", "payment.charged_back", "acme", at, PaymentChargedBack(invoice=invoice), at)
     await tell(ledger, tenant, [back])
     assert await explained(recall, ledger, tenant) == explain("acme", [*history, back], POLICY, alone(), NOW)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "ahead", "elsewhere"])
+async def test_what_takes_back_nothing_that_was_put_down(
+    ledger: PostgresLedger, recall: Recall, tenant: str, where: str
+):
+    """Events that were never told, that are still to come, or of another client."""
+    history = relationship(1_200)
+    await tell(ledger, tenant, history)
+    await explained(recall, ledger, tenant)
+    at = NOW - timedelta(hours=2)
+    void = Event("bench", "void", "event.voided", "acme", at, EventVoided(source="bench", id="other"), at)
+    call = next(event.data for event in history if event.type == "call.received")
+    ahead = Event("bench", "other", "call.received", "acme", NOW + timedelta(days=20), call, at)
+    theirs = Event("bench", "other", "call.received", "another", NOW - timedelta(days=300), call, at)
+    more = {"nowhere": [void], "ahead": [void, ahead], "elsewhere": [void]}[where]
+    await tell(ledger, tenant, [*more, theirs] if where == "elsewhere" else more)
+    history = [*history, *more]
+    revisions = await ledger.revisions(tenant, ["acme"])
+    asking = recall.ask(tenant, POLICY, revisions, [NOW], partial(facts_at, NOW))
+    assert await asyncio.wait_for(asking, 30) == gather(history, POLICY, NOW)
+    assert await asyncio.wait_for(recall.catch_up(tenant, POLICY, "acme"), 30) == 0
+    later = NOW + timedelta(days=30)
+    asking = recall.ask(tenant, POLICY, revisions, [later], partial(facts_at, later))
+    assert await asyncio.wait_for(asking, 30) == gather(history, POLICY, later)
+
+
+async def test_an_answer_that_no_part_can_give_is_given_from_the_whole(
+    ledger: PostgresLedger, recall: Recall, tenant: str
+):
+    """Checkpoints that are wrong, for whatever reason, do not keep anybody waiting for ever."""
+    history = relationship(1_200)
+    await tell(ledger, tenant, history)
+    target = history[0]
+    void = Event("bench", "void", "event.voided", "acme", NOW, EventVoided(source=target.source, id=target.id), NOW)
+
+    def work(found: Mapping[str, History]) -> Facts:
+        part = found["acme"].segments[-1]
+        return Reader([*part.events, void], POLICY).facts(NOW) if part.base is None else reached(part.base)
+
+    def reached(base: Base) -> Facts:
+        return Reader(History((Segment(base, [void]),)), POLICY).facts(NOW)
+
+    revisions = await ledger.revisions(tenant)
+    await recall.catch_up(tenant, POLICY, "acme")
+    found = await asyncio.wait_for(recall.ask(tenant, POLICY, revisions, [NOW], work), 60)
+    assert found == gather([*history, void], POLICY, NOW)

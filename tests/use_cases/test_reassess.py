@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from app.composition import services_for, verification_for
+from app.core.events import Event
 from app.core.policy import DEFAULT_POLICY
 from app.core.portfolio import portfolio_of
 from app.core.verdict import Verdict
@@ -157,6 +158,28 @@ async def test_workers_that_die_beside_writers_lose_nothing(settings: Settings, 
     await quiet(services, *tenants)
     for tenant_id in tenants:
         assert await is_as_fresh(services, settings, tenant_id) == 6
+
+
+async def test_who_dies_after_a_portfolio_is_stored_leaves_the_rest_to_others(
+    services: Services, settings: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch
+):
+    await send(services, tenant, *(cloud_event(f"c{n}", "contract.sent", f"c-{n}") for n in range(5)))
+    await quiet(services, tenant)
+    before = await services.assess._portfolios.present(tenant, DEFAULT_POLICY)
+    late = {"amount": 100, "currency": "USD", "due_date": "2026-01-02"}
+    issued = [cloud_event(f"i{n}", "invoice.issued", "c-0", data=late | {"invoice": f"I-{n}"}) for n in range(20)]
+    await send(services, tenant, *issued)
+
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(services.assess._portfolios._stored, "spread", die)
+    with pytest.raises(asyncio.CancelledError):
+        await services.assess._portfolios.renew(tenant)
+    monkeypatch.undo()
+    assert (await services.assess._portfolios.present(tenant, DEFAULT_POLICY)).number > before.number
+    await quiet(services, tenant)
+    assert await is_as_fresh(services, settings, tenant) == 5
 
 
 async def test_few_clients_are_listed_as_they_stand_even_without_a_worker(
@@ -317,6 +340,29 @@ async def test_a_long_history_is_read_from_checkpoints_on(services: Services, se
     await send(services, tenant, cloud_event("new", "contract.declined", time=datetime.now(UTC).isoformat()))
     await quiet(services, tenant)
     assert await is_as_fresh(services, settings, tenant) == 1
+
+
+async def test_supposing_of_a_long_history_that_something_is_taken_back_is_as_if_it_were(
+    services: Services, tenant: str
+):
+    begin = datetime.now(UTC) - timedelta(days=300)
+    told = [
+        cloud_event(f"{n}", "meeting.missed", time=(begin + timedelta(hours=7 * n)).isoformat()) for n in range(600)
+    ]
+    await send(services, tenant, *told)
+    await quiet(services, tenant)
+    now = datetime.now(UTC)
+    for target in ("3", "never told", "599"):
+        data = {"source": told[0]["source"], "id": target}
+        void = cloud_event(f"void-{target}", "event.voided", time=now.isoformat(), data=data)
+        (one,) = services.decoder.supposed(as_json({"events": [void]}), 1, "acme", now)
+        assert isinstance(one, NewEvent)
+        event = Event(one.source, one.id, one.type, "acme", one.time, services.decoder.load(one.type, one.data), now)
+        viewpoint = Viewpoint(now)
+        simulating = services.assess.simulate(tenant, "acme", viewpoint, [event])
+        supposed = (await asyncio.wait_for(simulating, 30)).after.assessment
+        await send(services, tenant, void)
+        assert supposed == await (await services.assess.cases.one(tenant, "acme", viewpoint)).assessment()
 
 
 async def test_the_backlog_is_told(services: Services, tenant: str):
