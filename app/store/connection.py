@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from app.ports.ledger import StoreUnavailableError
 
-__all__ = ["SERVICE_ROLE", "SESSION", "Connector", "UnsafeRoleError", "refuse_unsafe_role"]
+__all__ = ["LOST", "SERVICE_ROLE", "SESSION", "Connector", "UnsafeRoleError", "refuse_unsafe_role"]
 
 SERVICE_ROLE: Final = "partwise_service"
 """The role that the service works under: it owns nothing and cannot log in; one for all databases of a cluster."""
@@ -24,6 +24,17 @@ SESSION: Final = {
 }
 
 _BYPASSES: Final = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+
+
+LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    # What the driver finds itself in when a connection goes in the middle of an exchange.
+    asyncpg.InternalClientError,
+)
+"""What is raised where Postgres cannot be reached, or goes away."""
 
 
 class UnsafeRoleError(StoreUnavailableError):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.ports.ledger import StoreUnavailableError
-from app.store.connection import Connector
+from app.store.connection import LOST, Connector
 
 __all__ = ["is_outage", "make_engine", "retrying", "transaction"]
 
@@ -76,7 +76,7 @@ def _outages_named() -> Iterator[None]:
         if error.connection_invalidated or is_outage(error.orig):
             raise StoreUnavailableError("the database is not available") from error
         raise
-    except (OSError, PoolTimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+    except (*LOST, PoolTimeoutError) as error:
         raise StoreUnavailableError("the database is not available") from error
     except asyncpg.PostgresError as error:
         # Raised while connecting: starting up, shutting down, too many connections.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from app.ports.ledger import StoreUnavailableError
-from app.store.connection import Connector
+from app.store.connection import LOST, Connector
 from app.store.engine import is_outage
 
 __all__ = ["Reads"]
@@ -57,7 +57,7 @@ class Reads:
         for again in (True, False):
             try:
                 return await ask(self._pool or await self._opened())
-            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+            except LOST as error:
                 # A connection may have died while it rested; the next one is new.
                 if not again:
                     raise StoreUnavailableError("the database is not available") from error

@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
-from app.store.connection import Connector
+from app.store.connection import LOST, Connector
 from app.store.engine import is_outage
 
 __all__ = ["Writes"]
@@ -64,7 +64,7 @@ class Writes:
                 # Rolls back what is not committed, also when who waits for it is gone.
                 await _rolled_back(connection)
                 await pool.release(connection)
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        except LOST as error:
             raise StoreUnavailableError("the database is not available, or too busy") from error
         except asyncpg.PostgresError as error:
             if not is_outage(error):
