@@ -13,6 +13,7 @@ from app.core.history import History, NotLoadedError, Segment, Told
 from app.core.policy import Policy
 from app.ports.checkpoints import Checkpoints, Loaded, Span, Tail
 from app.ports.ledger import Ledger
+from app.use_cases.errors import NotFoundError
 from app.use_cases.histories import Histories
 from app.use_cases.memories import Memories
 from app.use_cases.recent import Recent
@@ -160,12 +161,22 @@ class Recall:
             as_of: what happened later is left out.
             count: so many events at least, where there are as many; the last part of the history has them.
             work: see `ask`.
+
+        Raises:
+            NotFoundError: the client is gone.
         """
         since = await self._checkpoints.place(tenant_id, client_id, before, as_of, count)
         until = as_of if before is None else min(before.at, as_of)
         # From before the first of them on: others may have happened at the same instant.
         span = Span(since - timedelta(microseconds=1), until)
-        return await self._ask(tenant_id, policy, {client_id: revision}, [span], lambda found: work(found[client_id]))
+
+        def on_that_part(found: Mapping[str, History]) -> T:
+            if client_id not in found:
+                # Erased while it was looked at.
+                raise NotFoundError(f"there is no client {client_id!r}")
+            return work(_ending(found[client_id], span))
+
+        return await self._ask(tenant_id, policy, {client_id: revision}, [span], on_that_part)
 
     async def _ask(
         self,
@@ -241,6 +252,12 @@ class Recall:
 
 def _reaches(history: History, span: Span) -> bool:
     return any(part.reaches(span.since) and part.reaches(span.until) for part in history.segments)
+
+
+def _ending(history: History, span: Span) -> History:
+    """The same with the part last that reaches a span: what was read before may have later ones."""
+    last = next(part for part in history.segments if part.reaches(span.since) and part.reaches(span.until))
+    return History((*(part for part in history.segments if part is not last), last), history.memory)
 
 
 def _ends(part: Segment) -> datetime:
