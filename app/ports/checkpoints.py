@@ -108,6 +108,10 @@ class Checkpoints(Protocol):
         """
         ...
 
+    async def drop_others(self, tenant_id: str, policy_version: str, client_id: str) -> int:
+        """Drop a client's checkpoints for other versions of the policy, and those of other versions of states."""
+        ...
+
     async def forget(self, tenant_id: str, client_id: str, since: datetime | None) -> None:
         """Forget a client's checkpoints, those at or after an instant or all."""
         ...

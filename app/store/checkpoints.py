@@ -20,6 +20,7 @@ __all__ = ["PostgresCheckpoints"]
 _LAST: Final = "\U0010ffff"
 """Comes after every name, as nothing that is not a character is one."""
 _ATTEMPTS: Final = 3
+_DROPPED: Final = 200
 
 # One statement, so that it sees one moment: for each span the newest checkpoint before it, and all events since.
 _PARTS: Final = """
@@ -166,6 +167,17 @@ _FORGET: Final = text(
     WHERE tenant_id = :tenant AND client_id = :client AND "time" >= coalesce(CAST(:since AS timestamptz), '-infinity')
     """
 )
+# Some at a time: what is put away goes with each of them.
+_DROP_OTHERS: Final = text(
+    """
+    DELETE FROM checkpoint
+    WHERE tenant_id = :tenant AND client_id = :client AND (policy_version, "time", source, id) IN (
+        SELECT policy_version, "time", source, id FROM checkpoint
+        WHERE tenant_id = :tenant AND client_id = :client AND policy_version <> :version
+        LIMIT :most
+    )
+    """
+)
 _REACH_LESS: Final = text(
     """
     UPDATE client SET checkpointed_until = (
@@ -278,6 +290,17 @@ class PostgresCheckpoints:
                 "states": [self._states.dump(item) for _, _, _, item in items],
             }
             await connection.execute(_PUT, {**whose, **_columns([mark for _, _, mark, _ in items]), **away})
+
+    async def drop_others(self, tenant_id: str, policy_version: str, client_id: str) -> int:
+        """Drop checkpoints of other versions; see the port."""
+        whose = {"tenant": tenant_id, "client": client_id, "version": self._version(policy_version), "most": _DROPPED}
+        total = 0
+        while True:
+            async with transaction(self._engine, tenant_id) as connection:
+                dropped = (await connection.execute(_DROP_OTHERS, whose)).rowcount
+            total += dropped
+            if dropped < _DROPPED:
+                return total
 
     async def forget(self, tenant_id: str, client_id: str, since: datetime | None) -> None:
         """Forget checkpoints; see the port."""

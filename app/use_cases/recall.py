@@ -213,10 +213,14 @@ class Recall:
         return found
 
     async def shorten(self, tenant_id: str, policy: Policy, revisions: Mapping[str, int]) -> None:
-        """Make checkpoints of those clients among some that have a long way to go from the last one."""
+        """Make checkpoints of those clients among some that have a long way to go from the last one.
+
+        They are for the active policy: those for others, which were active before or were only tried, are dropped.
+        """
         long = [client_id for client_id, revision in revisions.items() if revision > SHORT]
         for client_id in await self._checkpoints.far(tenant_id, policy.version, long, EVERY):
             await self.catch_up(tenant_id, policy, client_id)
+            await self._checkpoints.drop_others(tenant_id, policy.version, client_id)
 
     async def catch_up(self, tenant_id: str, policy: Policy, client_id: str) -> int:
         """Make the checkpoints that are missing at the end of a client's history; how many were made."""

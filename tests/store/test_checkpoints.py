@@ -4,6 +4,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -242,3 +243,19 @@ async def test_an_answer_that_no_part_can_give_is_given_from_the_whole(
     await recall.catch_up(tenant, POLICY, "acme")
     found = await asyncio.wait_for(recall.ask(tenant, POLICY, revisions, [NOW], work), 60)
     assert found == gather([*history, void], POLICY, NOW)
+
+
+async def test_checkpoints_of_a_policy_that_was_active_before_are_dropped(
+    engine: AsyncEngine, ledger: PostgresLedger, recall: Recall, tenant: str
+):
+    history = relationship(1_500)
+    await tell(ledger, tenant, history)
+    revisions = await ledger.revisions(tenant)
+    other = replace(POLICY, version="other", half_life_days=90.0)
+    assert await recall.catch_up(tenant, other, "acme")
+    await recall.shorten(tenant, POLICY, revisions)
+    async with transaction(engine, tenant) as connection:
+        versions = text("SELECT DISTINCT policy_version FROM checkpoint WHERE tenant_id = :tenant")
+        (version,) = (await connection.execute(versions, {"tenant": tenant})).scalars()
+    assert version.endswith(f"/{POLICY.version}")
+    assert await explained(recall, ledger, tenant) == explain("acme", history, POLICY, alone(), NOW)
