@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql docs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -66,6 +66,15 @@ bench-stream: env-bench ## Send a million events as one stream, kill the server 
 bench-graphql: env-bench ## Measure GraphQL next to PostGraphile, REST and a bare FastAPI, over the same database
 	$(VENV)/python -m benchmarks.hostile
 	$(VENV)/python -m benchmarks.graphql $(ARGS)
+
+bench-store: env-bench ## Measure the store next to what Postgres itself can do; ARGS names parts
+	$(VENV)/python -m benchmarks.store $(ARGS)
+	$(VENV)/python -m benchmarks.histories
+	$(VENV)/python -m benchmarks.reads
+	$(VENV)/python -m benchmarks.together
+
+bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
+	$(VENV)/python -m benchmarks.crashes $(ARGS)
 
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots

@@ -6,39 +6,61 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.graphql.documents import Documents, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
 from app.graphql.schema import make_schema
+from app.metrics.freshness import CountedProgress
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tenants import Tenants
 from app.rest.application import create_rest
 from app.services import Services
 from app.settings import Settings, SettingsError
+from app.store.assessments import PostgresAssessments
+from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
+from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
+from app.store.portfolios import PostgresPortfolios
 from app.store.reads import Reads
 from app.store.tenants import PostgresTenants
+from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
+from app.use_cases.erase_clients import EraseClients
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
+from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
+from app.use_cases.memories import Memories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
+from app.use_cases.reassess import Reassess
+from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
+from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
+from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.policies import JsonPolicies
+from app.wire.states import MessagePackStates
 
-__all__ = ["SystemClock", "create_app", "services_for"]
+__all__ = ["SystemClock", "create_app", "services_for", "verification_for"]
+
+
+_KEPT_FACTS: Final = 4_000
+_KEPT_EVENTS: Final = 500_000
+"""Events that a server keeps at hand, ready to be weighed."""
 
 
 class SystemClock:
@@ -52,10 +74,14 @@ class SystemClock:
 @dataclass(frozen=True, slots=True)
 class _Wired:
     services: Services
+    tenants: Tenants
+    verify: Verify
     engine: AsyncEngine
     reads: Reads
+    writes: Writes
 
     async def close(self) -> None:
+        await self.writes.close()
         await self.reads.close()
         await self.engine.dispose()
 
@@ -95,45 +121,77 @@ def _graphql(services: Services, settings: Settings) -> GraphQLEndpoint:
 
 
 @asynccontextmanager
-async def services_for(settings: Settings) -> AsyncIterator[Services]:
-    """The use cases for a command, for as long as the block lasts."""
-    wired = _wire(settings)
+async def services_for(settings: Settings, kept_events: int = _KEPT_EVENTS) -> AsyncIterator[Services]:
+    """The use cases for a command, for as long as the block lasts; so many events are kept at hand."""
+    wired = _wire(settings, kept_events)
     try:
         yield wired.services
     finally:
         await wired.close()
 
 
-def _wire(settings: Settings) -> _Wired:
+@asynccontextmanager
+async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, Verify]]:
+    """What verifies tenants, and the tenants there are, for as long as the block lasts."""
+    wired = _wire(settings, 0)
+    try:
+        yield wired.tenants, wired.verify
+    finally:
+        await wired.close()
+
+
+def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     engine = make_engine(settings.database_url or "", settings.database_pool_size)
     clock = SystemClock()
     decoder = EventDecoder(clock)
-    ledger = PostgresLedger(engine, decoder.load)
-    histories = Histories(ledger)
-    portfolios = Portfolios(histories)
+    writes = Writes(settings.database_url or "", settings.database_write_pool_size, settings.ingest_patience)
+    ledger = PostgresLedger(engine, writes, decoder.load)
+    histories = Histories(ledger, kept_events)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
     reads = Reads(settings.database_url or "", settings.database_pool_size)
+    checkpoints = PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates())
+    memories = Memories(_KEPT_FACTS)
+    recall = Recall(checkpoints, ledger, histories, memories)
     clients = PostgresClients(reads)
-    assess = AssessClients(Cases(histories, portfolios, policies), histories, portfolios, policies, clock)
+    stored = PostgresPortfolios(engine, reads, PackedPortfolios())
+    portfolios = Portfolios(histories, recall, stored, policies, clock, settings.worker_lease)
+    cases = Cases(histories, memories, recall, portfolios, policies)
+    assess = AssessClients(cases, histories, recall, portfolios, policies, clock)
+    form = PackedAssessments()
+    assessments = PostgresAssessments(engine, reads, form)
+    progress = CountedProgress()
+    reassess = Reassess(assessments, histories, recall, portfolios, policies, clock, progress, settings.worker_lease)
 
     async def ready() -> bool:
         try:
             async with transaction(engine, None) as connection:
                 await connection.execute(text("SELECT 1 FROM event, policy LIMIT 0"))
-        except StoreUnavailableError:
+        except (StoreUnavailableError, DBAPIError):
+            # Away, or without the tables or the rights to them: `migrate` was not run.
             return False
         return True
 
+    tenants = PostgresTenants(engine)
     services = Services(
-        keys=Keys(PostgresTenants(engine), clock),
+        keys=Keys(tenants, clock),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),
-        listing=ListClients(clients, assess),
+        erase=EraseClients(PostgresErasures(engine), clock),
+        listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
+        reassess=reassess,
         policies=policies,
         decoder=decoder,
+        intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         ready=ready,
     )
-    return _Wired(services, engine, reads)
+    # What else is stored beside the events gets its check here.
+    checks = (
+        CheckCheckpoints(checkpoints, histories, policies),
+        CheckShares(stored, histories, policies),
+        CheckPortfolio(stored, policies),
+        CheckAssessments(assessments, form, stored, histories, policies),
+    )
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes)

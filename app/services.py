@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
+from app.use_cases.erase_clients import EraseClients
 from app.use_cases.find_events import FindEvents
+from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
 
@@ -17,14 +20,17 @@ __all__ = ["Services"]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases, and the decoder of events."""
+    """The use cases, the decoder of events, and how much is taken in at once."""
 
     keys: Keys
     record: RecordEvents
     find: FindEvents
     clients: ManageClients
+    erase: EraseClients
     listing: ListClients
     assess: AssessClients
+    reassess: Reassess
     policies: ManagePolicies
     decoder: EventDecoder
+    intake: Intake
     ready: Callable[[], Awaitable[bool]]

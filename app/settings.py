@@ -20,7 +20,11 @@ class Settings(BaseSettings):
     )
 
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
-    """The Postgres to use; without one, `run` starts an embedded one."""
+    """The Postgres to use; without one, `run` starts an embedded one. The service works as the role `partwise_service`,
+    where the role of this URL is a member of it."""
+
+    migration_database_url: str | None = Field(default=None, validation_alias="MIGRATION_DATABASE_URL", repr=False)
+    """The same database, as the role that owns the tables; without one, migrations run as DATABASE_URL says."""
 
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="PORT")
     """Where the server listens; 0 takes any free port."""
@@ -33,6 +37,18 @@ class Settings(BaseSettings):
 
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections that one server process keeps open at most."""
+
+    database_write_pool_size: int = Field(default=8, ge=1, le=1000)
+    """Batches of events that one server process writes at once at most, each on a connection of its own."""
+
+    ingest_memory: int = Field(default=64 * 1024 * 1024, ge=16 * 1024 * 1024)
+    """Bytes of events that wait in one server process to be written; who comes beyond that is told to come again."""
+
+    ingest_patience: float = Field(default=10.0, gt=0, le=60)
+    """Seconds that events wait for their turn to be written; then who sent them is told to send them again."""
+
+    worker_lease: float = Field(default=60.0, ge=1, le=3600)
+    """Seconds that a worker has for what it claims; when it dies, another one takes over after that."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
@@ -55,7 +71,7 @@ class Settings(BaseSettings):
     graphql_only_trusted: bool = False
     """Whether only trusted documents are run."""
 
-    @field_validator("database_url")
+    @field_validator("database_url", "migration_database_url")
     @classmethod
     def _name_the_driver(cls, url: str | None) -> str | None:
         """Take the URL as hosting providers hand it out, and name the driver that we use."""
@@ -67,9 +83,14 @@ class Settings(BaseSettings):
         # libpq's name for it; the driver knows the same values as `ssl`.
         return "postgresql+asyncpg://" + re.sub(r"([?&])sslmode=", r"\1ssl=", rest)
 
-    def with_database(self, url: str) -> Self:
-        """Return these settings for another database."""
-        return self.model_copy(update={"database_url": url})
+    def with_database(self, url: str, migration_url: str | None = None) -> Self:
+        """Return these settings for another database, and for the role that owns its tables where that is another."""
+        return self.model_copy(update={"database_url": url, "migration_database_url": migration_url})
+
+    @property
+    def owner_url(self) -> str:
+        """The database, as the role that migrates it."""
+        return self.migration_database_url or self.database_url or ""
 
 
 def read_settings() -> Settings:

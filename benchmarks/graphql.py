@@ -68,7 +68,7 @@ async def tenant_id(database_url: str) -> str:
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("analyze")
-        return str(await connection.fetchval("select tenant_id from tenant where name = $1", TENANT))
+        return str(await connection.fetchval("select tenant_by_name($1)", TENANT))
     finally:
         await connection.close()
 
@@ -127,7 +127,9 @@ def contenders(stack: ExitStack) -> dict[str, dict[str, Request]]:
     tenant = asyncio.run(tenant_id(database_url))
     port = str(free_port())
     beside = f"http://127.0.0.1:{port}/graphql"
-    command = installed(BESIDE).command("serve.mjs", database_url, port)
+    # As the service works: under the same role and row-level security.
+    service_url = postgres.service_url().replace("+asyncpg", "")
+    command = installed(BESIDE).command("serve.mjs", service_url, port, tenant)
     stack.enter_context(process(command, beside, NODE_ENV="production", GRAPHILE_ENV="production"))
     port = str(free_port())
     hello = f"http://127.0.0.1:{port}/"

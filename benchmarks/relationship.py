@@ -1,5 +1,6 @@
 """One long relationship of 1,000 events of every common type, always the same: what the core is measured with."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,11 +24,11 @@ _SHARES = {
 }
 
 
-def relationship(count: int = 1_000) -> list[Event]:
-    """Some events, oldest first."""
+def relationship(count: int = 1_000, now: datetime = NOW, pace: float = 1.0) -> list[Event]:
+    """Some events of the years until an instant, oldest first; terms of payment are 30 days times a pace."""
     rng = random.Random(4711)
     told: list[Event] = []
-    for kind, data, at in _happenings(rng):
+    for kind, data, at in _happenings(rng, now, pace):
         told.append(Event("bench", str(len(told)), kind, "acme", at, CATALOGUE[kind].data(**data), at))
         if len(told) == count:
             break
@@ -46,13 +47,13 @@ def _some_time(rng: random.Random, begin: datetime) -> datetime:
     )
 
 
-def _happenings(rng: random.Random) -> Iterator[tuple[str, dict[str, Any], datetime]]:
-    begin = NOW - timedelta(days=_DAYS)
+def _happenings(rng: random.Random, now: datetime, pace: float) -> Iterator[tuple[str, dict[str, Any], datetime]]:
+    begin = now - timedelta(days=_DAYS)
     yield "contract.sent", {}, begin
     yield "contract.signed", {}, begin + timedelta(days=9)
     yield "agreement.made", {"hours": Decimal(30), "period": "month"}, begin + timedelta(days=9)
     kinds, weights = list(_SHARES), list(_SHARES.values())
-    for number in range(10_000):
+    for number in itertools.count():
         at = _some_time(rng, begin)
         match rng.choices(kinds, weights)[0]:
             case "message.received":
@@ -63,10 +64,10 @@ def _happenings(rng: random.Random) -> Iterator[tuple[str, dict[str, Any], datet
                 yield "time.logged", {"hours": Decimal(rng.randrange(1, 16)) / 2}, at
             case "invoice":
                 name = f"INV-{number}"
-                due = (at + timedelta(days=30)).date()
+                due = (at + timedelta(days=30) * pace).date()
                 issued = {"invoice": name, "amount": Decimal(1000), "currency": "USD", "due_date": due}
                 yield "invoice.issued", issued, at
-                yield "invoice.paid", {"invoice": name}, at + timedelta(days=rng.randrange(20, 50))
+                yield "invoice.paid", {"invoice": name}, at + timedelta(days=rng.randrange(20, 50)) * pace
             case "change":
                 yield "change.requested", {"change": f"C{number}", "hours": Decimal(4)}, at
                 yield "change.delivered", {"change": f"C{number}"}, at + timedelta(days=3)

@@ -122,7 +122,7 @@ def main() -> None:
     draw(
         "contract",
         "days since the contract was sent",
-        [n / 2 for n in range(181)],
+        list(range(91)),
         [
             ("no work yet", waiting(0, 0)),
             ("40 hours of work", waiting(40, 0)),

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.postgres import database_url, fresh_database_url, postgres, template_database
+from tests.postgres import database_url, empty_database_url, fresh_database_url, postgres, template_database
 
-__all__ = ["database_url", "fresh_database_url", "postgres", "template_database"]
+__all__ = ["database_url", "empty_database_url", "fresh_database_url", "postgres", "template_database"]
 
 settings.register_profile("default", deadline=None)
 # The same examples every time: a red CI means a broken change, not a lucky draw. `make test` draws anew.

@@ -1,7 +1,9 @@
 """A real Postgres for tests: one server for all workers, one database for each, copied from a template.
 
 The server is the embedded one, in .partwise-test of the checkout, kept between runs; or the one in
-TEST_DATABASE_URL, whose role must be allowed to create databases. Without either, the tests fail.
+TEST_DATABASE_URL, whose role must be a superuser. Without either, the tests fail.
+
+Databases are made by the role that owns them; tests work as the service does, under a role that owns nothing.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +20,8 @@ import psutil
 import pytest
 
 from app.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from app.embedded.cluster import SUPERUSER, Credentials
+from app.embedded.folder import Folder
 from app.embedded.locks import alone
 
 CHECKOUT = Path(__file__).parent.parent
@@ -25,12 +30,37 @@ HOME = CHECKOUT / ".partwise-test"
 TEMPLATE_LOCK = 7_121_215
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server: URLs of a database of its as the role that makes and owns databases, and as the service."""
+
+    owner: str
+    service: str
+    administrator: str
+    """A superuser, as whom roles are made and from whom the service has to shrink back."""
+
+    def owner_url(self, database: str) -> str:
+        return f"{self.owner.rpartition('/')[0]}/{database}"
+
+    def service_url(self, database: str) -> str:
+        return f"{self.service.rpartition('/')[0]}/{database}"
+
+    def administrator_url(self, database: str) -> str:
+        return f"{self.administrator.rpartition('/')[0]}/{database}"
+
+    def owner_of(self, url: str) -> str:
+        """The same database as a URL's, as its owner."""
+        return self.owner_url(url.rpartition("/")[2])
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """Return the URL of a server on which databases may be made."""
+def postgres() -> Iterator[Server]:
+    """Return a server on which databases may be made."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
-        yield "postgresql+asyncpg://" + given.partition("://")[2]
+        url = "postgresql+asyncpg://" + given.partition("://")[2]
+        # A connection of the service takes its role by itself.
+        yield Server(url, url, url)
         return
     server = EmbeddedPostgres(HOME, durable=False)
     HOME.mkdir(exist_ok=True)
@@ -42,47 +72,57 @@ def postgres() -> Iterator[str]:
             shutil.rmtree(HOME / "postgres", ignore_errors=True)
             server.start()
     try:
-        asyncio.run(_drop_what_killed_runs_left(server.url()))
-        yield server.url()
+        password = Credentials.read(Folder(HOME)).superuser
+        administrator = f"postgresql+asyncpg://{SUPERUSER}:{password}@127.0.0.1:{server.port}/postgres"
+        asyncio.run(_drop_what_killed_runs_left(administrator))
+        yield Server(server.url(), server.service_url(), administrator)
     finally:
         server.stop()
 
 
 @pytest.fixture(scope="session")
-def template_database(postgres: str) -> str:
+def template_database(postgres: Server) -> str:
     """Return the name of a database that the real migrations made, once for all workers and runs."""
-    return asyncio.run(_ensure_template(postgres))
+    return asyncio.run(_ensure_template(postgres.owner))
 
 
 @pytest.fixture(scope="session")
-def database_url(postgres: str, template_database: str) -> Iterator[str]:
-    """Return the URL of this worker's database; tests keep apart by using tenants of their own."""
+def database_url(postgres: Server, template_database: str) -> Iterator[str]:
+    """Return the URL of this worker's database for the service; tests keep apart by using tenants of their own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    with _copy(postgres, template_database, worker) as url:
-        yield url
+    with _copy(postgres, template_database, worker) as name:
+        yield postgres.service_url(name)
 
 
 @pytest.fixture
-def fresh_database_url(postgres: str, template_database: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the URL of a database that this test has to itself; takes a tenth of a second."""
-    with _copy(postgres, template_database, hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]) as url:
-        yield url
+def fresh_database_url(postgres: Server, template_database: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the URL, for the service, of a database that this test has to itself; takes a tenth of a second."""
+    with _copy(postgres, template_database, _name_of(request)) as name:
+        yield postgres.service_url(name)
+
+
+@pytest.fixture
+def empty_database_url(postgres: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the URL, for its owner, of a database that no migration has seen."""
+    with _copy(postgres, "template1", "empty_" + _name_of(request)) as name:
+        yield postgres.owner_url(name)
+
+
+def _name_of(request: pytest.FixtureRequest) -> str:
+    return hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
 
 
 @contextmanager
-def _copy(server: str, template: str, suffix: str) -> Iterator[str]:
-    """Copy the template, and drop the copy at the end."""
+def _copy(server: Server, template: str, suffix: str) -> Iterator[str]:
+    """Copy the template, return the copy's name, and drop it at the end."""
     # The process is in the name, so that a later run knows which databases nobody uses any more.
     name = f"test_{os.getpid()}_{suffix}"
-    asyncio.run(
-        _execute(
-            server,
-            f'drop database if exists "{name}" with (force)',
-            f'create database "{name}" template "{template}"',
-        )
-    )
-    yield server.rpartition("/")[0] + "/" + name
-    asyncio.run(_execute(server, f'drop database if exists "{name}" with (force)'))
+    drop = f'drop database if exists "{name}" with (force)'
+    asyncio.run(_execute(server.administrator, drop))
+    asyncio.run(_execute(server.owner, f'create database "{name}" template "{template}"'))
+    yield name
+    # By one who may end whatever connection is still there.
+    asyncio.run(_execute(server.administrator, drop))
 
 
 async def _ensure_template(server: str) -> str:

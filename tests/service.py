@@ -19,13 +19,14 @@ READY_SECONDS = 120
 
 @dataclass
 class Service:
-    """A running server; `restart` starts it anew after `kill`, on the same port and data."""
+    """A running server, by `run` or `serve`; `start` starts it anew after `kill`, on the same port and data."""
 
     home: Path
     port: int
     process: "subprocess.Popen[bytes] | None" = None
     log: str = "server.log"
     database_url: str = ""
+    kind: str = "run"
 
     @property
     def url(self) -> str:
@@ -34,7 +35,7 @@ class Service:
     def start(self) -> None:
         with (self.home / self.log).open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "run"], env=self._environment(), stdout=log, stderr=log
+                [sys.executable, "-m", "app", self.kind], env=self._environment(), stdout=log, stderr=log
             )
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:

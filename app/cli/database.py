@@ -25,4 +25,4 @@ def database(settings: Settings) -> Iterator[Settings]:
     from app.embedded import EmbeddedPostgres
 
     with EmbeddedPostgres(settings.home) as postgres, postgres.watched(tell):
-        yield settings.with_database(postgres.url())
+        yield settings.with_database(postgres.service_url(), postgres.url())

@@ -22,7 +22,7 @@ _FILE = "demo-key"
 def demo() -> None:
     """Load the demo portfolio of this week; print an API key of its tenant, and nothing else, on stdout."""
     with database(read_settings()) as ready:
-        migrate_database(ready.database_url or "")
+        migrate_database(ready)
         key = prepare_demo(ready)
         tell(f"The demo portfolio holds {len(STORIES)} clients.")
         typer.echo(key)

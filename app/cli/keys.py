@@ -30,7 +30,7 @@ def create(
     except ValueError:
         raise CommandError(f"--scopes: expected some of {', '.join(Scope)}; got {scopes!r}") from None
     with database(read_settings()) as ready:
-        migrate_database(ready.database_url or "")
+        migrate_database(ready)
         typer.echo(asyncio.run(_create(ready, tenant, wanted)))
 
 

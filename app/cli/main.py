@@ -7,16 +7,19 @@ from typing import Annotated
 import typer
 
 import app
-from app.cli import demo, importing, keys, migrate, openapi, run, serve, stop
+from app.cli import demo, erase, importing, keys, migrate, openapi, run, serve, stop, verify, worker
 
 # A command is a function with a docstring, in a file of its name; here it gets its place in the help.
 COMMANDS = (
     run.run,
     serve.serve,
+    worker.worker,
     migrate.migrate,
     demo.demo,
     importing.import_,
+    verify.verify,
     openapi.openapi,
+    erase.erase,
     stop.stop,
 )
 

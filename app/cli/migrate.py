@@ -3,18 +3,24 @@
 import asyncio
 
 from app.cli.database import database, tell
-from app.settings import read_settings
+from app.settings import Settings, read_settings
 
 
 def migrate() -> None:
-    """Bring the schema of DATABASE_URL (or of the embedded Postgres) up to date."""
-    with database(read_settings()) as settings:
-        migrate_database(settings.database_url or "")
+    """Bring the schema up to date: of MIGRATION_DATABASE_URL, DATABASE_URL or the embedded Postgres."""
+    settings = read_settings()
+    if settings.migration_database_url:
+        advice = migrate_database(settings)
+    else:
+        with database(settings) as ready:
+            advice = migrate_database(ready)
     tell("The schema is up to date.")
+    if advice:
+        tell(advice)
 
 
-def migrate_database(url: str) -> None:
-    """Apply the migrations that are missing."""
+def migrate_database(settings: Settings) -> str | None:
+    """Apply the migrations that are missing; return what an operator still has to do, in words."""
     from app.store.migrate import migrate as apply_migrations
 
-    asyncio.run(apply_migrations(url))
+    return asyncio.run(apply_migrations(settings.owner_url))

@@ -1,5 +1,6 @@
 """`serve`: the HTTP server alone, as production runs it."""
 
+import asyncio
 import gc
 import logging
 import signal
@@ -35,9 +36,15 @@ def serve(
 
 
 def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Callable[[], None]) -> None:
-    """Serve on a socket that listens already, until a signal says to end; requests in flight are finished."""
-    from app.composition import create_app
+    """Serve on a socket that listens already, until a signal says to end; requests in flight are finished.
 
+    Raises:
+        UnsafeRoleError: the database role could see the rows of all tenants.
+    """
+    from app.composition import create_app
+    from app.store.connection import refuse_unsafe_role
+
+    asyncio.run(refuse_unsafe_role(settings.database_url or ""))
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = uvicorn.Config(
         create_app(settings),

@@ -12,11 +12,16 @@ from app.core.facts import Base, Change, Chronicle, Invoice, State
 from app.core.facts.work import AGREEMENTS, terms_of
 from app.core.policy import Policy
 
-__all__ = ["EVERY", "Checkpoint", "Reach", "checkpoints_of", "reaches_of"]
+__all__ = ["EVERY", "REACHING_BACK", "Checkpoint", "Reach", "checkpoints_of", "reaches_of"]
 
 EVERY: Final = 128
-"""Events between two checkpoints at most."""
+"""Events between two checkpoints at most, where states are small."""
+REACHING_BACK: Final = (EventVoided, *AGREEMENTS)
+"""What such events tell may change what came before them."""
 NOWHERE: Final[Mapping[EventRef, datetime]] = MappingProxyType({})
+_PROPORTION: Final = 8
+"""A state that lists so many times as much as events have passed is not put down again yet: else what is kept of a
+client grew with the square of what is open."""
 _AT_NIGHT: Final = 48
 """Events after which the end of a local day is a good place: most instants that are looked back at are such ends."""
 
@@ -74,6 +79,8 @@ def checkpoints_of(
         if any(reach.since <= mark.at and mark < reach.mark for reach in known):
             continue
         chronicle.advance(count)
+        if (count - place) * _PROPORTION < chronicle.state().listed:
+            continue
         invoices, changes = chronicle.closed
         yield Checkpoint(
             mark=mark,

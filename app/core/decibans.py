@@ -4,9 +4,8 @@ A deciban is a tenth of the base-ten logarithm of an odds ratio (I. J. Good, *Pr
 Evidence*, 1950, after Turing). Evidence adds up; the score is the total put back on a probability scale.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import lru_cache
 from math import exp, expm1, lgamma, log, log10, tanh
 from typing import Annotated, Final
@@ -16,11 +15,9 @@ from annotated_types import Ge, Le
 __all__ = [
     "DECIBANS_PER_NAT",
     "Beta",
-    "FadingSum",
     "beta_bayes_factor",
     "day_fading",
     "fading",
-    "fading_since",
     "points_of",
     "quantised",
     "saturated",
@@ -112,37 +109,6 @@ def fading(age_days: float, half_life_days: float) -> float:
 
 day_fading = lru_cache(maxsize=50_000)(fading)
 """The same for whole days, of which there are few different ones."""
-
-
-def fading_since(instants: Iterable[datetime], as_of: datetime, half_life_days: float) -> list[float]:
-    """The weights of many instants, none after `as_of`, at once; see `fading`."""
-    half_life = timedelta(days=half_life_days)
-    ages = [(as_of - instant) / half_life for instant in instants]
-    return [0.5**age if age < _FORGOTTEN else 0.0 for age in ages]
-
-
-class FadingSum:
-    """A count of things that happened, each faded by its age; they are entered in order of time."""
-
-    __slots__ = ("_at", "_half_life", "_sum")
-
-    def __init__(self, half_life_days: float) -> None:
-        """Nothing has happened; the half-life is in days."""
-        self._half_life = timedelta(days=half_life_days)
-        self._at: datetime | None = None
-        self._sum = 0.0
-
-    def add(self, at: datetime) -> None:
-        """One more, at an instant that is not before the last one."""
-        self._sum = self.at(at) + 1.0
-        self._at = at
-
-    def at(self, as_of: datetime) -> float:
-        """What is left of it at an instant that is not before the last one."""
-        if self._at is None:
-            return 0.0
-        half_lives = (as_of - self._at) / self._half_life
-        return self._sum * 0.5**half_lives if half_lives < _FORGOTTEN else 0.0
 
 
 def score_of(total_decibans: float) -> float:

@@ -27,7 +27,9 @@ class Earnings:
     @property
     def log_rate(self) -> float | None:
         """Natural log of what an hour brought; None where nothing was billed or worked, or it is not known."""
-        return log(self.money / self.hours) if self.money and self.hours > 0 else None
+        # What was paid and taken back may leave a little less than nothing, by rounding.
+        money = self.money
+        return log(money / self.hours) if money is not None and money > 0 and self.hours > 0 else None
 
 
 @measured_once

@@ -16,7 +16,7 @@ from app.core.strategies.choice import chosen_for
 from app.core.trend import LOOKS_BACK, Trend, trend_since
 from app.core.verdict import Verdict
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "looks_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Explanation:
         return self.reasoned.assessment
 
 
+def looks_of(policy: Policy, as_of: datetime) -> list[datetime]:
+    """The instants in the past that an explanation looks at, for the trend and for the cost."""
+    return [window_begins(policy, as_of), *(as_of - timedelta(days=days) for days in LOOKS_BACK)]
+
+
 def explain(  # noqa: PLR0917 - whom, and a viewpoint
     client_id: str,
     told: Told,
@@ -54,7 +59,7 @@ def explain(  # noqa: PLR0917 - whom, and a viewpoint
     """Explain one client, reading its history once."""
     begins = window_begins(policy, as_of)
     looks = {days: as_of - timedelta(days=days) for days in LOOKS_BACK}
-    instants = sorted({begins, *looks.values(), as_of})
+    instants = sorted({*looks_of(policy, as_of), as_of})
     seen = dict(zip(instants, readings_of(told, policy, portfolio, instants, known_at), strict=True))
     facts, now = seen[as_of]
     then, _ = seen[begins]

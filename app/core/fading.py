@@ -52,6 +52,10 @@ class FadingSum:
         self.count -= 1
         self.total = self.total - weight * day_fading(self.day - day, half_life) if self.count else 0.0
 
+    def clear(self) -> None:
+        """Begin anew: nothing is left of what was added."""
+        self.total, self.day, self.count = 0.0, 0, 0
+
     def move(self, day: int, weight: float, half_life: float, sign: int) -> None:
         """Add a weight, or take it back where the sign is -1."""
         if sign > 0:

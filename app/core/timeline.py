@@ -1,7 +1,6 @@
 """The timeline: what each event did to the score when it happened."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +9,7 @@ from app.core.course import Recollection
 from app.core.difference import Difference, difference_between
 from app.core.events import Event, Mark
 from app.core.facts import Chronicle
+from app.core.history import Told, history_of
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
 
@@ -32,7 +32,7 @@ class Effect:
 
 
 def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
-    events: Sequence[Event],
+    told: Told,
     policy: Policy,
     portfolio: Portfolio,
     as_of: datetime,
@@ -43,7 +43,7 @@ def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
     """Some events, the newest first.
 
     Args:
-        events: one client's events, in any order.
+        told: one client's history; its last part is the one that has the events, others reach the days before.
         policy: the tenant's settings.
         portfolio: the same for all events.
         as_of: what happened later is left out.
@@ -54,12 +54,13 @@ def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
     Returns:
         The effects, and the place before which to go on; None where there is nothing more.
     """
-    chronicle = Chronicle(events, policy, known_at)
+    part = history_of(told).segments[-1]
+    chronicle = Chronicle(part.events, policy, known_at, part.base)
     stop = bisect_right(chronicle.events, as_of, key=lambda event: event.time)
     if before is not None:
         stop = min(stop, bisect_left(chronicle.events, before, key=lambda event: event.mark))
     start = max(stop - limit, 0)
-    recollection = Recollection(events, policy, portfolio, known_at)
+    recollection = Recollection(told, policy, portfolio, known_at)
     found = []
     for count in range(start, stop):
         event = chronicle.events[count]
@@ -67,4 +68,5 @@ def timeline_of(  # noqa: PLR0917 - a viewpoint and a page
         held = assess(chronicle.facts_after(count, event.time), policy, portfolio, lately)
         after = assess(chronicle.facts_after(count + 1, event.time), policy, portfolio, lately)
         found.append(Effect(event, after, difference_between(held, after)))
-    return found[::-1], chronicle.events[start].mark if start else None
+    more = start > 0 or (part.base is not None and part.base.state.last is not None)
+    return found[::-1], chronicle.events[start].mark if more and found else None

@@ -1,5 +1,6 @@
 """The cluster on disk: made once, in one step, with passwords of its own."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -21,10 +22,15 @@ def _password() -> str:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Two roles: one administers the server, the other owns the service's databases."""
+    """Three roles: one administers the server, one owns the service's databases, as one the service works."""
 
     superuser: str = field(default_factory=_password, repr=False)
     owner: str = field(default_factory=_password, repr=False)
+
+    @property
+    def service(self) -> str:
+        """Derived, so that clusters have it that were made without; it does not tell the owner's."""
+        return hashlib.sha256(f"service {self.owner}".encode()).hexdigest()
 
     @classmethod
     def read(cls, folder: Folder) -> "Credentials":

@@ -15,6 +15,9 @@ from app.embedded.locks import Share, alone, is_shared
 from app.embedded.postmaster import Postmaster
 
 OWNER = "partwise"
+# The service's role, and a login that may do nothing but take it.
+SERVICE = "partwise_service"
+LOGIN = "partwise_login"
 DATABASE = "partwise"
 WATCH_SECONDS = 0.5
 
@@ -63,7 +66,7 @@ class EmbeddedPostgres:
                 ensure_cluster(self._folder, binaries, durable=self._durable)
                 postmaster = Postmaster(self._folder, binaries)
                 self._port = postmaster.ensure_ready(durable=self._durable, port=self._port).port
-                self._ensure_owner(postmaster)
+                self._ensure_roles(postmaster)
             except BaseException:
                 # Also a Ctrl-C in the middle: what was started for nobody is stopped again.
                 if share is not self._share and share.release():
@@ -126,6 +129,11 @@ class EmbeddedPostgres:
         password = Credentials.read(self._folder).owner
         return f"postgresql+asyncpg://{OWNER}:{password}@127.0.0.1:{self.port}/{_checked(database)}"
 
+    def service_url(self, database: str = DATABASE) -> str:
+        """Return the URL of a database, for the role that owns nothing; its rights are given by the migrations."""
+        password = Credentials.read(self._folder).service
+        return f"postgresql+asyncpg://{LOGIN}:{password}@127.0.0.1:{self.port}/{_checked(database)}"
+
     def ensure_running(self) -> bool:
         """Bring the server back if it died, on the same port where that is free; return whether it had."""
         if self._share is None or self._postmaster().running() is not None:
@@ -162,23 +170,29 @@ class EmbeddedPostgres:
     def _postmaster(self) -> Postmaster:
         return Postmaster(self._folder, Binaries.find())
 
-    def _ensure_owner(self, postmaster: Postmaster) -> None:
-        """Create the role that owns the service's databases.
+    def _ensure_roles(self, postmaster: Postmaster) -> None:
+        """Create the role that owns the service's databases, and the one that the service works under.
 
-        It is no superuser, so that row-level security holds for it here as in production; it may create
-        databases and the role that the service works under.
+        Neither is a superuser, so that row-level security holds here as in production; the owner may create databases
+        and roles, as an operator would.
         """
-        password = Credentials.read(self._folder).owner
+        credentials = Credentials.read(self._folder)
         postmaster.ask(
             self.port,
             f"""
             do $$ begin
                 if not exists (select from pg_roles where rolname = '{OWNER}') then
-                    create role {OWNER} login createdb createrole password '{password}';
+                    create role {OWNER} login createdb createrole password '{credentials.owner}';
                     alter role {OWNER} set createrole_self_grant = 'set, inherit';
                 end if;
+                if not exists (select from pg_roles where rolname = '{SERVICE}') then
+                    create role {SERVICE} nologin;
+                end if;
+                if not exists (select from pg_roles where rolname = '{LOGIN}') then
+                    create role {LOGIN} login password '{credentials.service}' in role {SERVICE};
+                end if;
             end $$;
-            """,
+            """,  # noqa: S608
         )
 
 

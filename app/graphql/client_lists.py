@@ -61,11 +61,12 @@ class ClientEdge:
     node: Client = described("The client.")
     wanted: strawberry.Private[Wanted]
     place: strawberry.Private[Place]
+    seen_from: strawberry.Private[Viewpoint | None]
 
     @answered("Its place, for `after` and `before`.")
     def cursor(self) -> str:
         """Its place; made only where it is asked for, which costs more than all else of an edge."""
-        return _cursor(self.node.viewpoint, self.wanted, self.place)
+        return _cursor(self.seen_from, self.wanted, self.place)
 
 
 @strawberry.type(description="Clients, page by page.")
@@ -73,7 +74,10 @@ class ClientConnection:
     """A page of clients."""
 
     edges: list[ClientEdge] = described("The clients of the page.")
-    viewpoint: strawberry.Private[Viewpoint]
+    stale: int = described(
+        "How many clients may have another place because they are still to be assessed; counted up to 1,000."
+    )
+    viewpoint: strawberry.Private[Viewpoint | None]
     wanted: strawberry.Private[Wanted]
     more_before: strawberry.Private[bool]
     more_after: strawberry.Private[bool]
@@ -101,14 +105,18 @@ class ClientConnection:
 
 async def clients_page(  # noqa: PLR0917 - the parts of a page
     context: Context,
-    viewpoint: Viewpoint,
+    viewpoint: Viewpoint | None,
     wanted: Wanted,
     first: int | None,
     after: str | None,
     last: int | None,
     before: str | None,
 ) -> ClientConnection:
-    """A page of clients. A cursor keeps to its viewpoint, so that the list does not move under the reader."""
+    """A page of clients.
+
+    Without a viewpoint it is how they stand now, by the newest stored assessments. From a viewpoint all are assessed; a
+    cursor keeps to it, so that the list does not move under the reader.
+    """
     size, backwards = page_size(first, last)
     places = [_place(cursor, name, wanted) for cursor, name in ((after, "after"), (before, "before"))]
     for place in places:
@@ -116,15 +124,18 @@ async def clients_page(  # noqa: PLR0917 - the parts of a page
             viewpoint = place[0]
     begin, end = (None if place is None else place[1] for place in places)
     window = Window(max(size, 1), begin, end, backwards)
-    found, more = await context.services.listing.window(context.tenant_id, viewpoint, wanted, window)
-    if size == 0:
-        found, more = [], bool(found)
+    part = await context.services.listing.window(context.tenant_id, viewpoint, wanted, window)
+    found, more = ([], bool(part.items)) if size == 0 else (part.items, part.more)
+    seen = viewpoint or await context.viewpoint(None, None)
     edges = [
-        ClientEdge(node=Client.of(one.record, viewpoint, one.assessment), wanted=wanted, place=one.place)
+        ClientEdge(
+            node=Client.of(one.record, seen, one.assessment), wanted=wanted, place=one.place, seen_from=viewpoint
+        )
         for one in found
     ]
     return ClientConnection(
         edges=edges,
+        stale=part.stale,
         viewpoint=viewpoint,
         wanted=wanted,
         more_before=more if backwards else after is not None,
@@ -158,13 +169,14 @@ def _order(wanted: Wanted) -> str:
     return f"-{wanted.order}" if wanted.reverse else str(wanted.order)
 
 
-def _cursor(viewpoint: Viewpoint, wanted: Wanted, place: Place) -> str:
+def _cursor(viewpoint: Viewpoint | None, wanted: Wanted, place: Place) -> str:
     value, client_id = place
-    known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
-    return encode_cursor(_order(wanted), str(value), client_id, viewpoint.as_of.isoformat(), known_at)
+    as_of = viewpoint.as_of.isoformat() if viewpoint else ""
+    known_at = viewpoint.known_at.isoformat() if viewpoint and viewpoint.known_at else ""
+    return encode_cursor(_order(wanted), str(value), client_id, as_of, known_at)
 
 
-def _place(cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint, Place] | None:
+def _place(cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint | None, Place] | None:
     parts = cursor_parts(cursor, argument, 5)
     if parts is None:
         return None
@@ -172,7 +184,7 @@ def _place(cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint
     try:
         if order != _order(wanted) or (wanted.order is not Order.NAME and not isfinite(float(value))):
             raise ValueError
-        viewpoint = Viewpoint(read_instant(as_of), read_instant(known_at) if known_at else None)
+        viewpoint = Viewpoint(read_instant(as_of), read_instant(known_at) if known_at else None) if as_of else None
         return viewpoint, (value if wanted.order is Order.NAME else float(value), client_id)
     except ValueError:
         raise coded("expected a cursor of this list, in this order", "BAD_USER_INPUT", argument=argument) from None

@@ -1,4 +1,4 @@
-"""Mutations: send events, put clients, draft and activate policies; what may go wrong is typed."""
+"""Mutations: send events, put and erase clients, draft and activate policies; what may go wrong is typed."""
 
 from typing import Annotated, Any
 
@@ -8,6 +8,7 @@ import strawberry
 from app.graphql.clients import Client
 from app.graphql.context import Context, Info
 from app.graphql.costs import Cost
+from app.graphql.erasures import Erasure
 from app.graphql.fields import described
 from app.graphql.policies import PolicyVersion, policy_named
 from app.graphql.scalars import JSON, encode_json
@@ -29,6 +30,8 @@ from app.wire.fields import is_name
 __all__ = ["Mutation"]
 
 MOST_EVENTS = 1_000
+MOST_CHARACTERS = 200
+EXPECTED_ID = f"expected 1 to {MOST_CHARACTERS} characters, without control characters"
 
 strawberry.enum(Outcome, name="EventOutcome", description="What became of an event.")
 
@@ -97,6 +100,13 @@ class ClientPut:
     created: bool = described("Whether it is new.")
 
 
+@strawberry.type(description="A client was erased: nobody sees it any more, and its events are refused from now on.")
+class ClientErased:
+    """A client was erased."""
+
+    erasure: Erasure = described("What stays of it.")
+
+
 @strawberry.type(description="A version was drafted; it counts for nothing until it is activated.")
 class PolicyDrafted:
     """A version was drafted."""
@@ -112,7 +122,8 @@ class PolicyActivated:
 
 
 SendEventsResult = Annotated[EventsSent | InvalidInput | Forbidden, strawberry.union("SendEventsResult")]
-PutClientResult = Annotated[ClientPut | InvalidInput | Forbidden, strawberry.union("PutClientResult")]
+PutClientResult = Annotated[ClientPut | InvalidInput | Conflict | Forbidden, strawberry.union("PutClientResult")]
+EraseClientResult = Annotated[ClientErased | InvalidInput | NotFound | Forbidden, strawberry.union("EraseClientResult")]
 DraftPolicyResult = Annotated[
     PolicyDrafted | InvalidInput | Conflict | Forbidden, strawberry.union("DraftPolicyResult")
 ]
@@ -136,6 +147,13 @@ class PutClientInput:
     country: str | None = described("ISO 3166-1 alpha-2 code.", default=None)
     currency: str | None = described("ISO 4217 code.", default=None)
     time_zone: str | None = described("IANA name.", default=None)
+
+
+@strawberry.input(description="Whom to erase.")
+class EraseClientInput:
+    """Whom to erase."""
+
+    client_id: str = described("The tenant's own id.")
 
 
 @strawberry.input(description="A new version: what changes against the one that it is based on.")
@@ -187,9 +205,29 @@ class Mutation:
             context.require(Scope.INGEST)
             profile = _profile(context, input)
             record, new = await context.services.clients.put(context.tenant_id, input.client_id, profile)
+        except ConflictError as error:
+            return Conflict(message=str(error))
         except PartwiseError as error:
             return _problem(error)
         return ClientPut(client=Client.of(record, await context.viewpoint(None, None)), created=new)
+
+    @strawberry.mutation(
+        description="Erase a client, with all that is known of it and for good. Erasing it again is harmless.",
+        directives=[Cost(weight=1_000)],
+    )
+    async def erase_client(self, info: Info, input: EraseClientInput) -> EraseClientResult:  # noqa: A002 - as is usual
+        """Erase a client."""
+        context = info.context
+        try:
+            context.require(Scope.MANAGE)
+            if not 0 < len(input.client_id) <= MOST_CHARACTERS or not is_name(input.client_id):
+                raise InvalidRequestError("/clientId", EXPECTED_ID)
+            found = await context.services.erase(context.tenant_id, input.client_id)
+        except NotFoundError as error:
+            return NotFound(message=str(error))
+        except PartwiseError as error:
+            return _problem(error)
+        return ClientErased(erasure=Erasure.of(found))
 
     @strawberry.mutation(description="Make a new version from the active one, or from another.")
     async def draft_policy(self, info: Info, input: DraftPolicyInput) -> DraftPolicyResult:  # noqa: A002 - as is usual

@@ -9,9 +9,10 @@ from app.core.verdict import Verdict
 from app.graphql.context import Context
 from app.graphql.fields import described
 from app.graphql.scores import SignName
+from app.ports.assessments import Counted
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["PortfolioType", "VerdictCount", "portfolio_at"]
+__all__ = ["PortfolioType", "VerdictCount", "portfolio_at", "portfolio_now"]
 
 
 @strawberry.type(description="How many clients have a verdict.")
@@ -51,26 +52,41 @@ class PortfolioType:
     policy_version: str = described("The policy that it was made with.")
 
 
+async def portfolio_now(context: Context) -> PortfolioType:
+    """The portfolio as it stands, by the newest stored assessments."""
+    found = await context.services.listing.together(context.tenant_id)
+    return await _portfolio(context, found, (await context.viewpoint(None, None)).as_of)
+
+
 async def portfolio_at(context: Context, viewpoint: Viewpoint) -> PortfolioType:
-    """The portfolio from a viewpoint."""
+    """The portfolio from a viewpoint, for which all clients are assessed."""
     found = [one.assessment for one in await context.services.assess.ranking(context.tenant_id, viewpoint)]
-    verdicts = Counter(one.verdict for one in found)
-    types = Counter(one.client_type.name for one in found)
-    signs = Counter(one.leading_sign for one in found)
+    groups = Counter((one.verdict, one.client_type.name, one.leading_sign) for one in found)
     scores = sorted(one.score for one in found)
     middle = len(scores) // 2
     median = None
     if scores:
         median = scores[middle] if len(scores) % 2 else (scores[middle - 1] + scores[middle]) / 2
+    return await _portfolio(
+        context, Counted([(*group, count) for group, count in groups.items()], median), viewpoint.as_of
+    )
+
+
+async def _portfolio(context: Context, found: Counted, as_of: datetime) -> PortfolioType:
+    verdicts, types, signs = Counter[Verdict](), Counter[str](), Counter[str | None]()
+    for verdict, client_type, sign, count in found.groups:
+        verdicts[verdict] += count
+        types[client_type] += count
+        signs[sign] += count
     return PortfolioType(
-        clients=len(found),
-        median_score=median,
+        clients=sum(verdicts.values()),
+        median_score=found.median,
         by_verdict=[VerdictCount(verdict=verdict, clients=verdicts[verdict]) for verdict in Verdict],
         by_client_type=[
             TypeCount(client_type=name, clients=count)
             for name, count in sorted(types.items(), key=lambda pair: (-pair[1], pair[0]))
         ],
         by_leading_sign=[SignCount(sign=sign, clients=signs[str(sign.value)]) for sign in SignName],
-        as_of=viewpoint.as_of,
+        as_of=as_of,
         policy_version=await context.services.policies.active_version(context.tenant_id),
     )

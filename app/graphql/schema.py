@@ -10,13 +10,14 @@ from app.core.events import EventRef
 from app.graphql.client_lists import ClientConnection, ClientOrder, ClientWanted, clients_page, wanted_clients
 from app.graphql.clients import Client, client_named
 from app.graphql.context import Context, Info
+from app.graphql.erasures import ErasureConnection, erasures_page
 from app.graphql.errors import coded
 from app.graphql.events import Event, EventConnection, EventTypeInfo, EventWanted, event_types, events_page
 from app.graphql.fields import answered
 from app.graphql.mutations import Mutation
 from app.graphql.nodes import Node, read_global_id
 from app.graphql.policies import PolicyPreview, PolicyVersion, policies_of, policy_named, preview_of
-from app.graphql.portfolios import PortfolioType, portfolio_at
+from app.graphql.portfolios import PortfolioType, portfolio_at, portfolio_now
 from app.graphql.scalars import SCALARS, Moment
 from app.graphql.simulations import Simulation, SupposedEvent, simulated
 from app.ports.tenants import Scope
@@ -69,10 +70,11 @@ class Query:
         """A page of clients."""
         context = info.context
         context.require(Scope.READ)
-        viewpoint = await context.viewpoint(as_of, known_at)
+        now = as_of is None and known_at is None
+        viewpoint = None if now else await context.viewpoint(as_of, known_at)
         wanted = wanted_clients(filter, order_by)
         page = await clients_page(context, viewpoint, wanted, first, after, last, before)
-        return page if as_of is None and known_at is None else await page.as_they_were(context)
+        return page if page.viewpoint is None else await page.as_they_were(context)
 
     @answered("Events by time, the oldest first; 100 on a page at most.", weight=5, size=0)
     async def events(  # noqa: PLR0917 - the arguments in the API
@@ -98,6 +100,8 @@ class Query:
     async def portfolio(self, info: Info, as_of: Moment | None = None, known_at: Moment | None = None) -> PortfolioType:
         """All clients together."""
         info.context.require(Scope.READ)
+        if as_of is None and known_at is None:
+            return await portfolio_now(info.context)
         return await portfolio_at(info.context, await info.context.viewpoint(as_of, known_at))
 
     @answered("All versions of the policy, the newest first; the default one is the last.", weight=5, size=20)
@@ -122,6 +126,12 @@ class Query:
         """What would change."""
         info.context.require(Scope.READ)
         return await preview_of(info.context, version, await info.context.viewpoint(as_of, known_at))
+
+    @answered("Which clients were erased, the oldest erasure first; 100 on a page at most.", weight=5, size=0)
+    async def erasures(self, info: Info, first: int | None = None, after: str | None = None) -> ErasureConnection:
+        """A page of erasures."""
+        info.context.require(Scope.MANAGE)
+        return await erasures_page(info.context, first, after)
 
     @answered("What the answer would be, had some more events happened; nothing is stored.", weight=200)
     async def simulate(

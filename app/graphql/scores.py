@@ -113,7 +113,7 @@ class Score:
             evidence_level=found.evidence_level,
             client_type=TypeOfClient.of(found.client_type),
             leading_sign=None if found.leading_sign is None else SignName(found.leading_sign),
-            as_of=viewpoint.as_of,
+            as_of=found.as_of,
             known_at=viewpoint.known_at,
             policy_version=found.policy_version,
         )

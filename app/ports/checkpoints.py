@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.core.checkpoints import Checkpoint
-from app.core.events import Event
+from app.core.events import Event, Mark
 from app.core.facts import Base, Change, Invoice, State
 from app.core.history import History
 
-__all__ = ["Checkpoints", "Loaded", "StateFormat", "Tail"]
+__all__ = ["Checkpoints", "Loaded", "Span", "StateFormat", "Tail"]
+
+
+class Span(NamedTuple):
+    """A part of a history that is wanted: it can be read from `since` on, and up to `until`."""
+
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +75,23 @@ class Checkpoints(Protocol):
     """
 
     async def histories(
-        self, tenant_id: str, policy_version: str, asked: Mapping[str, Sequence[datetime]], limit: int | None
+        self, tenant_id: str, policy_version: str, asked: Mapping[str, Sequence[Span]], limit: int | None
     ) -> dict[str, Loaded]:
-        """The parts of some clients' histories that reach some instants; who is not known is left out.
+        """The parts of some clients' histories that reach some spans; who is not known is left out.
 
         A part has at most so many events, where there is a limit: one that is as long is not whole.
         """
+        ...
+
+    async def place(self, tenant_id: str, client_id: str, before: Mark | None, as_of: datetime, count: int) -> datetime:
+        """The instant from which on the last so many events happened that come before a mark, and not after `as_of`.
+
+        It is that of the first event where there are fewer, and `as_of` where there are none.
+        """
+        ...
+
+    async def far(self, tenant_id: str, policy_version: str, client_ids: Sequence[str], events: int) -> list[str]:
+        """Those of some clients who have so many events or more behind their newest checkpoint."""
         ...
 
     async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:
@@ -88,6 +106,10 @@ class Checkpoints(Protocol):
         Returns:
             How many were kept.
         """
+        ...
+
+    async def drop_others(self, tenant_id: str, policy_version: str, client_id: str) -> int:
+        """Drop a client's checkpoints for other versions of the policy, and those of other versions of states."""
         ...
 
     async def forget(self, tenant_id: str, client_id: str, since: datetime | None) -> None:

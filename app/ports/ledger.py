@@ -4,20 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.core.events import Event, EventRef
 
-__all__ = ["EventFilter", "EventKey", "Ledger", "NewEvent", "Outcome", "StoreUnavailableError", "StoredEvent"]
+__all__ = [
+    "EventFilter",
+    "EventKey",
+    "Ledger",
+    "NewEvent",
+    "Outcome",
+    "StoreBusyError",
+    "StoreUnavailableError",
+    "StoredEvent",
+]
 
 
 class StoreUnavailableError(Exception):
     """The store cannot be reached at present; nothing of what was asked has been done, or it is not known to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """A validated event on its way in.
+class StoreBusyError(StoreUnavailableError):
+    """More was asked of the store than it can do at present; nothing of what was asked has been done."""
+
+
+class NewEvent(NamedTuple):
+    """A validated event on its way in; a tuple, as it is made and taken apart for each event that comes.
 
     Attributes:
         source, id, type, client_id: as in `app.core.events.Event`.
@@ -94,7 +106,8 @@ class Ledger(Protocol):
     async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
         """Store events in one transaction, and return what became of each once that is durable.
 
-        With `atomic`, nothing is stored when any is a conflict: the others are `aborted`.
+        An event of an erased client is `invalid`. With `atomic`, nothing is stored when any is that or a conflict: the
+        others are `aborted`.
         """
         ...
 
@@ -110,8 +123,8 @@ class Ledger(Protocol):
         """Events by time, source and id, beginning behind `after`."""
         ...
 
-    async def revisions(self, tenant_id: str) -> dict[str, int]:
-        """For each client, a number that grows with every event stored."""
+    async def revisions(self, tenant_id: str, client_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """For each client, or for some, a number that grows with every event stored."""
         ...
 
     async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["ApiKey", "Scope", "Tenants"]
+__all__ = ["ApiKey", "Scope", "Tenant", "Tenants"]
 
 
 class Scope(StrEnum):
@@ -41,11 +41,23 @@ class ApiKey:
     last_used_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A business that uses Partwise: its id, and the name that operators know it by."""
+
+    tenant_id: str
+    name: str
+
+
 class Tenants(Protocol):
     """Keeps tenants and keys; every method raises `StoreUnavailableError` when it cannot."""
 
     async def ensure(self, name: str) -> str:
         """The id of the tenant of that name, made if there was none."""
+        ...
+
+    async def all(self) -> list[Tenant]:
+        """All tenants, by name."""
         ...
 
     async def add_key(self, key: ApiKey, digest: bytes) -> None:

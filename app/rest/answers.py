@@ -110,6 +110,11 @@ class ClientPage(BaseModel):
 
     items: list[ClientAnswer]
     next: str | None
+    stale: int = Field(
+        default=0,
+        description="How many clients may have another place, or none yet, because they are still to be assessed; "
+        "counted up to 1,000.",
+    )
 
 
 class EventAnswer(BaseModel):

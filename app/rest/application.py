@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
-from app.rest import clients, events, history, policies, problems, recourse, simulations
+from app.rest import clients, erasures, events, history, policies, problems, recourse, simulations
 from app.rest.openapi import openapi_document
 from app.rest.paths import SlashesInIds
 from app.rest.services import Services, UsedServices
@@ -46,7 +46,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest = Application(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
     rest.add_middleware(SlashesInIds)
-    routers = [part.router for part in (events, clients, history, simulations, recourse, policies)]
+    routers = [part.router for part in (events, clients, history, simulations, recourse, erasures, policies)]
     problems.install(rest, [route for router in routers for route in router.routes])
     for router in routers:
         rest.include_router(router)

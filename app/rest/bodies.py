@@ -7,8 +7,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from app.rest.problems import HttpError
+from app.use_cases.intake import Held
 
-__all__ = ["JsonRoute", "read_body", "refuse_all_but_json", "refuse_encoded"]
+__all__ = ["JsonRoute", "announced_size", "read_body", "refuse_all_but_json", "refuse_encoded"]
 
 MOST_BYTES = 8 * 1024 * 1024
 
@@ -52,16 +53,33 @@ class JsonRoute(APIRoute):
         return checked
 
 
-async def read_body(request: Request) -> bytes:
-    """Read a whole body.
+def announced_size(request: Request) -> int:
+    """How many bytes a request says that it has; 0 where it does not say so.
+
+    Raises:
+        HttpError: 413, when it is too many.
+    """
+    size = request.headers.get("content-length", "")
+    return _within_limit(int(size)) if size.isascii() and size.isdigit() else 0
+
+
+async def read_body(request: Request, held: Held | None = None) -> bytes:
+    """Read a whole body; what it takes is held.
 
     Raises:
         HttpError: 413, as soon as it is too long.
+        StoreBusyError: there is no room for more.
     """
     chunks, size = [], 0
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > MOST_BYTES:
-            raise HttpError(413, f"expected at most {MOST_BYTES} bytes; a stream of events may have any length")
+        size = _within_limit(size + len(chunk))
+        if held is not None:
+            held.grow(size)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _within_limit(size: int) -> int:
+    if size > MOST_BYTES:
+        raise HttpError(413, f"expected at most {MOST_BYTES} bytes; a stream of events may have any length")
+    return size

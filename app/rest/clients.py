@@ -19,6 +19,7 @@ from app.rest.services import Ingester, Reader, UsedServices
 from app.rest.viewpoint import AsOf, KnownAt, Viewed
 from app.use_cases.clients import ClientProfile
 from app.use_cases.errors import InvalidRequestError
+from app.use_cases.list_clients import Place, Wanted, Window
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import time_zones
 
@@ -76,42 +77,50 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> ClientPage:
-    """List clients by score, so that the first are those to worry about. A cursor keeps to its viewpoint."""
-    start = 0
+    """List clients by score, so that the first are those to worry about.
+
+    By default as they stand now: scores are the newest stored ones, each with its `as_of`, and `stale` tells how many
+    clients are still to be assessed. With `as_of` or `known_at` all clients are assessed as of then, which takes longer
+    the more there are; a cursor keeps to that viewpoint.
+    """
+    seen = None if as_of is None and known_at is None else viewpoint
+    after = None
     if cursor is not None:
-        viewpoint, start = _place(cursor)
-    ranked = await services.assess.ranking(principal.tenant_id, viewpoint, verdict)
-    page = ranked[start : start + limit]
-    ids = [one.client_id for one in page]
-    records = await services.clients.several(principal.tenant_id, ids)
-    if cursor is not None or as_of is not None or known_at is not None:
-        cases = await services.assess.cases.several(principal.tenant_id, ids, viewpoint)
-        records = {name: cases[name].record(record) for name, record in records.items() if name in cases}
+        seen, after = _place(cursor)
+    wanted = Wanted(verdicts=frozenset() if verdict is None else frozenset({verdict}))
+    tenant_id = principal.tenant_id
+    part = await services.listing.window(tenant_id, seen, wanted, Window(limit, after))
+    records = [one.record for one in part.items]
+    if seen is not None:
+        cases = await services.assess.cases.several(tenant_id, [one.client_id for one in records], seen)
+        records = [cases[one.client_id].record(one) if one.client_id in cases else one for one in records]
     return ClientPage(
         items=[
-            ClientAnswer.of(records[one.client_id], viewpoint, one.assessment)
-            for one in page
-            if one.client_id in records
+            ClientAnswer.of(record, seen or viewpoint, one.assessment)
+            for record, one in zip(records, part.items, strict=True)
         ],
-        next=_cursor(viewpoint, start + limit) if start + limit < len(ranked) else None,
+        next=_cursor(seen, part.items[-1].place) if part.more and part.items else None,
+        stale=part.stale,
     )
 
 
-def _cursor(viewpoint: Viewpoint, start: int) -> str:
-    known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
-    return encode_cursor(viewpoint.as_of.isoformat(), known_at, str(start))
+def _cursor(viewpoint: Viewpoint | None, place: Place) -> str:
+    as_of = viewpoint.as_of.isoformat() if viewpoint else ""
+    known_at = viewpoint.known_at.isoformat() if viewpoint and viewpoint.known_at else ""
+    return encode_cursor(as_of, known_at, str(place[0]), place[1])
 
 
-def _place(cursor: str) -> tuple[Viewpoint, int]:
-    as_of, known_at, start = decode_cursor(cursor, 3)
-    found, known = moment(as_of, "cursor"), moment(known_at or None, "cursor")
+def _place(cursor: str) -> tuple[Viewpoint | None, Place]:
+    as_of, known_at, score, client_id = decode_cursor(cursor, 4)
+    found, known = moment(as_of or None, "cursor"), moment(known_at or None, "cursor")
     if (
-        not isinstance(found, datetime)
+        not isinstance(found, datetime | None)
         or not isinstance(known, datetime | None)
-        or not re.fullmatch("[0-9]{1,9}", start)
+        or (found is None and known is not None)
+        or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,30})?(e-[0-9]{1,3})?", score)
     ):
         raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
-    return Viewpoint(found, known), int(start)
+    return None if found is None else Viewpoint(found, known), (float(score), client_id)
 
 
 @router.get("/{client_id}/score", summary="Get a client's score")

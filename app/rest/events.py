@@ -1,14 +1,15 @@
 """Events: send, find and list them, and the catalogue of their types."""
 
+from collections import Counter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
 
 from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
-from app.rest.bodies import read_body, refuse_encoded
+from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import EventIdPath
 from app.rest.problems import HttpError, problem
@@ -59,11 +60,18 @@ async def send_events(
     if media == NDJSON:
         if atomic:
             raise InvalidRequestError("?atomic", "expected a batch: a stream cannot be atomic")
-        return NdjsonExchange(request.stream(), services.decoder, services.record, principal.tenant_id)
+        return NdjsonExchange(request.stream(), services, principal.tenant_id)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
         raise HttpError(415, f"expected Content-Type {', '.join(MEDIA_TYPES)}; got {media or 'none'}")
-    body = await read_body(request)
+    with services.intake.held(announced_size(request)) as held:
+        body = await read_body(request, held)
+        return await _recorded(request, services, principal, body, binary=binary, media=media, atomic=atomic)
+
+
+async def _recorded(
+    request: Request, services: Services, principal: Principal, body: bytes, *, binary: bool, media: str, atomic: bool
+) -> Response:
     if binary and media == "application/json":
         return await _single(services, principal, services.decoder.binary(request.headers, body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
@@ -71,9 +79,10 @@ async def send_events(
     return await _single(services, principal, services.decoder.structured(body))
 
 
-async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> JSONResponse:
-    found = services.decoder.batch(body, MOST_EVENTS)
-    answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
+async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> Response:
+    async with services.intake.turn():
+        found = services.decoder.batch(body, MOST_EVENTS)
+        answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
     refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)
     if refused:
         errors = [
@@ -82,7 +91,7 @@ async def _batch(services: Services, principal: Principal, body: bytes, *, atomi
             for pointer, detail in (answer.faults or _conflict(answer))
         ]
         return problem(422, "nothing was stored: the batch is atomic and holds events that cannot be", errors)
-    return JSONResponse(_ingested(answers))
+    return _ingested(answers, 200)
 
 
 def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
@@ -91,7 +100,7 @@ def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> JSONResponse:
+async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> Response:
     if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
         raise HttpError(400, f"the body is no CloudEvent: {found.faults[0].detail}")
     (answer,) = await services.record(principal.tenant_id, [taken(found)])
@@ -100,12 +109,14 @@ async def _single(services: Services, principal: Principal, found: NewEvent | In
         faults = answer.faults or _conflict(answer)
         errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
         return problem(status, "the event was not stored", errors)
-    return JSONResponse(_ingested([answer]), status)
+    return _ingested([answer], status)
 
 
-def _ingested(answers: list[Answer]) -> dict[str, Any]:
-    counts = {outcome.value: sum(a.outcome is outcome for a in answers) for outcome in Outcome}
-    return {**counts, "results": [result(answer) for answer in answers]}
+def _ingested(answers: list[Answer], status: int) -> Response:
+    counts = Counter([answer.outcome for answer in answers])
+    counted = {outcome.value: counts[outcome] for outcome in Outcome}
+    content = msgspec.json.encode({**counted, "results": [result(answer) for answer in answers]})
+    return Response(content, status, media_type="application/json")
 
 
 @router.get("/events", response_model=EventPage, summary="List events")

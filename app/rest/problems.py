@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
-from app.ports.ledger import StoreUnavailableError
+from app.ports.ledger import StoreBusyError, StoreUnavailableError
 from app.use_cases.errors import (
     AmbiguousError,
     ConflictError,
@@ -34,6 +34,9 @@ _STATUS: Mapping[type[PartwiseError], int] = {
     InvalidFieldsError: 422,
     InvalidRequestError: 422,
 }
+
+
+_BUSY_SECONDS = "5"
 
 
 class HttpError(PartwiseError):
@@ -110,7 +113,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         return problem(error.status_code, detail, headers=headers)
 
     async def away(request: Request, error: Exception) -> JSONResponse:
-        del request, error
+        del request
+        if isinstance(error, StoreBusyError):
+            return problem(503, str(error), headers={"Retry-After": _BUSY_SECONDS})
         return problem(503, "the database is not available at present; try again", headers={"Retry-After": "1"})
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -1,6 +1,6 @@
 """Who asks, and what the routes are given by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,7 +14,8 @@ from app.use_cases.keys import Principal
 __all__ = ["Ingester", "Manager", "Reader", "Services", "UsedServices"]
 
 
-def _services(request: Request) -> Services:
+# Coroutines, though they wait for nothing: the framework would run plain functions in a thread.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -31,8 +32,8 @@ async def _principal(
     return await services.keys.authenticate(credentials.credentials)
 
 
-def _with(scope: Scope) -> Callable[[Principal], Principal]:
-    def check(principal: Annotated[Principal, Depends(_principal)]) -> Principal:
+def _with(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
+    async def check(principal: Annotated[Principal, Depends(_principal)]) -> Principal:
         principal.require(scope)
         return principal
 

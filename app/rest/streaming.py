@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -11,10 +11,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.ports.ledger import NewEvent, StoreUnavailableError
+from app.ports.ledger import NewEvent, StoreBusyError, StoreUnavailableError
 from app.rest.answers import result
-from app.use_cases.record_events import RecordEvents, Refused
-from app.wire.cloudevents import EventDecoder
+from app.services import Services
+from app.use_cases.record_events import Refused
 from app.wire.faults import Invalid
 from app.wire.ndjson import Lines, LineTooLongError
 
@@ -22,6 +22,9 @@ __all__ = ["NdjsonExchange", "taken"]
 
 _GROUP = 1000
 """Lines of one transaction at most."""
+_STREAM_BYTES = 256 * 1024
+"""What a stream holds in memory while it waits to be written."""
+_AGAIN = "send what was not answered again"
 _IN_MEMORY = 1024 * 1024
 """Answers that nobody has read yet are kept in memory up to here, beyond it in a temporary file."""
 
@@ -68,27 +71,60 @@ class _Spool:
         return data
 
 
+class _Waiting:
+    """Events that were read and wait to be written: beyond a limit reading waits too, and so does the sender."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[int, NewEvent | Refused]] = []
+        self._more, self._room = asyncio.Event(), asyncio.Event()
+        self._ended = False
+
+    async def put(self, events: Iterable[tuple[int, NewEvent | Refused]]) -> None:
+        self._events += events
+        self._more.set()
+        while len(self._events) >= _GROUP:
+            self._room.clear()
+            await self._room.wait()
+
+    def end(self) -> None:
+        self._ended = True
+        self._more.set()
+
+    async def get(self) -> list[tuple[int, NewEvent | Refused]]:
+        """The next ones, as many as there are within a transaction's limit; none at the end."""
+        while not self._events and not self._ended:
+            self._more.clear()
+            await self._more.wait()
+        group = self._events[:_GROUP]
+        del self._events[:_GROUP]
+        self._room.set()
+        return group
+
+
 class NdjsonExchange(Response):
     """An ASGI response that reads the request's body while it answers.
 
-    Reading never waits for the answers to be read: a client that reads only after it has sent all would hang.
+    Reading goes on while events are written, but not for long: it never waits for the answers to be read, as a client
+    that reads only after it has sent all would hang, but it does wait for the database.
     """
 
-    def __init__(self, body: AsyncIterator[bytes], decoder: EventDecoder, record: RecordEvents, tenant_id: str) -> None:
+    def __init__(self, body: AsyncIterator[bytes], services: Services, tenant_id: str) -> None:
         """Take a tenant's events from a body."""
         super().__init__(media_type="application/x-ndjson")
         self._body = body
-        self._decoder = decoder
-        self._record = record
+        self._services = services
         self._tenant_id = tenant_id
         self._counts: Counter[str] = Counter()
         self._line = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        del scope, receive
+        with self._services.intake.held(_STREAM_BYTES):
+            await self._exchange(send)
+
+    async def _exchange(self, send: Send) -> None:
         spool = _Spool()
-        reading = asyncio.create_task(self._take(spool))
+        taking = asyncio.create_task(self._take(spool))
         try:
             first = await spool.get()
             headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
@@ -99,54 +135,76 @@ class NdjsonExchange(Response):
                 chunk = await spool.get()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
             spool.close()
 
     async def _take(self, spool: _Spool) -> None:
-        """Read, record, answer; the last line is a summary, or a problem where it had to stop early."""
+        """Record and answer what is read; the last line is a summary, or a problem where it had to stop early."""
         last: dict[str, Any] = {}
+        waiting = _Waiting()
+        reading = asyncio.create_task(self._read(waiting))
         try:
-            lines = Lines()
-            group: list[tuple[int, bytes]] = []
-            async for chunk in self._body:
-                for line in lines.feed(chunk):
-                    self._line += 1
-                    if line.strip():
-                        group.append((self._line, line))
-                    if len(group) >= _GROUP:
-                        await self._answer(group, spool)
-                        group = []
-                if group:
-                    await self._answer(group, spool)
-                    group = []
-            for line in lines.end():
-                self._line += 1
-                await self._answer([(self._line, line)], spool)
+            while group := await waiting.get():
+                await self._answer(group, spool)
+            await reading
             last = {"summary": {"lines": self._line, **dict(sorted(self._counts.items()))}}
         except ClientDisconnect:
             return
         except LineTooLongError as error:
             last = _stopped(413, "Content Too Large", f"line {self._line + 1}: {error}; the rest was not taken")
+        except StoreBusyError:
+            last = _stopped(503, "Service Unavailable", f"the database is too busy; {_AGAIN}")
         except StoreUnavailableError:
-            last = _stopped(503, "Service Unavailable", "the database went away; send what was not answered again")
+            last = _stopped(503, "Service Unavailable", f"the database went away; {_AGAIN}")
         except Exception:
             last = _stopped(500, "Internal Server Error", "an error on our side")
             raise
         finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
             if last:
                 spool.put(msgspec.json.encode(last) + b"\n")
             spool.end()
 
-    async def _answer(self, group: list[tuple[int, bytes]], spool: _Spool) -> None:
-        sent = [taken(self._decoder.structured(line)) for _, line in group]
-        answers = await self._record(self._tenant_id, sent)
+    async def _read(self, waiting: _Waiting) -> None:
+        try:
+            lines = Lines()
+            async for chunk in self._body:
+                numbered, error = self._numbered(lines.feed(chunk))
+                await waiting.put(self._decoded(numbered))
+                if error is not None:
+                    raise error
+            numbered, _ = self._numbered(lines.end())
+            await waiting.put(self._decoded(numbered))
+        finally:
+            waiting.end()
+
+    def _numbered(self, lines: Iterator[bytes]) -> tuple[dict[int, bytes], LineTooLongError | None]:
+        """Lines that are not blank, by their numbers; up to one that is too long, if there is one."""
+        found: dict[int, bytes] = {}
+        try:
+            for line in lines:
+                self._line += 1
+                if line.strip():
+                    found[self._line] = line
+        except LineTooLongError as error:
+            return found, error
+        return found, None
+
+    def _decoded(self, lines: Mapping[int, bytes]) -> list[tuple[int, NewEvent | Refused]]:
+        events = self._services.decoder.lines(list(lines.values())) if lines else []
+        return [(number, taken(event)) for number, event in zip(lines, events, strict=True)]
+
+    async def _answer(self, group: list[tuple[int, NewEvent | Refused]], spool: _Spool) -> None:
+        async with self._services.intake.turn():
+            answers = await self._services.record(self._tenant_id, [event for _, event in group])
         lines = []
         for (number, _), answer in zip(group, answers, strict=True):
-            self._counts[answer.outcome.value] += 1
             found = result(answer)
             del found["index"]
             lines.append(msgspec.json.encode({"line": number, **found}))
+        self._counts.update([answer.outcome.value for answer in answers])
         spool.put(b"\n".join(lines) + b"\n")
 
 

@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -11,32 +10,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.checkpoints import Checkpoint
 from app.core.events import Event, EventData, Mark
-from app.core.facts import Base, Change, Invoice, State
-from app.core.history import History, Segment
-from app.ports.checkpoints import Loaded, StateFormat, Tail
+from app.ports.checkpoints import Loaded, Span, StateFormat, Tail
 from app.store.engine import transaction
+from app.store.parts import BEGINNING, Key, MovedError, Part, loaded_from, look_up
 from app.store.reads import Reads
 
 __all__ = ["PostgresCheckpoints"]
 
-_BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), "", "")
-"""A place before every event."""
+_LAST: Final = "\U0010ffff"
+"""Comes after every name, as nothing that is not a character is one."""
 _ATTEMPTS: Final = 3
+_DROPPED: Final = 200
 
-# One statement, so that it sees one moment: for each instant the newest checkpoint before it, and all events since.
+# One statement, so that it sees one moment: for each span the newest checkpoint before it, and all events since.
 _PARTS: Final = """
 WITH asked AS (
-    SELECT * FROM unnest($3::text[], $4::timestamptz[]) AS asked (client_id, at)
+    SELECT * FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[]) AS asked (client_id, since, until)
 ), based AS (
-    SELECT asked.client_id, asked.at, base."time", base.source, base.id
+    SELECT asked.client_id, asked.until, base."time", base.source, base.id
     FROM asked LEFT JOIN LATERAL (
         SELECT "time", source, id FROM checkpoint
-        WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2 AND "time" <= asked.at
+        WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2 AND "time" <= asked.since
         ORDER BY "time" DESC, source DESC, id DESC
         LIMIT 1
     ) AS base ON true
 ), part AS (
-    SELECT client_id, "time", source, id, max(at) AS until FROM based GROUP BY client_id, "time", source, id
+    SELECT client_id, "time", source, id, max(until) AS until FROM based GROUP BY client_id, "time", source, id
 )
 SELECT
     part.client_id, part.until, client.revision,
@@ -58,7 +57,7 @@ FROM part CROSS JOIN LATERAL (
         AND ("time", source, id)
             > (coalesce(part."time", '-infinity'), coalesce(part.source, ''), coalesce(part.id, ''))
     ORDER BY "time", source, id
-    LIMIT $5
+    LIMIT $6
 ) AS told
 """
 _TAIL: Final = """
@@ -86,19 +85,31 @@ UNION ALL
     LIMIT $4
 )
 """
-_PUT_AWAY: Final = """
-SELECT asked.client_id, client.revision, asked.n, item.state
-FROM unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[])
-    WITH ORDINALITY AS asked (client_id, kind, name, "time", source, id, n)
-JOIN client ON client.tenant_id = $1 AND client.client_id = asked.client_id
+_PLACE: Final = """
+SELECT min("time") FROM (
+    SELECT "time" FROM event
+    WHERE tenant_id = $1 AND client_id = $2 AND "time" <= $3 AND ("time", source, id) < ($4, $5, $6)
+    ORDER BY "time" DESC, source DESC, id DESC
+    LIMIT $7
+) AS last
+"""
+_FAR: Final = """
+SELECT asked.client_id
+FROM unnest($3::text[]) AS asked (client_id)
 LEFT JOIN LATERAL (
-    SELECT state FROM put_away
+    SELECT "time", source, id FROM checkpoint
     WHERE tenant_id = $1 AND client_id = asked.client_id AND policy_version = $2
-        AND kind = asked.kind AND name = asked.name
-        AND ("time", source, id) <= (asked."time", asked.source, asked.id)
     ORDER BY "time" DESC, source DESC, id DESC
     LIMIT 1
-) AS item ON true
+) AS base ON true
+CROSS JOIN LATERAL (
+    SELECT 1 FROM event
+    WHERE tenant_id = $1 AND client_id = asked.client_id
+        AND ("time", source, id)
+            > (coalesce(base."time", '-infinity'), coalesce(base.source, ''), coalesce(base.id, ''))
+    ORDER BY event."time", event.source, event.id
+    OFFSET $4 - 1 LIMIT 1
+) AS one
 """
 _LOCK: Final = text("SELECT 1 FROM client WHERE tenant_id = :tenant AND client_id = :client FOR UPDATE")
 _EXISTS: Final = text(
@@ -156,6 +167,17 @@ _FORGET: Final = text(
     WHERE tenant_id = :tenant AND client_id = :client AND "time" >= coalesce(CAST(:since AS timestamptz), '-infinity')
     """
 )
+# Some at a time: what is put away goes with each of them.
+_DROP_OTHERS: Final = text(
+    """
+    DELETE FROM checkpoint
+    WHERE tenant_id = :tenant AND client_id = :client AND (policy_version, "time", source, id) IN (
+        SELECT policy_version, "time", source, id FROM checkpoint
+        WHERE tenant_id = :tenant AND client_id = :client AND policy_version <> :version
+        LIMIT :most
+    )
+    """
+)
 _REACH_LESS: Final = text(
     """
     UPDATE client SET checkpointed_until = (
@@ -164,40 +186,6 @@ _REACH_LESS: Final = text(
     WHERE tenant_id = :tenant AND client_id = :client
     """
 )
-
-
-@dataclass
-class _Part:
-    """One part of a history while it is put together."""
-
-    revision: int = 0
-    state: State | None = None
-    events: list[Event] = field(default_factory=list)
-    invoices: dict[str, Invoice] = field(default_factory=dict)
-    changes: dict[str, Change] = field(default_factory=dict)
-
-    @property
-    def base(self) -> Base | None:
-        return None if self.state is None else Base(self.state, self.invoices, self.changes)
-
-    def unknown(self) -> Iterable[tuple[str, str]]:
-        """Invoices and changes that something is told of and that the state does not list."""
-        if self.state is None:
-            return
-        kept = self.state.invoices
-        names = {("invoice", getattr(event.data, "invoice", None)) for event in self.events}
-        names |= {("change", getattr(event.data, "change", None)) for event in self.events}
-        for kind, name in names:
-            known = kept.open if kind == "invoice" else self.state.work.changes
-            if name is not None and name not in known and not (kind == "invoice" and name in kept.early):
-                yield kind, name
-
-
-_Key = tuple[str, datetime | None]
-
-
-class _Moved(Exception):
-    """Something new was told between two looks."""
 
 
 class PostgresCheckpoints:
@@ -216,21 +204,35 @@ class PostgresCheckpoints:
         return f"{self._states.version}/{policy_version}"
 
     async def histories(
-        self, tenant_id: str, policy_version: str, asked: Mapping[str, Sequence[datetime]], limit: int | None
+        self, tenant_id: str, policy_version: str, asked: Mapping[str, Sequence[Span]], limit: int | None
     ) -> dict[str, Loaded]:
         """Read parts of histories; see the port."""
-        pairs = [(client_id, at) for client_id, instants in asked.items() for at in instants]
-        clients, instants = [client_id for client_id, _ in pairs], [at for _, at in pairs]
+        spans = [(client_id, *span) for client_id, own in asked.items() for span in own]
+        columns = tuple([span[number] for span in spans] for number in range(3))
         for attempt in range(_ATTEMPTS):
             # Whoever is disturbed again and again reads all: no checkpoint is of no version.
             version = self._version(policy_version) if attempt < _ATTEMPTS - 1 else ""
-            parts = self._parts(await self._reads.rows(tenant_id, _PARTS, version, clients, instants, limit))
+            parts = self._parts(await self._reads.rows(tenant_id, _PARTS, version, *columns, limit))
             try:
-                await self._look_up(tenant_id, version, parts)
-            except _Moved:
+                await look_up(self._reads, self._states, tenant_id, version, parts)
+            except MovedError:
                 continue
-            return _loaded(parts)
+            return loaded_from(parts)
         raise AssertionError("unreachable")
+
+    async def place(self, tenant_id: str, client_id: str, before: Mark | None, as_of: datetime, count: int) -> datetime:
+        """Find the instant of an event some places back; see the port."""
+        place = (as_of, _LAST, _LAST) if before is None else (before.at, before.ref.source, before.ref.id)
+        found = await self._reads.value(tenant_id, _PLACE, client_id, as_of, *place, count)
+        return as_of if found is None else found
+
+    async def far(self, tenant_id: str, policy_version: str, client_ids: Sequence[str], events: int) -> list[str]:
+        """Tell who has many events behind the newest checkpoint; see the port."""
+        if not client_ids:
+            return []
+        version = self._version(policy_version)
+        rows = await self._reads.rows(tenant_id, _FAR, version, list(client_ids), events)
+        return [row[0] for row in rows]
 
     async def tail(self, tenant_id: str, policy_version: str, client_id: str, limit: int) -> Tail:
         """Read the events behind the newest checkpoint; see the port."""
@@ -238,14 +240,14 @@ class PostgresCheckpoints:
         while True:
             parts = self._parts(await self._reads.rows(tenant_id, _TAIL, version, client_id, limit))
             try:
-                await self._look_up(tenant_id, version, parts)
-            except _Moved:
+                await look_up(self._reads, self._states, tenant_id, version, parts)
+            except MovedError:
                 continue
-            part = parts.get((client_id, None), _Part())
+            part = parts.get((client_id, None), Part())
             return Tail(part.base, part.events)
 
-    def _parts(self, rows: Iterable[Any]) -> dict[_Key, _Part]:
-        parts: dict[_Key, _Part] = defaultdict(_Part)
+    def _parts(self, rows: Iterable[Any]) -> dict[Key, Part]:
+        parts: dict[Key, Part] = defaultdict(Part)
         for client_id, until, revision, state, source, event_id, kind, time, recorded_at, data in rows:
             part = parts[client_id, until]
             if revision is not None:
@@ -255,39 +257,6 @@ class PostgresCheckpoints:
                 event = Event(source, event_id, kind, client_id, time, self._load(kind, data), recorded_at)
                 part.events.append(event)
         return parts
-
-    async def _look_up(self, tenant_id: str, version: str, parts: Mapping[_Key, _Part]) -> None:
-        """Look up what the states keep only in sums, where something is told of it.
-
-        Raises:
-            _Moved: something was told of one of the clients in between.
-        """
-        asked = [(key, kind, name) for key, part in parts.items() for kind, name in sorted(part.unknown())]
-        if not asked:
-            return
-        places = [_place(parts[key].state) for key, _, _ in asked]
-        rows = await self._reads.rows(
-            tenant_id,
-            _PUT_AWAY,
-            version,
-            [client_id for (client_id, _), _, _ in asked],
-            [kind for _, kind, _ in asked],
-            [name for _, _, name in asked],
-            *([place[number] for place in places] for number in range(3)),
-        )
-        seen = set()
-        for client_id, revision, number, state in rows:
-            key, kind, name = asked[number - 1]
-            part = parts[key]
-            if revision != part.revision:
-                raise _Moved
-            seen.add(client_id)
-            if state is not None and kind == "invoice":
-                part.invoices[name] = self._states.invoice(state)
-            elif state is not None:
-                part.changes[name] = self._states.change(state)
-        if len(seen) < len({client_id for (client_id, _), _, _ in asked}):
-            raise _Moved
 
     async def save(self, tenant_id: str, policy_version: str, client_id: str, made: Sequence[Checkpoint]) -> int:
         """Keep checkpoints; see the port."""
@@ -322,6 +291,17 @@ class PostgresCheckpoints:
             }
             await connection.execute(_PUT, {**whose, **_columns([mark for _, _, mark, _ in items]), **away})
 
+    async def drop_others(self, tenant_id: str, policy_version: str, client_id: str) -> int:
+        """Drop checkpoints of other versions; see the port."""
+        whose = {"tenant": tenant_id, "client": client_id, "version": self._version(policy_version), "most": _DROPPED}
+        total = 0
+        while True:
+            async with transaction(self._engine, tenant_id) as connection:
+                dropped = (await connection.execute(_DROP_OTHERS, whose)).rowcount
+            total += dropped
+            if dropped < _DROPPED:
+                return total
+
     async def forget(self, tenant_id: str, client_id: str, since: datetime | None) -> None:
         """Forget checkpoints; see the port."""
         whose = {"tenant": tenant_id, "client": client_id}
@@ -333,7 +313,7 @@ class PostgresCheckpoints:
 
 async def _sound(connection: AsyncConnection, whose: dict[str, str], made: Sequence[Checkpoint]) -> int:
     """How many of some checkpoints, from the first on, rest on exactly the events that there are."""
-    before = [_BEGINNING if one.after is None else (one.after.at, *one.after.ref) for one in made]
+    before = [BEGINNING if one.after is None else (one.after.at, *one.after.ref) for one in made]
     names = ("after_times", "after_sources", "after_ids")
     places = {name: [place[number] for place in before] for number, name in enumerate(names)}
     rows = await connection.execute(_COUNTS, {**whose, **places, **_columns([one.mark for one in made])})
@@ -349,22 +329,3 @@ def _columns(marks: Sequence[Mark]) -> dict[str, list[Any]]:
         "sources": [mark.ref.source for mark in marks],
         "ids": [mark.ref.id for mark in marks],
     }
-
-
-def _place(state: State | None) -> tuple[datetime, str, str]:
-    last = state.last if state else None
-    return _BEGINNING if last is None else (last.at, *last.ref)
-
-
-def _loaded(parts: Mapping[_Key, _Part]) -> dict[str, Loaded]:
-    by_client: dict[str, list[tuple[datetime, _Part]]] = defaultdict(list)
-    for (client_id, until), part in parts.items():
-        if until is not None:
-            by_client[client_id].append((until, part))
-    found = {}
-    for client_id, own in by_client.items():
-        own.sort(key=lambda one: one[0])
-        history = History(tuple(Segment(part.base, part.events, until) for until, part in own))
-        longest = max(len(part.events) for _, part in own)
-        found[client_id] = Loaded(own[0][1].revision, history, longest)
-    return found

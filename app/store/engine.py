@@ -1,34 +1,28 @@
-"""Connections to Postgres, and what to make of their failures."""
+"""Transactions in Postgres, each of one tenant, and what to make of their failures."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.ports.ledger import StoreUnavailableError
+from app.store.connection import LOST, Connector
 
-__all__ = ["SESSION", "is_outage", "make_engine", "retrying", "transaction"]
+__all__ = ["is_outage", "make_engine", "retrying", "transaction"]
 
-SESSION = {
-    "application_name": "partwise",
-    "timezone": "UTC",
-    # 2xx means durable: never inherit a server's laxer default.
-    "synchronous_commit": "on",
-    "statement_timeout": "30000",
-    "idle_in_transaction_session_timeout": "60000",
-    "jit": "off",
-}
 _ATTEMPTS = 5
 # Serialisation failures and deadlocks: the other transaction has gone on, so trying again is right.
 _PASSING = ("40001", "40P01")
+_ROLLBACK_SECONDS = 5
+_HAS_WORKED = "has worked"
 
-# For this transaction alone: a setting of the session would leak through poolers.
-_SET_TENANT = text("SELECT set_config('app.tenant_id', :tenant, true)")
+# What goes on after its request was cancelled; the loop itself keeps tasks by weak references alone.
+_ending: set[asyncio.Task[None]] = set()
 
 T = TypeVar("T")
 
@@ -45,8 +39,11 @@ def make_engine(url: str, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
-        pool_pre_ping=True,
-        connect_args={"server_settings": SESSION, "timeout": 5, "command_timeout": 30},
+        # `transaction` begins and ends by itself, in one round trip each; nobody else uses the engine.
+        isolation_level="AUTOCOMMIT",
+        connect_args={"async_creator_fn": Connector(url)},
+        # What is stored about people does not belong in logs.
+        hide_parameters=True,
     )
 
 
@@ -56,25 +53,94 @@ async def transaction(engine: AsyncEngine, tenant_id: str | None) -> AsyncIterat
 
     Args:
         engine: the pool.
-        tenant_id: whose rows it is about; None for what belongs to no tenant.
+        tenant_id: whose rows it is about, and the only ones that it sees; with None it sees no tenant's.
 
     Raises:
         StoreUnavailableError: Postgres cannot be reached, or the pool stays empty.
     """
-    try:
-        async with engine.begin() as connection:
-            if tenant_id is not None:
-                await connection.execute(_SET_TENANT, {"tenant": tenant_id})
+    with _outages_named():
+        connection, driver = await _begun(engine, tenant_id)
+        try:
             yield connection
+        except BaseException:
+            await _to_the_end(_rolled_back(connection, driver))
+            raise
+        await _to_the_end(_committed(connection, driver))
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
+    try:
+        yield
     except DBAPIError as error:
         if error.connection_invalidated or is_outage(error.orig):
             raise StoreUnavailableError("the database is not available") from error
         raise
-    except (OSError, PoolTimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+    except (*LOST, PoolTimeoutError) as error:
         raise StoreUnavailableError("the database is not available") from error
     except asyncpg.PostgresError as error:
         # Raised while connecting: starting up, shutting down, too many connections.
         raise StoreUnavailableError("the database is not available") from error
+
+
+async def _begun(engine: AsyncEngine, tenant_id: str | None) -> tuple[AsyncConnection, Any]:
+    """A connection in a transaction, and the driver's own; those that died while they rested are passed over."""
+    while True:
+        connection = await engine.connect()
+        driver: Any = None
+        has_rested = False
+        try:
+            pooled = await connection.get_raw_connection()
+            driver = pooled.driver_connection
+            has_rested = bool(pooled.info.get(_HAS_WORKED))
+            await driver.execute(_beginning(tenant_id))
+            pooled.info[_HAS_WORKED] = True
+        except BaseException as error:
+            is_dead = isinstance(error, Exception) and driver is not None and driver.is_closed()
+            await _to_the_end(_rolled_back(connection, driver))
+            if not (is_dead and has_rested):
+                raise
+        else:
+            return connection, driver
+
+
+def _beginning(tenant_id: str | None) -> str:
+    """Begin and say whose it is, in one round trip; for this transaction alone, as poolers share sessions."""
+    if tenant_id is None:
+        return "BEGIN"
+    # Not set_config: where a database is distributed, SET LOCAL is what other nodes are told.
+    quoted = tenant_id.replace("\\", "\\\\").replace("'", "''")
+    return f"BEGIN; SET LOCAL app.tenant_id = E'{quoted}'"
+
+
+async def _committed(connection: AsyncConnection, driver: Any) -> None:
+    try:
+        done = await driver.execute("COMMIT")
+    except BaseException:
+        await _rolled_back(connection, driver)
+        raise
+    await connection.close()
+    if done != "COMMIT":
+        # An error was passed over, and Postgres answers by rolling back.
+        raise RuntimeError(f"the transaction had failed, and ended in {done}")
+
+
+async def _rolled_back(connection: AsyncConnection, driver: Any) -> None:
+    """End a transaction that came to nothing; a connection that cannot even do that is closed."""
+    try:
+        await driver.execute("ROLLBACK", timeout=_ROLLBACK_SECONDS)
+    except Exception:
+        await connection.invalidate()
+    finally:
+        await connection.close()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do it, even if who waits for it is cancelled meanwhile, which may happen more than once."""
+    task = asyncio.create_task(work)
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+    await asyncio.shield(task)
 
 
 async def retrying(work: Callable[[], Awaitable[T]]) -> T:
@@ -82,8 +148,8 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return await work()
-        except DBAPIError as error:
-            if _code(error.orig) not in _PASSING:
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if _code(error.orig if isinstance(error, DBAPIError) else error) not in _PASSING:
                 raise
             if attempt == _ATTEMPTS:
                 raise StoreUnavailableError("the database is too busy") from error
@@ -97,6 +163,7 @@ def _code(error: BaseException | None) -> str:
 def is_outage(error: BaseException | None) -> bool:
     """Whether it says that the database is away or busy.
 
-    Lost connections (08), no resources (53), cancelled or shut down (57), waited in vain for a lock (55P03).
+    Lost connections (08), not let in (28, 3D), no resources (53), cancelled or shut down (57), waited in vain for a
+    lock (55P03).
     """
-    return _code(error).startswith(("08", "53", "57", "55P03", "25P03"))
+    return _code(error).startswith(("08", "28", "3D", "53", "57", "55P03", "25P03"))

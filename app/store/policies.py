@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select
+from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.policies import PolicyRecord
 from app.store.engine import transaction
-from app.store.tables import policy, policy_activation, tenant
+from app.store.tables import policy, policy_activation, portfolio, tenant
 
 __all__ = ["PostgresPolicies"]
 
@@ -70,6 +70,9 @@ class PostgresPolicies:
             number = (await connection.execute(last)).scalar_one() + 1
             values = {"tenant_id": tenant_id, "number": number, "version": version, "activated_at": at}
             await connection.execute(insert(policy_activation).values(values))
+            # All clients are to be held against a portfolio by this policy: that one is due, and they are after it.
+            anew = {"changes": portfolio.c.changes + 1, "due_at": func.now()}
+            await connection.execute(update(portfolio).where(portfolio.c.tenant_id == tenant_id).values(anew))
 
 
 def _records(tenant_id: str) -> Select[Any]:

@@ -1,13 +1,16 @@
 """Reads of one statement, the shortest way to Postgres: no transaction to begin and to end, no SQL to compile."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import asyncpg
 
 from app.ports.ledger import StoreUnavailableError
-from app.store.engine import SESSION, is_outage
+from app.store.connection import LOST, Connector
+from app.store.engine import is_outage
 
 __all__ = ["Reads"]
 
@@ -19,7 +22,7 @@ class Reads:
 
     def __init__(self, url: str, pool_size: int) -> None:
         """Read from a database, by its `postgresql+asyncpg://…` URL; no connection is opened yet."""
-        self._url = url.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self._connect = Connector(url)
         self._pool_size = pool_size
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
@@ -29,16 +32,20 @@ class Reads:
 
         Raises:
             StoreUnavailableError: Postgres cannot be reached, or is too busy.
+            ValueError: the statement names no `$1`.
         """
-        return await self._ask(lambda pool: pool.fetch(statement, tenant_id, *values))
+        own = _of_the_tenant(statement)
+        return await self._ask(lambda pool: pool.fetch(own, tenant_id, *values))
 
     async def row(self, tenant_id: str, statement: str, *values: object) -> Any:
         """The first row that a statement finds, or None; see `rows`."""
-        return await self._ask(lambda pool: pool.fetchrow(statement, tenant_id, *values))
+        own = _of_the_tenant(statement)
+        return await self._ask(lambda pool: pool.fetchrow(own, tenant_id, *values))
 
     async def value(self, tenant_id: str, statement: str, *values: object) -> Any:
         """The first value of the first row, or None; see `rows`."""
-        return await self._ask(lambda pool: pool.fetchval(statement, tenant_id, *values))
+        own = _of_the_tenant(statement)
+        return await self._ask(lambda pool: pool.fetchval(own, tenant_id, *values))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -50,7 +57,7 @@ class Reads:
         for again in (True, False):
             try:
                 return await ask(self._pool or await self._opened())
-            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+            except LOST as error:
                 # A connection may have died while it rested; the next one is new.
                 if not again:
                     raise StoreUnavailableError("the database is not available") from error
@@ -64,12 +71,9 @@ class Reads:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._url,
+                    connect=self._connect,
                     min_size=1,
                     max_size=self._pool_size,
-                    timeout=5,
-                    command_timeout=30,
-                    server_settings=SESSION,
                     reset=_leave_as_it_is,
                     # A timer for each statement costs more than an idle connection.
                     max_inactive_connection_lifetime=0,
@@ -80,3 +84,21 @@ class Reads:
 async def _leave_as_it_is(connection: Any) -> None:
     """A single statement leaves nothing behind that would have to be reset."""
     del connection
+
+
+@lru_cache(512)
+def _of_the_tenant(statement: str) -> str:
+    """The statement with its tenant set, in one round trip.
+
+    Row-level security asks for a setting of the transaction, which here is the statement itself. What reads is a
+    subquery that depends on what sets (LATERAL, and OFFSET 0 keeps both from being taken apart): the only plan is a
+    nested loop that has set before it reads, and policies ask when a row is first held against them. Were it ever
+    otherwise, nothing would be found: what the last statement set has ended with it.
+    """
+    own, times = re.subn(r"\$1\b", "who.tenant_id", statement)
+    if not times:
+        raise ValueError("a statement that reads for a tenant names it, as $1")
+    return (
+        "SELECT found.* FROM (SELECT set_config('app.tenant_id', $1, true) AS tenant_id OFFSET 0) AS who "  # noqa: S608
+        f"CROSS JOIN LATERAL (SELECT * FROM ({own}) AS asked OFFSET 0) AS found"
+    )

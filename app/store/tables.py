@@ -3,28 +3,37 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    CheckConstraint,
     Column,
+    Computed,
+    Date,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
     "METADATA",
     "api_key",
+    "assessment",
     "checkpoint",
     "client",
     "erasure",
     "event",
     "policy",
     "policy_activation",
+    "portfolio",
+    "portfolio_share",
     "put_away",
     "tenant",
 ]
@@ -32,6 +41,8 @@ __all__ = [
 METADATA = MetaData()
 
 _INSTANT = DateTime(timezone=True)
+# In the order of code points, as Python has it.
+_BY_ID = text('client_id COLLATE "C"')
 
 tenant = Table(
     "tenant",
@@ -76,6 +87,10 @@ client = Table(
     # The newest checkpoint: an event that is not older leaves all of them as they are.
     Column("checkpointed_until", _INSTANT),
     PrimaryKeyConstraint("tenant_id", "client_id"),
+    # Across tenants: what a worker asks for.
+    Index("client_due", "due_at"),
+    Index("client_due_by_tenant", "tenant_id", "due_at"),
+    Index("client_by_name", "tenant_id", text('(coalesce(name, client_id) COLLATE "C")'), _BY_ID),
 )
 
 event = Table(
@@ -92,7 +107,16 @@ event = Table(
     # Text, not jsonb: it is validated before and read as a whole, and keeps numbers as they were sent.
     Column("data", Text, nullable=False),
     PrimaryKeyConstraint("tenant_id", "source", "id"),
-    Index("event_by_client", "tenant_id", "client_id", "time"),
+    Index("event_of_client", "tenant_id", "client_id", "time", "source", "id"),
+    Index(
+        "event_of_profile",
+        "tenant_id",
+        "client_id",
+        "time",
+        "source",
+        "id",
+        postgresql_where=text("type IN ('client.created', 'client.updated', 'event.voided')"),
+    ),
     Index("event_by_time", "tenant_id", "time", "source", "id"),
 )
 
@@ -142,8 +166,12 @@ erasure = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("erased_at", _INSTANT, nullable=False),
     Column("finished_at", _INSTANT),
+    # Needed to find what is left to remove, and forgotten with it.
+    Column("client_id", Text),
     PrimaryKeyConstraint("tenant_id", "digest"),
+    CheckConstraint("(client_id IS NULL) = (finished_at IS NOT NULL)", "erasure_forgets"),
 )
+Index("erasure_unfinished", erasure.c.tenant_id, erasure.c.client_id, postgresql_where=erasure.c.client_id.is_not(None))
 
 policy = Table(
     "policy",
@@ -168,4 +196,74 @@ policy_activation = Table(
     Column("version", Text, nullable=False),
     Column("activated_at", _INSTANT, nullable=False),
     PrimaryKeyConstraint("tenant_id", "number"),
+)
+
+# The newest assessment of each client: what lists are cut from.
+assessment = Table(
+    "assessment",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    # What it was made from: the client's revision, the number of the portfolio, the policy.
+    Column("revision", BigInteger, nullable=False),
+    Column("portfolio", BigInteger, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("as_of", _INSTANT, nullable=False),
+    Column("holds_until", _INSTANT, nullable=False),
+    # What lists are ordered and filtered by.
+    Column("score", Double, nullable=False),
+    Column("change", Double, nullable=False),
+    # Downwards by a number is upwards by its negative, as ids are: so a page begins at one place of an index.
+    Column("by_score", Double, Computed("-score", persisted=True), nullable=False),
+    Column("by_change", Double, Computed("-change", persisted=True), nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("client_type", Text, nullable=False),
+    Column("leading_sign", Text),
+    # The whole of it.
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "client_id"),
+    Index("assessment_by_score", "tenant_id", "by_score", _BY_ID),
+    Index("assessment_by_change", "tenant_id", "by_change", _BY_ID),
+    Index("assessment_by_verdict", "tenant_id", "verdict", "by_score", _BY_ID),
+    Index("assessment_by_type", "tenant_id", "client_type", "by_score", _BY_ID),
+    Index("assessment_by_sign", "tenant_id", "leading_sign", "by_score", _BY_ID),
+)
+
+# What each client adds to the portfolio, as the tenant's local day began.
+portfolio_share = Table(
+    "portfolio_share",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "client_id"),
+)
+
+# The portfolio that the tenant's clients are held against at present, put together from the shares.
+portfolio = Table(
+    "portfolio",
+    METADATA,
+    Column("tenant_id", Text, primary_key=True),
+    # Another portfolio has another number; 0 before the first.
+    Column("number", BigInteger, nullable=False),
+    # Grows with every change of a share: who put it together knows whether he missed some.
+    Column("changes", BigInteger, nullable=False),
+    # From when on it is to be put together anew, and by whom not yet again.
+    Column("due_at", _INSTANT, nullable=False),
+    Column("leased_until", _INSTANT, nullable=False, server_default="-infinity"),
+    Column("made_at", _INSTANT),
+    Column("day", Date),
+    Column("policy_version", Text),
+    # Of how many clients, and the sum of their revisions; where they are few, also what tells these clients with these
+    # revisions from any others.
+    Column("clients", BigInteger, nullable=False),
+    Column("revisions", BigInteger, nullable=False),
+    Column("fingerprint", Numeric, nullable=False, server_default="0"),
+    Column("content", LargeBinary),
+    # The rate of each client, which takes most of the room.
+    Column("rates", LargeBinary),
+    Index("portfolio_due", "due_at"),
 )

@@ -4,15 +4,18 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.ports.tenants import ApiKey, Scope
+from app.ports.tenants import ApiKey, Scope, Tenant
 from app.store.engine import transaction
 from app.store.tables import api_key, tenant
 
 __all__ = ["PostgresTenants"]
+
+# Asked before the tenant is known.
+_BY_DIGEST = text("SELECT * FROM api_key_by_digest(:digest)")
 
 
 class PostgresTenants:
@@ -24,11 +27,23 @@ class PostgresTenants:
 
     async def ensure(self, name: str) -> str:
         """Find or make a tenant; see the port."""
-        row = {"tenant_id": str(uuid.uuid4()), "name": name, "created_at": datetime.now(UTC)}
+        new = str(uuid.uuid4())
+        named = select(func.tenant_by_name(name))
+        # As the tenant that it would be: nobody else may write its row.
+        async with transaction(self._engine, new) as connection:
+            found = (await connection.execute(named)).scalar_one_or_none()
+            if found is None:
+                row = {"tenant_id": new, "name": name, "created_at": datetime.now(UTC)}
+                await connection.execute(insert(tenant).values(row).on_conflict_do_nothing(index_elements=["name"]))
+                # Another one may have been quicker.
+                found = (await connection.execute(named)).scalar_one()
+            return str(found)
+
+    async def all(self) -> list[Tenant]:
+        """List tenants; see the port."""
         async with transaction(self._engine, None) as connection:
-            await connection.execute(insert(tenant).values(row).on_conflict_do_nothing(index_elements=["name"]))
-            found = await connection.execute(select(tenant.c.tenant_id).where(tenant.c.name == name))
-            return str(found.scalar_one())
+            rows = await connection.execute(text("SELECT tenant_id, name FROM all_tenants()"))
+            return [Tenant(row.tenant_id, row.name) for row in rows]
 
     async def add_key(self, key: ApiKey, digest: bytes) -> None:
         """Store a key; see the port."""
@@ -49,7 +64,7 @@ class PostgresTenants:
     async def key_by_digest(self, digest: bytes) -> ApiKey | None:
         """Find a key; see the port."""
         async with transaction(self._engine, None) as connection:
-            row = (await connection.execute(select(api_key).where(api_key.c.digest == digest))).one_or_none()
+            row = (await connection.execute(_BY_DIGEST, {"digest": digest})).one_or_none()
         return None if row is None else _key(row)
 
     async def keys_of(self, tenant_id: str) -> list[ApiKey]:

@@ -1,6 +1,5 @@
 """Assess clients: from their events to the answer, one client or all of them."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from app.core.assessment import Assessment
 from app.core.course import assessment_at, course_of
 from app.core.events import Event
+from app.core.history import Told
 from app.core.policy import Policy
 from app.core.portfolio import Portfolio
-from app.core.reasons import Reasoned, reasoned_at
+from app.core.reasons import Reasoned
 from app.core.trend import LOOKS_BACK
 from app.core.verdict import Verdict
 from app.ports.clock import Clock
@@ -19,6 +19,7 @@ from app.use_cases.cases import Cases
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios, Supposed
+from app.use_cases.recall import Recall
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
@@ -76,12 +77,19 @@ class Preview:
 class AssessClients:
     """Answers how relationships stand."""
 
-    def __init__(
-        self, cases: Cases, histories: Histories, portfolios: Portfolios, policies: ManagePolicies, clock: Clock
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        cases: Cases,
+        histories: Histories,
+        recall: Recall,
+        portfolios: Portfolios,
+        policies: ManagePolicies,
+        clock: Clock,
     ) -> None:
         """Weigh histories against portfolios with the tenant's policy, at the time of a clock."""
         self.cases = cases
         self._histories = histories
+        self._recall = recall
         self._portfolios = portfolios
         self._policies = policies
         self._clock = clock
@@ -106,19 +114,21 @@ class AssessClients:
         Raises:
             NotFoundError: no event ever named that client.
         """
-        case = await self.cases.one(tenant_id, client_id, viewpoint)
+        case = await self.cases.one(tenant_id, client_id, viewpoint, morning=True)
         # What was sent before, of whichever client, or twice at once would be a duplicate, or a conflict: either way it
         # would change nothing.
         sent = await self._histories.sent(tenant_id, [event.ref for event in hypothetical])
         first = {event.ref: event for event in reversed(hypothetical) if event.ref not in sent}
-        supposed = Supposed(client_id, [*case.events, *first.values()])
-        portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, case.revisions, supposed)
-        imagined = replace(case, events=supposed.events, portfolio=portfolio)
-
-        def work() -> Simulation:
-            return Simulation(before=reasoned_at(*case.seen), after=reasoned_at(*imagined.seen))
-
-        return await asyncio.to_thread(work)
+        more = list(first.values())
+        told = case.supposing(more)
+        if told is None:
+            case = await self.cases.whole(case)
+            told = case.supposing(more) or ()
+        supposed = Supposed(client_id, told)
+        portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, supposed)
+        before = await case.reasoned()
+        after = await replace(case, portfolio=portfolio).reasoned(more)
+        return Simulation(before=before, after=after)
 
     def now(self) -> datetime:
         """The present instant."""
@@ -127,7 +137,10 @@ class AssessClients:
     async def ranking(
         self, tenant_id: str, viewpoint: Viewpoint, verdict: Verdict | None = None, *, with_change: bool = False
     ) -> list[Ranked]:
-        """All clients, the highest score first; with a verdict only those who have it."""
+        """All clients from a viewpoint, the highest score first; with a verdict only those who have it.
+
+        It assesses all of them: for how they stand now, see `list_clients.py`.
+        """
         policy = await self._policies.active(tenant_id)
         ranked = await self._ranking(tenant_id, viewpoint, policy, with_change=with_change)
         return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
@@ -140,6 +153,7 @@ class AssessClients:
         """
         proposed = await self._policies.policy(tenant_id, version)
         active = await self._policies.active(tenant_id)
+        # Both looks are held against portfolios of the same events, of which the stored one may not know all.
         before = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, active)}
         after = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, proposed)}
         # A client that came between the two looks is in neither.
@@ -159,14 +173,20 @@ class AssessClients:
         self, tenant_id: str, viewpoint: Viewpoint, policy: Policy, *, with_change: bool = False
     ) -> list[Ranked]:
         revisions = await self._histories.revisions(tenant_id)
-        key = (tenant_id, sum(revisions.values()), viewpoint, policy.version, with_change)
+        key = (tenant_id, hash(frozenset(revisions.items())), viewpoint, policy.version, with_change)
         ranked = self._rankings.get(key)
         if ranked is None:
-            portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint, revisions)
+            portfolio = await self._portfolios.worked_out(tenant_id, policy, viewpoint)
             ranked = []
-            async for group in self._histories.groups(tenant_id, revisions):
-                assess_all = _assess_with_change if with_change else _assess_all
-                ranked += await asyncio.to_thread(assess_all, group, policy, portfolio, viewpoint)
+            assess_all = _assess_with_change if with_change else _assess_all
+            instants = [viewpoint.as_of, *([viewpoint.as_of - timedelta(days=LOOKS_BACK[0])] if with_change else [])]
+
+            def work(histories: Mapping[str, Told]) -> dict[str, Ranked]:
+                return assess_all(histories, policy, portfolio, viewpoint)
+
+            each = self._recall.each(tenant_id, policy, revisions, instants, viewpoint.known_at, work)
+            async for found in each:
+                ranked += found.values()
             ranked.sort(key=lambda one: (-one.assessment.score, one.client_id))
             self._rankings.put(key, ranked, len(ranked))
         return ranked
@@ -178,23 +198,23 @@ def _by_verdict(found: Iterable[Assessment]) -> dict[Verdict, int]:
 
 
 def _assess_all(
-    histories: Mapping[str, Sequence[Event]], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
-) -> list[Ranked]:
+    histories: Mapping[str, Told], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
+) -> dict[str, Ranked]:
     """Done beside the event loop, which must not wait for it."""
-    found = []
-    for client_id, events in histories.items():
+    found = {}
+    for client_id, told in histories.items():
         beside = portfolio.beside(client_id)
-        assessment = assessment_at(events, policy, beside, viewpoint.as_of, viewpoint.known_at)
-        found.append(Ranked(client_id, assessment))
+        assessment = assessment_at(told, policy, beside, viewpoint.as_of, viewpoint.known_at)
+        found[client_id] = Ranked(client_id, assessment)
     return found
 
 
 def _assess_with_change(
-    histories: Mapping[str, Sequence[Event]], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
-) -> list[Ranked]:
-    found = []
+    histories: Mapping[str, Told], policy: Policy, portfolio: Portfolio, viewpoint: Viewpoint
+) -> dict[str, Ranked]:
+    found = {}
     instants = (viewpoint.as_of - timedelta(days=LOOKS_BACK[0]), viewpoint.as_of)
-    for client_id, events in histories.items():
-        then, now = course_of(events, policy, portfolio.beside(client_id), instants, viewpoint.known_at)
-        found.append(Ranked(client_id, now, now.score - then.score))
+    for client_id, told in histories.items():
+        then, now = course_of(told, policy, portfolio.beside(client_id), instants, viewpoint.known_at)
+        found[client_id] = Ranked(client_id, now, now.score - then.score)
     return found

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from app.ports.clients import ClientRecord, Clients
 from app.ports.clock import Clock
-from app.ports.ledger import Ledger, NewEvent
-from app.use_cases.errors import NotFoundError
+from app.ports.ledger import Ledger, NewEvent, Outcome
+from app.use_cases.errors import ConflictError, NotFoundError
 
 __all__ = ["ClientProfile", "ManageClients"]
 
@@ -64,6 +64,9 @@ class ManageClients:
 
         Returns:
             The client, and whether it is new.
+
+        Raises:
+            ConflictError: the client was erased.
         """
         before = await self._clients.get(tenant_id, client_id)
         said = {
@@ -78,5 +81,7 @@ class ManageClients:
         now = self._clock.now()
         event_id = str(uuid.uuid4())
         digest = hashlib.sha256(f"{kind}\n{client_id}\n{now.isoformat()}\n{data}".encode()).digest()
-        await self._ledger.append(tenant_id, [NewEvent(SOURCE, event_id, kind, client_id, now, data, digest)])
+        told = NewEvent(SOURCE, event_id, kind, client_id, now, data, digest)
+        if await self._ledger.append(tenant_id, [told]) == [Outcome.INVALID]:
+            raise ConflictError("this client was erased: its id cannot be used again")
         return await self.get(tenant_id, client_id), before is None

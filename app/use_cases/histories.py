@@ -1,6 +1,6 @@
 """Histories: the events of clients, kept at hand until new ones come."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from app.core.events import Event, EventRef
 from app.ports.ledger import Ledger
@@ -19,14 +19,14 @@ class Histories:
     next read mends that.
     """
 
-    def __init__(self, ledger: Ledger, most_events: int = 500_000) -> None:
+    def __init__(self, ledger: Ledger, most_events: int) -> None:
         """Read from a ledger, and keep so many events at most."""
         self._ledger = ledger
         self._kept: Recent[tuple[str, str], tuple[int, list[Event]]] = Recent(most_events)
 
-    async def revisions(self, tenant_id: str) -> dict[str, int]:
-        """The revision of every client of a tenant."""
-        return await self._ledger.revisions(tenant_id)
+    async def revisions(self, tenant_id: str, client_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """The revision of some clients, those who are there; or of every client of a tenant."""
+        return await self._ledger.revisions(tenant_id, client_ids)
 
     async def sent(self, tenant_id: str, refs: Iterable[EventRef]) -> set[EventRef]:
         """Which of some events were sent already, of whichever client and whenever."""

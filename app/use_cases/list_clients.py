@@ -2,90 +2,82 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from app.core.assessment import Assessment
-from app.core.verdict import Verdict
+from app.ports.assessments import Assessments, Counted, Order, Place, Stored, Wanted, Window
 from app.ports.clients import ClientRecord, Clients
+from app.ports.clock import Clock
 from app.use_cases.assess_clients import AssessClients, Ranked
+from app.use_cases.cases import assessments_of
+from app.use_cases.reassess import Reassess
+from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["ListClients", "Listed", "Order", "Place", "Wanted", "Window"]
+__all__ = ["ListClients", "Listed", "Order", "Part", "Place", "Wanted", "Window"]
 
 _Key = tuple[object, ...]
-Place = tuple[float | str, str]
-"""A client's place in an order: what it is ordered by, and its id."""
-
-
-class Order(StrEnum):
-    """What clients are ordered by; each has a direction that is usual."""
-
-    SCORE = "score"
-    NAME = "name"
-    CHANGE = "change"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which clients: those that match every given field.
-
-    Attributes:
-        verdicts: any of these verdicts; empty for all.
-        client_types: any of these types; empty for all.
-        signs: any of these signs weighs most; empty for all.
-        text: a part of the name or of the id, in any case.
-        order: by score (the highest first), by name (or id where there is none), or by the change of the score in the
-            last 30 days (what got worse most first).
-        reverse: the other way round.
-    """
-
-    verdicts: frozenset[Verdict] = frozenset()
-    client_types: frozenset[str] = frozenset()
-    signs: frozenset[str] = frozenset()
-    text: str | None = None
-    order: Order = Order.SCORE
-    reverse: bool = False
-
-    @property
-    def needs_assessments(self) -> bool:
-        """Whether who is wanted, or where, depends on assessments."""
-        return bool(self.verdicts or self.client_types or self.signs) or self.order is not Order.NAME
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A part of a list: `limit` items at most between two places, from its begin or, `backwards`, from its end."""
-
-    limit: int
-    after: Place | None = None
-    before: Place | None = None
-    backwards: bool = False
+_COUNTED_EACH_TIME: Final = 1_000
+_COUNT_HOLDS: Final = timedelta(seconds=5)
+"""How long a count of more than those is taken to hold, for counting takes as long as there are clients."""
+_COUNTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A client in a list; with its assessment where the list had to make it."""
+    """A client in a list; with its assessment where the list is by assessments."""
 
     record: ClientRecord
     place: Place
     assessment: Assessment | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a list.
+
+    Attributes:
+        items: in the list's order.
+        more: whether there is more beyond them, in the direction that was asked for.
+        stale: how many clients may have another place, or none yet, because they are still to be assessed.
+    """
+
+    items: list[Listed]
+    more: bool
+    stale: int = 0
+
+
 class ListClients:
-    """Lists clients, by the database alone where no assessment is needed."""
+    """Lists clients: as they stand now by the database alone, from another viewpoint by assessing all of them."""
 
-    def __init__(self, clients: Clients, assess: AssessClients) -> None:
-        """Read clients, and assess them."""
+    def __init__(
+        self, clients: Clients, assessments: Assessments, reassess: Reassess, assess: AssessClients, clock: Clock
+    ) -> None:
+        """Read clients and stored assessments, which are brought up to date before, or assess all."""
         self._clients = clients
+        self._assessments = assessments
+        self._reassess = reassess
         self._assess = assess
+        self._clock = clock
+        self._counts: Recent[tuple[str, Wanted], tuple[int, datetime]] = Recent(_COUNTS)
+        self._together: Recent[str, tuple[Counted, datetime]] = Recent(_COUNTS)
 
-    async def window(
-        self, tenant_id: str, viewpoint: Viewpoint, wanted: Wanted, window: Window
-    ) -> tuple[list[Listed], bool]:
-        """A window of a list, in the list's order, and whether there is more beyond it in its direction."""
+    async def window(self, tenant_id: str, viewpoint: Viewpoint | None, wanted: Wanted, window: Window) -> Part:
+        """A part of a list.
+
+        Args:
+            tenant_id: whose.
+            viewpoint: from when one looks; None for now, which is answered from what is stored: each assessment says as
+                of when it was made, and a list moves on between two of its pages.
+            wanted: which clients, in which order.
+            window: which part.
+        """
         if not wanted.needs_assessments:
-            return await self._by_name(tenant_id, wanted, window)
+            return Part(*await self._by_name(tenant_id, wanted, window))
+        if viewpoint is None:
+            return await self._stored(tenant_id, wanted, window)
         found = await self._all(tenant_id, viewpoint, wanted)
         begin = bisect_right(found, _key(window.after, wanted), key=lambda one: one[0]) if window.after else 0
         end = bisect_left(found, _key(window.before, wanted), key=lambda one: one[0]) if window.before else len(found)
@@ -95,13 +87,55 @@ class ListClients:
             chosen, more = found[begin : min(begin + window.limit, end)], begin + window.limit < end
         records = await self._clients.several(tenant_id, [ranked.client_id for _, ranked in chosen])
         known = [(records[one.client_id], one) for _, one in chosen if one.client_id in records]
-        return [Listed(record, _place(one, record, wanted.order), one.assessment) for record, one in known], more
+        items = [Listed(record, _place(one, record, wanted.order), one.assessment) for record, one in known]
+        return Part(items, more)
 
-    async def count(self, tenant_id: str, viewpoint: Viewpoint, wanted: Wanted) -> int:
-        """How many clients are wanted."""
-        if not wanted.needs_assessments:
-            return await self._clients.count(tenant_id, wanted.text)
-        return len(await self._all(tenant_id, viewpoint, wanted))
+    async def count(self, tenant_id: str, viewpoint: Viewpoint | None, wanted: Wanted) -> int:
+        """How many clients are wanted; of many, how many there were a few seconds ago."""
+        if wanted.needs_assessments and viewpoint is not None:
+            return len(await self._all(tenant_id, viewpoint, wanted))
+        key = (tenant_id, replace(wanted, reverse=False))
+        kept = self._counts.get(key)
+        now = self._clock.now()
+        if kept is not None and now - kept[1] < _COUNT_HOLDS:
+            return kept[0]
+        if wanted.needs_assessments:
+            found = await self._assessments.count(tenant_id, wanted)
+        else:
+            found = await self._clients.count(tenant_id, wanted.text)
+        if found > _COUNTED_EACH_TIME:
+            self._counts.put(key, (found, now))
+        return found
+
+    async def together(self, tenant_id: str) -> Counted:
+        """How all clients stand now, counted; of many, how they stood a few seconds ago."""
+        kept = self._together.get(tenant_id)
+        now = self._clock.now()
+        if kept is not None and now - kept[1] < _COUNT_HOLDS:
+            return kept[0]
+        await self._reassess.freshen(tenant_id)
+        found = await self._assessments.counted(tenant_id)
+        if sum(count for *_, count in found.groups) > _COUNTED_EACH_TIME:
+            self._together.put(tenant_id, (found, now))
+        return found
+
+    async def _stored(self, tenant_id: str, wanted: Wanted, window: Window) -> Part:
+        stale = await self._reassess.freshen(tenant_id)
+        found, more = await self._assessments.window(tenant_id, wanted, window)
+        unread = await self._made_anew(tenant_id, [one for one in found if one.made is None])
+        items = [
+            Listed(one.record, one.place, one.made.assessment if one.made else unread.get(one.record.client_id))
+            for one in found
+        ]
+        return Part(items, more, stale)
+
+    async def _made_anew(self, tenant_id: str, unread: Sequence[Stored]) -> dict[str, Assessment]:
+        """What another version of this program stored, which this one cannot read."""
+        if not unread:
+            return {}
+        viewpoint = Viewpoint(self._clock.now())
+        cases = await self._assess.cases.several(tenant_id, [one.record.client_id for one in unread], viewpoint)
+        return dict(zip(cases, await assessments_of(list(cases.values())), strict=True))
 
     async def _by_name(self, tenant_id: str, wanted: Wanted, window: Window) -> tuple[list[Listed], bool]:
         forwards = window.backwards == wanted.reverse

@@ -34,3 +34,9 @@ class Recent(Generic[K, V]):
         while self._weight > self._most and len(self._kept) > 1:
             _, (_, dropped) = self._kept.popitem(last=False)
             self._weight -= dropped
+
+    def drop(self, key: K) -> None:
+        """Forget what is kept."""
+        dropped = self._kept.pop(key, None)
+        if dropped is not None:
+            self._weight -= dropped[1]

@@ -7,6 +7,8 @@ from app.ports.ledger import Ledger, NewEvent, Outcome
 
 __all__ = ["Answer", "RecordEvents", "Refused"]
 
+_ERASED = (("/subject", "this client was erased"),)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -17,9 +19,9 @@ class Refused:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """What became of one event, at its place in what was sent."""
+    """What became of one event, at its place in what was sent; not frozen, as that makes each twice as dear."""
 
     index: int
     outcome: Outcome
@@ -57,10 +59,17 @@ class RecordEvents:
             outcomes = [Outcome.ABORTED] * len(fit)
         else:
             outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
+        if len(fit) == len(sent) and outcomes.count(Outcome.ACCEPTED) == len(fit):
+            # As it nearly always is, and what is done for every event adds up.
+            return [Answer(index, Outcome.ACCEPTED, one.id, one.source) for index, one in enumerate(fit, first)]
         left = iter(outcomes)
         return [
-            Answer(index, next(left), one.id, one.source)
+            _answer(index, next(left), one)
             if isinstance(one, NewEvent)
             else Answer(index, Outcome.INVALID, one.id, one.source, one.faults)
             for index, one in enumerate(sent, first)
         ]
+
+
+def _answer(index: int, outcome: Outcome, event: NewEvent) -> Answer:
+    return Answer(index, outcome, event.id, event.source, _ERASED if outcome is Outcome.INVALID else ())

@@ -15,7 +15,7 @@ from app.core.events.fields import Bounds, Iso4217, Length, PastOrFuture, ZoneNa
 from app.core.money import CURRENCIES
 from app.core.working_calendar import time_zones
 
-__all__ = ["FieldRule", "is_name", "kind_of", "rules_of", "time_zones"]
+__all__ = ["FieldAnnotation", "FieldRule", "annotations_of", "is_name", "kind_of", "rules_of", "time_zones"]
 
 Check = Callable[[Any], str | None]
 """From a decoded value to what was expected instead, or None when it is fine."""
@@ -51,20 +51,50 @@ class FieldRule:
     written: Callable[[bytes], str | None] | None = None
 
 
-def rules_of(data: type[EventData]) -> tuple[FieldRule, ...]:
-    """The rules for every field of an event type's data."""
+@dataclass(frozen=True, slots=True)
+class FieldAnnotation:
+    """One field as the catalogue writes it.
+
+    Attributes:
+        name: as in JSON.
+        inner: its annotation, without None.
+        markers: its limits.
+        optional: whether it may be null.
+        required: whether it must be there.
+        default: what holds where it is not.
+    """
+
+    name: str
+    inner: Any
+    markers: tuple[Any, ...]
+    optional: bool
+    required: bool
+    default: Any
+
+
+def annotations_of(data: type[EventData]) -> tuple[FieldAnnotation, ...]:
+    """Every field of an event type's data."""
     hints = get_type_hints(data, include_extras=True)
     fields: dict[str, Field[Any]] = getattr(data, "__dataclass_fields__")  # noqa: B009 - only dataclasses have it
-    return tuple(_rule(field, hints[name]) for name, field in fields.items())
+    found = []
+    for name, field in fields.items():
+        optional, inner = _without_none(hints[name])
+        required = field.default is MISSING
+        found.append(FieldAnnotation(name, inner, _markers(inner), optional, required, field.default))
+    return tuple(found)
 
 
-def _rule(field: Field[Any], hint: Any) -> FieldRule:
-    optional, inner = _without_none(hint)
-    kind, check = kind_of(inner)
-    required = field.default is MISSING
-    guarded = _unless_none(check) if optional and check else check
-    written = next((_in_digits(marker) for marker in _markers(inner) if isinstance(marker, Bounds)), None)
-    return FieldRule(field.name, kind | None if optional else kind, required, field.default, guarded, written)
+def rules_of(data: type[EventData]) -> tuple[FieldRule, ...]:
+    """The rules for every field of an event type's data."""
+    return tuple(map(_rule, annotations_of(data)))
+
+
+def _rule(field: FieldAnnotation) -> FieldRule:
+    kind, check = kind_of(field.inner)
+    guarded = _unless_none(check) if field.optional and check else check
+    written = next((_in_digits(marker) for marker in field.markers if isinstance(marker, Bounds)), None)
+    kind = kind | None if field.optional else kind
+    return FieldRule(field.name, kind, field.required, field.default, guarded, written)
 
 
 def _markers(hint: Any) -> tuple[Any, ...]:

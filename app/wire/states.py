@@ -10,7 +10,7 @@ __all__ = ["MessagePackStates"]
 class MessagePackStates:
     """Keeps the promise of `app.ports.checkpoints.StateFormat`."""
 
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         """Compile the types."""

@@ -5,6 +5,8 @@ import pytest
 import app
 from app.cli import main as cli
 
+COMMANDS = ("run", "serve", "worker", "migrate", "demo", "import", "verify", "openapi", "erase", "keys", "stop")
+
 
 def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
@@ -15,11 +17,11 @@ def run(*arguments: str) -> int:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]):
     assert run("--help") == 0
     text = capsys.readouterr().out
-    for name in ("run", "serve", "migrate", "demo", "import", "openapi", "keys", "stop"):
+    for name in COMMANDS:
         assert f" {name} " in text
 
 
-@pytest.mark.parametrize("command", ["run", "serve", "migrate", "demo", "import", "openapi", "keys", "stop"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]):
     assert run(command, "--help") == 0
     assert "Usage" in capsys.readouterr().out

@@ -3,6 +3,9 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
+from app.core.earnings import Earnings
 from app.core.events import Event
 from app.core.facts import Facts, gather
 from app.core.policy import DEFAULT_POLICY
@@ -88,3 +91,37 @@ def test_hours_of_a_change_are_counted_once():
     assert facts(*change).work.hours.total.hours == 10
     logged = told("time.logged", 25, hours=4, change="x")
     assert facts(*change, logged).work.hours.total.hours == 10
+
+
+def test_what_was_taken_out_leaves_nothing_behind():
+    foreign = invoice(1, 60, 10, currency="JPY")
+    assert facts(*foreign).settled.money is None
+    assert facts(*foreign).settled.longest == 20
+    void = told("invoice.voided", 5, invoice="INV-1")
+    assert facts(*foreign, void).settled.money == 0
+    assert facts(*foreign, void).settled.longest is None
+
+
+def test_an_invoice_that_is_issued_twice_is_billed_once():
+    work = [told("time.logged", 50, hours=10), *invoice(1, 40), told("time.logged", 20, hours=5)]
+    again = invoice(1, 10)
+    assert facts(*work, *again).work.hours.due.hours == facts(*work).work.hours.due.hours == 10
+    assert facts(*work, *again).billed.count == 1
+
+
+def test_hours_that_take_the_place_of_delivered_ones_leave_the_others_of_that_day():
+    """Also after an invoice, when all hours of that day are in one sum."""
+    events = [
+        told("change.requested", 41, change="C-1", hours=10),
+        told("time.logged", 40, hours=5),
+        told("change.delivered", 40, change="C-1"),
+        told("invoice.issued", 39, invoice="A", amount=1000, currency="USD", due_date=NOW.date()),
+    ]
+    instead = told("time.logged", 38, hours=4, change="C-1")
+    before, after = (gather(some, DEFAULT_POLICY, NOW).work.hours for some in (events, [*events, instead]))
+    assert (before.due.hours, after.due.hours) == (15, 11)
+    assert after.fresh / after.due.hours == pytest.approx(before.fresh / before.due.hours)
+
+
+def test_a_client_of_whose_money_rounding_leaves_less_than_nothing_has_no_rate():
+    assert Earnings(-1e-17, 10.0).log_rate is None

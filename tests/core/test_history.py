@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from app.core.checkpoints import checkpoints_of
 from app.core.course import assessment_at
 from app.core.events import Event
 from app.core.explanation import explain
@@ -17,7 +18,7 @@ from benchmarks.relationship import relationship
 from tests.core.policies import policies
 from tests.core.strategies import NOW, histories, instants
 from tests.core.telling import NOW as MONDAY
-from tests.core.telling import alone, told
+from tests.core.telling import alone, invoice, told
 
 LOADER = msgspec.msgpack.Decoder(State)
 
@@ -113,3 +114,11 @@ def test_facts_hold_for_a_whole_day(history: list[Event]):
         assessment_at(events, DEFAULT_POLICY, alone(), evening).score, abs=0
     )
     assert (morning.work, morning.contacts, morning.invoices) == (night.work, night.contacts, night.invoices)
+
+
+def test_what_is_kept_of_a_client_does_not_grow_with_the_square_of_what_is_open():
+    sizes = []
+    for count in (2_000, 8_000):
+        issued = [event for n in range(count) for event in invoice(n, 300 - 300 * n / count)]
+        sizes.append(sum(len(msgspec.msgpack.encode(one.state)) for one in checkpoints_of(issued, DEFAULT_POLICY)))
+    assert sizes[1] < 8 * sizes[0]

@@ -8,6 +8,8 @@ import asyncpg
 import pytest
 
 from app.embedded import EmbeddedPostgres, EmbeddedPostgresError, StillInUse
+from app.embedded.cluster import SUPERUSER, Credentials
+from app.embedded.folder import Folder
 from tests.embedded.owners import ask, postmaster
 
 
@@ -42,6 +44,21 @@ def test_the_service_is_no_superuser_but_may_make_its_roles(home: Path):
         assert query(url, "select rolsuper or rolbypassrls from pg_roles where rolname = current_user") is False
         statements = "create role reader nologin; grant reader to partwise; set role reader; select current_user"
         assert asyncio.run(_last(url, statements)) == "reader"
+
+
+def test_the_service_works_as_a_role_that_owns_nothing(home: Path):
+    """Also in a cluster that was made before there was one."""
+    with EmbeddedPostgres(home) as postgres:
+        query(postgres.url(), "create table kept as select 42 as answer")
+        assert query(postgres.service_url(), "select pg_has_role(current_user, 'partwise_service', 'SET')") is True
+        assert query(postgres.service_url(), "select pg_has_role(current_user, 'partwise', 'MEMBER')") is False
+        for statement in ("create table mine (id int)", "select * from kept"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                query(postgres.service_url(), statement)
+        secret = Credentials.read(Folder(home)).superuser
+        query(f"postgresql://{SUPERUSER}:{secret}@127.0.0.1:{postgres.port}/postgres", "drop role partwise_login")
+    with EmbeddedPostgres(home) as postgres:
+        assert query(postgres.service_url(), "select 1") == 1
 
 
 async def _last(url: str, statements: str) -> str:

@@ -224,12 +224,21 @@ async def test_event_types_have_their_schemas(ask: Ask):
 
 
 async def test_all_fields_look_from_the_same_instant(ask_demo: Ask):
-    query = """{ a: client(clientId: "velvet-fashion") { score { asOf } }
-      b: clients(first: 2) { edges { node { score { asOf } } } } }"""
+    query = """{ a: client(clientId: "velvet-fashion", asOf: "2026-11-24") { score { asOf } }
+      b: clients(first: 2, asOf: "2026-11-24") { edges { node { score { asOf } } } } }"""
     found = (await ask_demo(query))["data"]
     instants = {found["a"]["score"]["asOf"], *(edge["node"]["score"]["asOf"] for edge in found["b"]["edges"])}
     assert len(instants) == 1
     assert datetime.fromisoformat(instants.pop()) <= datetime.now(UTC)
+
+
+async def test_a_list_of_now_says_of_each_score_when_it_was_made(ask_demo: Ask):
+    query = "{ clients(first: 5) { stale edges { node { score { asOf } } } } }"
+    first, second = [(await ask_demo(query))["data"]["clients"] for _ in range(2)]
+    assert first == second, "it is stored, not made anew"
+    assert first["stale"] == 0
+    for edge in first["edges"]:
+        assert datetime.fromisoformat(edge["node"]["score"]["asOf"]) <= datetime.now(UTC)
 
 
 async def test_clients_are_told_as_they_were(api: httpx.AsyncClient, ask: Ask):

@@ -1,6 +1,7 @@
 """Clients and answers over HTTP."""
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
@@ -10,6 +11,7 @@ from app.cli.demo import load_demo
 from app.composition import create_app
 from app.settings import Settings
 from app.stories import STORIES
+from app.wire.cursors import encode_cursor
 from tests.cloud_events import BATCH, as_json, cloud_event
 
 SCORE = {
@@ -218,7 +220,8 @@ async def test_before_anything_was_known_all_reads_agree(api: httpx.AsyncClient,
 async def test_a_cursor_keeps_to_the_names_of_its_time(api: httpx.AsyncClient):
     for n in range(2):
         await api.put(f"/v1/clients/c{n}", json={"name": "before"})
-    first = (await api.get("/v1/clients?limit=1")).json()
+    now = quote(datetime.now(UTC).isoformat())
+    first = (await api.get(f"/v1/clients?limit=1&as_of={now}")).json()
     for n in range(2):
         await api.put(f"/v1/clients/c{n}", json={"name": "after"})
     second = (await api.get(f"/v1/clients?limit=1&cursor={first['next']}")).json()
@@ -239,3 +242,53 @@ async def test_steps_are_told_in_words(api: httpx.AsyncClient):
         (step,) = answer.json()["recourse"][-1]["steps"]
         assert (step["action"], step["subjects"], step["sentence"]) == ("accept_rate", [], sentence)
         assert step["rate"] == {"amount": "90.50", "currency": "EUR"}
+
+
+@pytest.mark.parametrize("as_of", ["", "&as_of=2026-11-24"], ids=["now", "then"])
+async def test_pages_are_the_whole_list(api: httpx.AsyncClient, as_of: str):
+    """Scores that are the same are in the order of ids, by code point."""
+    names = ["b", "B", "ä", "a/b", "10", "9", "\U0001f469"]
+    told = [cloud_event(name, "contract.sent", name) for name in names]
+    told.append(cloud_event("x", "contract.declined", "a/b", time="2026-02-01T00:00:00Z"))
+    await api.post("/v1/events", content=as_json(told), headers={"Content-Type": BATCH})
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = (await api.get(f"/v1/clients?limit=2{as_of}{cursor}")).json()
+        found += [item["client_id"] for item in page["items"]]
+        assert page["stale"] == 0
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert found == ["a/b", *sorted(set(names) - {"a/b"})]
+
+
+async def test_a_list_says_of_each_score_when_it_was_made(api: httpx.AsyncClient):
+    await api.put("/v1/clients/acme", json={})
+    (first,) = (await api.get("/v1/clients")).json()["items"]
+    (again,) = (await api.get("/v1/clients")).json()["items"]
+    assert first == again, "it is stored, not made anew"
+    assert first["score"]["as_of"] <= datetime.now(UTC).isoformat()
+    same = (await api.get(f"/v1/clients/acme/score?as_of={quote(first['score']['as_of'])}")).json()
+    assert same == first["score"]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("", "", "5"),
+        ("", "", "x", "acme"),
+        ("", "", "nan", "acme"),
+        ("", "", "-1", "acme"),
+        ("", "", "1e999", "acme"),
+        ("", "2026-01-01T00:00:00Z", "5", "acme"),
+        ("2026-01-01", "", "5", "acme"),
+        ("x", "", "5", "acme"),
+        ("", "", "5", "a\x00"),
+    ],
+)
+async def test_a_cursor_that_is_none(api: httpx.AsyncClient, parts: tuple[str, ...]):
+    await api.put("/v1/clients/acme", json={})
+    answer = await api.get(f"/v1/clients?cursor={encode_cursor(*parts)}")
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == "?cursor"

@@ -53,7 +53,7 @@ def test_a_key_is_printed_alone(service: Service):
     done = service.run("keys", "create", "--tenant", "quiet", "--scopes", "ingest,read")
     assert re.fullmatch(r"pw_[\w-]{43}\n", done.stdout)
     answer = httpx.get(f"{service.url}/v1/clients", headers={"Authorization": f"Bearer {done.stdout.strip()}"})
-    assert answer.json() == {"items": [], "next": None}
+    assert answer.json() == {"items": [], "next": None, "stale": 0}
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def _key_in(text: str) -> str:
     return re.findall(r"pw_[\w-]{43}", text)[-1]
 
 
-def test_a_postgres_of_ones_own_is_used_instead(fresh_database_url: str, tmp_path: Path):
-    service = Service(tmp_path / "home", free_port(), database_url=fresh_database_url)
+def test_a_postgres_of_ones_own_is_used_instead(empty_database_url: str, tmp_path: Path):
+    service = Service(tmp_path / "home", free_port(), database_url=empty_database_url)
     service.home.mkdir()
     service.start()
     try:

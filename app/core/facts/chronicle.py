@@ -86,11 +86,13 @@ class Base:
     Attributes:
         state: what the events before came to.
         invoices, changes: those that the state keeps only in sums, and that anything new is told of.
+        elsewhere: events that are taken back later and are known not to be among those before.
     """
 
     state: State
     invoices: Mapping[str, Invoice] = field(default_factory=dict)
     changes: Mapping[str, Change] = field(default_factory=dict)
+    elsewhere: frozenset[EventRef] = frozenset()
 
 
 class _Books:
@@ -110,7 +112,7 @@ class _Books:
         self.work = WorkBook(policy, state.work, changes, self._contracts.work)
         self._contacts = ContactsBook(policy, state.contacts)
         self._talks = TalksBook(policy, state.talks)
-        self._invoices = InvoicesBook(policy, state.invoices, invoices)
+        self._invoices = InvoicesBook(policy, state.invoices, invoices, self.work.bill)
         self._profile = ProfileBook(state.profile)
         self._ending = EndingBook(state.ending)
         self._takers: dict[type[EventData], list[Callable[[Event], None]]] = {}
@@ -267,9 +269,11 @@ class Chronicle:
         self._books = _Books(self._policy, state, invoices, changes)
 
     def _take_back(self, fresh: frozenset[EventRef]) -> None:
-        own = {event.ref for event in self._events}
-        if self._base is not None and self._base.state.events and not fresh <= own:
-            raise OutOfReachError
+        base = self._base
+        if base is not None and base.state.events:
+            known = base.elsewhere.union(event.ref for event in self._events)
+            if not fresh <= known:
+                raise OutOfReachError
         if any(event.ref in fresh for event in self._events[: self._next]):
             # What was entered is taken back: begin again without it.
             self._begin(fresh=self._state.voided)

@@ -100,6 +100,8 @@ class ContractsBook:
     def __init__(self, policy: Policy, state: ContractsState) -> None:
         """Go on from a state; the policy's local days count."""
         self._calendar = policy.calendar
+        self._waiting: dict[str, int] | None = None
+        """Contracts that are waited for with the day since when, as an ordinal; None while that is not known."""
         self.state = state
 
     def enter(self, event: Event) -> None:
@@ -108,12 +110,22 @@ class ContractsBook:
         name = event.data.contract
         before = self.state.contracts.get(name) or Contract(name, event.mark, event.mark)
         self.state.contracts[name] = before.after(event)
+        self._waiting = None
 
     def work(self, day: int, hours: float) -> None:
         """Hours were worked on a day (an ordinal): every contract that is waited for since then has more at risk."""
-        for name, contract in self.state.contracts.items():
-            if contract.signed is None and day >= self._calendar.day_of(contract.open_since.at).toordinal():
-                self.state.contracts[name] = contract._replace(hours=contract.hours + hours)
+        contracts = self.state.contracts
+        if self._waiting is None:
+            days = self._calendar.day_of
+            self._waiting = {
+                name: days(contract.open_since.at).toordinal()
+                for name, contract in contracts.items()
+                if contract.signed is None
+            }
+        for name, since in self._waiting.items():
+            if day >= since:
+                contract = contracts[name]
+                contracts[name] = contract._replace(hours=contract.hours + hours)
 
     def read(self) -> tuple[Contract, ...]:
         """The contracts by the first time that they were spoken of."""

@@ -10,6 +10,8 @@ from app.core.policy import Policy
 __all__ = ["Hours", "HoursBook", "HoursState", "Spent"]
 
 _MOST_DAYS: Final = 64
+_NEXT_TO_NOTHING: Final = 1e-9
+"""Hours that are only what rounding leaves."""
 
 
 class Spent(NamedTuple):
@@ -82,11 +84,9 @@ class HoursBook:
         """Enter hours of a day; fewer than none take hours back that were entered."""
         state, unpaid = self.state, 0.0 if billable else hours
         if state.last is not None and day <= state.last:
-            state.billed = state.billed.plus(hours, unpaid)
-            self._move(state.billed_fresh, day, hours)
+            state.billed = self._sum_up(state.billed, state.billed_fresh, day, Spent(hours, unpaid))
         elif hours < 0 and day not in state.days:
-            state.waiting = state.waiting.plus(hours, unpaid)
-            self._move(state.waiting_fresh, day, hours)
+            state.waiting = self._sum_up(state.waiting, state.waiting_fresh, day, Spent(hours, unpaid))
         else:
             state.days[day] = state.days.get(day, Spent()).plus(hours, unpaid)
             if len(state.days) > _MOST_DAYS + self._lag:
@@ -102,20 +102,24 @@ class HoursBook:
         state.billed_fresh.add(state.waiting_fresh.day, state.waiting_fresh.total, self._half_life)
         state.waiting, state.waiting_fresh = Spent(), FadingSum()
         for spent_on in sorted(one for one in state.days if one <= day):
-            spent = state.days.pop(spent_on)
-            state.billed = state.billed.plus(*spent)
-            self._move(state.billed_fresh, spent_on, spent.hours)
+            state.billed = self._sum_up(state.billed, state.billed_fresh, spent_on, state.days.pop(spent_on))
 
     def _let_wait(self, day: int) -> None:
         """Days that no lag reaches any more are summed up: whatever comes, they are counted together."""
         state = self.state
         for spent_on in sorted(one for one in state.days if one < day - self._lag):
-            spent = state.days.pop(spent_on)
-            state.waiting = state.waiting.plus(*spent)
-            self._move(state.waiting_fresh, spent_on, spent.hours)
+            state.waiting = self._sum_up(state.waiting, state.waiting_fresh, spent_on, state.days.pop(spent_on))
 
-    def _move(self, total: FadingSum, day: int, hours: float) -> None:
-        total.move(day, abs(hours), self._half_life, 1 if hours > 0 else -1)
+    def _sum_up(self, plain: Spent, fresh: FadingSum, day: int, more: Spent) -> Spent:
+        """Add hours of a day, or take back where they are fewer than none, which may be but a part of what was added.
+
+        So they are added as they are: `FadingSum.take` would end the sum with the last of its days.
+        """
+        fresh.add(day, more.hours, self._half_life)
+        total = plain.plus(*more)
+        if abs(total.hours) < _NEXT_TO_NOTHING:
+            fresh.clear()
+        return total
 
     def read(self, today: int) -> Hours:
         """Hours as they stand on a day."""

@@ -1,6 +1,6 @@
 """What the events say of invoices: those that are open one by one, those that are settled as sums."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -16,6 +16,8 @@ from app.core.policy import Policy
 __all__ = ["Billed", "InvoicesBook", "InvoicesState"]
 
 _YEAR: Final = 365.0
+_MOST_EARLY: Final = 100
+"""Of invoices that are not issued yet, and of what is told of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +104,25 @@ class InvoicesBook:
         ExpectationStated,
     )
 
-    def __init__(self, policy: Policy, state: InvoicesState, closed: MutableMapping[str, Invoice]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        state: InvoicesState,
+        closed: MutableMapping[str, Invoice],
+        issued: Callable[[int], None],
+    ) -> None:
         """Go on from a state.
 
         Args:
             policy: whose local days and exchange rates count.
             state: what was kept.
             closed: settled and voided invoices, as far as anything new may be told of them.
+            issued: is told of the day of each new invoice, as an ordinal.
         """
         self._policy = policy
         self._settled = SettledBook(policy, state.settled)
         self._closed = closed
+        self._issued = issued
         self.state = state
 
     def enter(self, event: Event) -> None:
@@ -137,15 +147,24 @@ class InvoicesBook:
 
     def _first(self, number: str, event: Event) -> None:
         if type(event.data) is not told.InvoiceIssued:
-            self.state.early.setdefault(number, []).append(note_of(event))
+            self._note(number, note_of(event))
             return
         made = issued_from(event, self.state.early.pop(number, []), self._policy.calendar)
         day = made.issued_day.toordinal()
         self.state.first_day = day if self.state.first_day is None else min(self.state.first_day, day)
         self.state.last_day = day if self.state.last_day is None else max(self.state.last_day, day)
+        self._issued(day)
         if not made.voided:
             self._bill(made, 1)
         self._keep(made)
+
+    def _note(self, number: str, note: Note) -> None:
+        """Keep what is told of an invoice before it is issued, within bounds: most such invoices never are."""
+        early = self.state.early
+        if number not in early and len(early) >= _MOST_EARLY:
+            oldest = min(early, key=lambda name: (early[name][-1].mark, name))
+            del early[oldest]
+        early[number] = [*early.get(number, []), note][-_MOST_EARLY:]
 
     def _keep(self, invoice: Invoice) -> None:
         if invoice.voided or invoice.settled_day is not None:

@@ -1,11 +1,12 @@
 """What all invoices of a client come to that are paid in full: summed up, and never listed."""
 
+from bisect import insort
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from app.core.decibans import day_fading, saturating_share
+from app.core.decibans import saturating_share
 from app.core.facts.invoice import Invoice
 from app.core.fading import FadingSum
 from app.core.money import convert
@@ -15,6 +16,9 @@ from app.core.punctuality import Delays, within_limits
 from app.core.recovery import OverdueCounts
 
 __all__ = ["Settled", "SettledBook", "SettledState", "Weighted", "comparable", "late_occasion"]
+
+_MOST_DELAYS: Final = 16
+"""The longest ones, so that one is left when some are taken out."""
 
 
 class Weighted(NamedTuple):
@@ -77,7 +81,7 @@ class SettledState:
     in_time: int = 0
     late: int = 0
     late_days: int = 0
-    longest: int | None = None
+    longest: list[int] = field(default_factory=list)
     days: int = 0
     by_currency: dict[str, Weighted] = field(default_factory=dict)
     habit: HabitTally = field(default_factory=HabitTally)
@@ -86,7 +90,7 @@ class SettledState:
     weighted_squares: FadingSum = field(default_factory=FadingSum)
     paid: dict[str, FadingSum] = field(default_factory=dict)
     money: FadingSum = field(default_factory=FadingSum)
-    unknown_day: int | None = None
+    unknown: FadingSum = field(default_factory=FadingSum)
     overdue: OverdueCounts = field(default_factory=OverdueCounts)
     waited: float = 0.0
     waited_days: int = 0
@@ -99,7 +103,7 @@ class SettledState:
             self.in_time,
             self.late,
             self.late_days,
-            self.longest,
+            list(self.longest),
             self.days,
             dict(self.by_currency),
             self.habit.copy(),
@@ -108,7 +112,7 @@ class SettledState:
             self.weighted_squares.copy(),
             {currency: total.copy() for currency, total in self.paid.items()},
             self.money.copy(),
-            self.unknown_day,
+            self.unknown.copy(),
             self.overdue,
             self.waited,
             self.waited_days,
@@ -166,8 +170,8 @@ class SettledBook:
         state.paid.setdefault(currency, FadingSum()).move(settled, amount, half_life, sign)
         if currency == self._policy.currency:
             state.money.move(issued, amount, half_life, sign)
-        elif state.unknown_day is None or issued > state.unknown_day:
-            state.unknown_day = issued
+        else:
+            state.unknown.move(issued, 1.0, half_life, sign)
         if days > 0:
             state.overdue = state.overdue.plus(days, paid=True, sign=sign)
             state.waited_days += sign * days
@@ -183,8 +187,11 @@ class SettledBook:
         if days > policy.late.grace_days:
             state.late += sign
             state.late_days += sign * days
-        if sign > 0 and (state.longest is None or days > state.longest):
-            state.longest = days
+        if sign > 0:
+            insort(state.longest, days)
+            del state.longest[:-_MOST_DELAYS]
+        elif days in state.longest:
+            state.longest.remove(days)
         currency = invoice.amount.currency
         state.by_currency[currency] = state.by_currency.get(currency, Weighted()).plus(invoice, days, sign)
         ignored = invoice.ignored_reminder(invoice.settled_day, policy.reminder_days)
@@ -208,7 +215,7 @@ class SettledBook:
             in_time=state.in_time,
             late=state.late,
             late_days=state.late_days,
-            longest=state.longest,
+            longest=state.longest[-1] if state.longest else None,
             days=state.days,
             by_currency={currency: one for currency, one in state.by_currency.items() if one.invoices},
             habit=state.habit.on(today, half_life),
@@ -226,5 +233,4 @@ class SettledBook:
 
     def _money(self, today: int) -> float | None:
         state, half_life = self.state, self._policy.half_life_days
-        unknown = state.unknown_day is not None and day_fading(today - state.unknown_day, half_life) > 0
-        return None if unknown else state.money.on(today, half_life)
+        return None if state.unknown.on(today, half_life) > 0 else state.money.on(today, half_life)

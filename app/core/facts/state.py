@@ -36,6 +36,12 @@ class State:
     profile: Profile = field(default_factory=Profile)
     ending: Ending | None = None
 
+    @property
+    def listed(self) -> int:
+        """How much there is that is kept one by one, without bounds."""
+        unpaid = sum(len(change.beyond) for change in self.work.changes.values())
+        return len(self.invoices.open) + len(self.contracts.contracts) + len(self.voided) + unpaid
+
     def copy(self) -> "State":
         """The same, to go on with apart."""
         return State(

@@ -9,7 +9,6 @@ from app.core.events import Event, EventRef, Mark
 from app.core.events import agreement as agreed
 from app.core.events import change as changed
 from app.core.events.effort import TimeLogged
-from app.core.events.invoice import InvoiceIssued
 from app.core.events.relationship import ExpectationStated
 from app.core.facts.change import Beyond, Change
 from app.core.facts.hours import Hours, HoursBook, HoursState
@@ -145,7 +144,7 @@ class WorkBook:
         changed.ChangeRejected,
         changed.ChangeDelivered,
     )
-    kinds = (TimeLogged, InvoiceIssued, ExpectationStated, *_OF_CHANGES)
+    kinds = (TimeLogged, ExpectationStated, *_OF_CHANGES)
 
     def __init__(
         self,
@@ -192,15 +191,17 @@ class WorkBook:
                     self._beyond_agreed(spent_on, float(hours), event.mark)
                 else:
                     self._log(change, spent_on, float(hours), event.mark)
-            case InvoiceIssued():
-                self._hours.bill(self._calendar.day_of(event.time).toordinal())
-                self.state.unpaid_when_billed = self.state.unpaid_hours
             case ExpectationStated(sign=sign):
                 if sign == "scope" and self.state.told_at is None:
                     self.state.told_at = event.time
             case _:
                 assert isinstance(event.data, self._OF_CHANGES)
                 self._change(event.data.change, event)
+
+    def bill(self, day: int) -> None:
+        """An invoice was issued on a day (an ordinal): it is for all hours up to then."""
+        self._hours.bill(day)
+        self.state.unpaid_when_billed = self.state.unpaid_hours
 
     def _effort(self, day: int, hours: float, *, billable: bool, mark: Mark) -> None:
         state = self.state

@@ -5,6 +5,7 @@ from alembic import context
 from app.store.tables import METADATA
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=METADATA)
+# Each by itself: one that has to be given up leaves those before it done.
+context.configure(connection=connection, target_metadata=METADATA, transaction_per_migration=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -28,9 +28,12 @@ _STATEMENTS = (
         digest bytea NOT NULL,
         erased_at timestamptz NOT NULL,
         finished_at timestamptz,
-        PRIMARY KEY (tenant_id, digest)
+        client_id text,
+        PRIMARY KEY (tenant_id, digest),
+        CONSTRAINT erasure_forgets CHECK ((client_id IS NULL) = (finished_at IS NOT NULL))
     )
     """,
+    "CREATE INDEX erasure_unfinished ON erasure (tenant_id, client_id) WHERE client_id IS NOT NULL",
 )
 
 

@@ -2,8 +2,10 @@
 
 from alembic import op
 
+from app.store.isolation import isolate
+
 revision = "0008"
-down_revision = "0003"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -28,6 +30,7 @@ _STATEMENTS = (
     CREATE INDEX put_away_by_checkpoint
         ON put_away (tenant_id, client_id, policy_version, "time", source, id)
     """,
+    *isolate("put_away"),
 )
 
 

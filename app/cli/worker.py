@@ -1,0 +1,161 @@
+"""`worker`: what has to happen later. Any number may run beside any number of servers; any may be killed."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import cycle
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.database import tell
+from app.cli.ending import ending_cleanly
+from app.cli.errors import CommandError
+from app.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from app.use_cases.erase_clients import EraseClients
+    from app.use_cases.reassess import Reassess
+
+PAUSE = 0.5
+"""Seconds at most between two looks while nothing is due."""
+PAUSE_WITHOUT_DATABASE = 2.0
+LOOK = 60.0
+"""Seconds between two lines in the log that say how fresh all is."""
+KEPT_EVENTS = 20_000
+"""A worker rarely needs the same client's events twice: few are kept at hand."""
+
+_log = logging.getLogger("partwise.worker")
+
+
+def worker(
+    until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
+) -> None:
+    """Keep the stored assessments of DATABASE_URL fresh, as events come and time passes, and finish erasures."""
+    settings = read_settings()
+    if not settings.database_url:
+        raise CommandError("DATABASE_URL is not set; `python -m app run` has a worker of its own")
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with ending_cleanly():
+        if until_stdin_ends:
+            threading.Thread(target=_end_with_stdin, daemon=True).start()
+        else:
+            tell("The worker keeps assessments fresh.")
+        asyncio.run(work(settings))
+
+
+async def work(settings: Settings) -> None:
+    """Do what is due, for ever."""
+    from app.composition import services_for
+
+    async with services_for(settings, kept_events=KEPT_EVENTS) as services:
+        reassess = services.reassess
+        # In turn the oldest and the newest.
+        newest = cycle((False, True))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_again_and_again(lambda: reassess.assess_due(newest=next(newest)), PAUSE))
+            # Beside it, for that of one tenant with many clients may take minutes.
+            group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
+            group.create_task(_again_and_again(partial(_finish, services.erase), PAUSE))
+            group.create_task(_again_and_again(partial(_look, reassess), LOOK))
+
+
+async def _again_and_again(do: Callable[[], Awaitable[bool]], pause: float) -> None:
+    """Do something while there is anything to do, then look again after a pause."""
+    from app.ports.ledger import StoreUnavailableError
+
+    while True:
+        try:
+            wait = 0.0 if await do() else pause
+        except StoreUnavailableError as error:
+            _log.warning("%s", error)
+            wait = max(pause, PAUSE_WITHOUT_DATABASE)
+        except Exception:
+            # What it was about is still due: whoever comes next may do better, and the other work goes on.
+            _log.exception("a part of the work failed")
+            wait = max(pause, PAUSE_WITHOUT_DATABASE)
+        # Not all at the same moment.
+        await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+async def _finish(erase: "EraseClients") -> bool:
+    await erase.finish()
+    # What is left is another one's at present.
+    return False
+
+
+async def _look(reassess: "Reassess") -> bool:
+    found = await reassess.backlog()
+    _log.info("%d clients are due, the first for %.1f s", found.clients, found.seconds)
+    return False
+
+
+def _end_with_stdin() -> None:
+    """Wait until whoever started us has closed our standard input, or is gone, however it went."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def worker_beside(settings: Settings) -> Iterator[None]:
+    """Run a worker as a process of its own for as long as the block lasts.
+
+    It is started again when it dies, and ends when this process ends, even if that is killed.
+    """
+    companion = _Companion(settings.database_url or "")
+    thread = threading.Thread(target=companion.keep_running, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        companion.end()
+        thread.join(20)
+
+
+class _Companion:
+    """A worker that is started again until it is told to end."""
+
+    def __init__(self, database_url: str) -> None:
+        self._environment = {**os.environ, "DATABASE_URL": database_url}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def keep_running(self) -> None:
+        """Start it, and again a second after it ended."""
+        command = [sys.executable, "-m", "app", "worker", "--until-stdin-ends"]
+        while not self._ended.is_set():
+            with self._lock:
+                if self._ended.is_set():
+                    return
+                # A session of its own: Ctrl-C is for us, and we tell it.
+                self._process = subprocess.Popen(  # noqa: S603 - this program
+                    command, stdin=subprocess.PIPE, env=self._environment, start_new_session=True
+                )
+            self._process.wait()
+            self._ended.wait(1)
+
+    def end(self) -> None:
+        """End it now; it may be killed at any moment without harm."""
+        with self._lock:
+            self._ended.set()
+            process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()

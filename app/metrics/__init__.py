@@ -1,0 +1,1 @@
+"""What ops watch: counters and gauges for Prometheus."""

@@ -1,0 +1,90 @@
+"""Erase clients: at once for everybody who looks, row by row for the disk."""
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+from app.ports.clock import Clock
+from app.ports.erasures import Erasure, Erasures, Step
+from app.use_cases.errors import NotFoundError
+
+__all__ = ["EraseClients"]
+
+_AT_ONCE: Final = 5.0
+"""Seconds that a request removes rows for, before it leaves the rest to others."""
+_LOOK_AGAIN: Final = 0.05
+"""Seconds until one looks again at what somebody else is removing."""
+_ROUND: Final = 100
+"""Erasures of one round at most."""
+
+
+class EraseClients:
+    """Erases clients, and finishes what was broken off."""
+
+    def __init__(self, erasures: Erasures, clock: Clock, at_once: float = _AT_ONCE) -> None:
+        """Remove rows at the time of a clock, for so many seconds within a request."""
+        self._erasures = erasures
+        self._clock = clock
+        self._at_once = at_once
+
+    async def __call__(self, tenant_id: str, client_id: str) -> Erasure:
+        """Erase a client; once more is harmless, and goes on where it was broken off.
+
+        Returns:
+            The tombstone; without `finished_at` where there was more to remove than a request has time for.
+
+        Raises:
+            NotFoundError: there neither is nor was such a client.
+            StoreUnavailableError: not all is done, or it is not known; asking again is safe.
+        """
+        erasure = await self._erasures.begin(tenant_id, client_id, self._clock.now())
+        if erasure is None:
+            raise NotFoundError(f"there is no client {client_id!r}")
+        if erasure.finished_at is None:
+            await self._remove(tenant_id, erasure.digest)
+            erasure = await self._erasures.get(tenant_id, erasure.digest) or erasure
+        return erasure
+
+    async def finish(self) -> int:
+        """Remove what is left of erased clients, of all tenants; for the worker, and safe to break off.
+
+        Any number may do it at once: each leaves alone what another is at. A large client takes a while; other work is
+        not to wait for it.
+
+        Returns:
+            How many erasures were not finished when it looked; 0 when there is nothing to do.
+        """
+        found = await self._erasures.unfinished(_ROUND)
+        for tenant_id, digest in found:
+            while await self._erasures.step(tenant_id, digest, self._clock.now()) is Step.MORE:
+                pass
+        return len(found)
+
+    async def one(self, tenant_id: str, digest: bytes) -> Erasure:
+        """One tombstone.
+
+        Raises:
+            NotFoundError: no client with such an id was erased.
+        """
+        found = await self._erasures.get(tenant_id, digest)
+        if found is None:
+            raise NotFoundError("no client whose id has this digest was erased")
+        return found
+
+    async def page(
+        self, tenant_id: str, after: tuple[datetime, bytes] | None, limit: int
+    ) -> tuple[list[Erasure], tuple[datetime, bytes] | None]:
+        """List tombstones by time; the second part is where the next page begins, or None at the end."""
+        found = await self._erasures.page(tenant_id, after, limit + 1)
+        page = found[:limit]
+        return page, (page[-1].erased_at, page[-1].digest) if len(found) > limit else None
+
+    async def _remove(self, tenant_id: str, digest: bytes) -> None:
+        now = asyncio.get_running_loop().time
+        until = now() + self._at_once
+        while now() < until:
+            step = await self._erasures.step(tenant_id, digest, self._clock.now())
+            if step is Step.DONE:
+                return
+            if step is Step.TAKEN:
+                await asyncio.sleep(_LOOK_AGAIN)

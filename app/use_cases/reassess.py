@@ -1,0 +1,222 @@
+"""Reassess: make stored assessments anew when events came or time has passed, so that lists can be cut from them."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
+
+from app.core.course import course_of
+from app.core.history import Told
+from app.core.policy import Policy
+from app.core.trend import LOOKS_BACK
+from app.ports.assessments import Assessments, Backlog, Made
+from app.ports.clock import Clock
+from app.ports.ledger import StoreUnavailableError
+from app.use_cases.histories import Histories
+from app.use_cases.policies import ManagePolicies
+from app.use_cases.portfolios import FEW, Portfolios, Present
+from app.use_cases.recall import Recall
+
+__all__ = ["MOST_STALE", "Progress", "Reassess", "instants_of", "made_from"]
+
+MOST_STALE: Final = 1_000
+"""Stale clients are counted so far."""
+_AT_ONCE: Final = 100
+_MOST_BY_READERS: Final = 50
+"""So many due clients of a large tenant are assessed by who asks for a list; more are left to the workers."""
+_PATIENCE: Final = 2.0
+"""Seconds that who asks for a list of few clients waits until all are assessed."""
+
+_log = logging.getLogger("partwise.reassess")
+
+
+class Progress(Protocol):
+    """Is told how it goes, for metrics."""
+
+    def assessed(self, clients: int, changed_verdicts: int) -> None:
+        """So many clients were assessed and stored, and so many verdicts became others."""
+        ...
+
+    def failed(self, clients: int) -> None:
+        """So many could not be."""
+        ...
+
+    def waiting(self, backlog: Backlog) -> None:
+        """What is due now."""
+        ...
+
+
+class Reassess:
+    """Assesses who is due and stores what comes out.
+
+    Nothing is lost whenever it is interrupted, and any number may do it at once: a client stays due until an assessment
+    is stored that counts all its events and is held against the present portfolio.
+    """
+
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        assessments: Assessments,
+        histories: Histories,
+        recall: Recall,
+        portfolios: Portfolios,
+        policies: ManagePolicies,
+        clock: Clock,
+        progress: Progress,
+        lease: float,
+    ) -> None:
+        """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes.
+
+        Clients are claimed for so many seconds at a time.
+        """
+        self._assessments = assessments
+        self._histories = histories
+        self._recall = recall
+        self._portfolios = portfolios
+        self._policies = policies
+        self._clock = clock
+        self._progress = progress
+        self._lease = lease
+        self._freshening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def step(self, *, newest: bool = False) -> bool:
+        """Do a part of all that is due; whether there was anything to do. See the two parts of it."""
+        renewed = await self.renew_portfolio()
+        return await self.assess_due(newest=newest) or renewed
+
+    async def assess_due(self, *, newest: bool = False) -> bool:
+        """Assess some clients who are due, of whatever tenants; whether there were any.
+
+        Args:
+            newest: begin with who became due last: in turn with the others, so that a tenant with few clients need not
+                wait for one with many.
+        """
+        claimed = sorted(await self._assessments.claim(_AT_ONCE, self._lease, newest=newest))
+        for tenant_id, clients in groupby(claimed, key=lambda pair: pair[0]):
+            await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
+        return bool(claimed)
+
+    async def freshen(self, tenant_id: str) -> int:
+        """Bring a tenant's stored assessments up to date before they are listed, within bounds.
+
+        Few clients are all assessed, however recently they became due. Of many, those that are due are assessed if they
+        are few.
+
+        Returns:
+            How many clients are still to be assessed, counted up to `MOST_STALE`.
+        """
+        present = await self._present(tenant_id)
+        if not present.few:
+            due = await self._assessments.due(tenant_id, MOST_STALE)
+            if not due or len(due) > _MOST_BY_READERS:
+                return len(due)
+            await self._assess(tenant_id, due)
+            return 0
+        outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
+        if not outdated:
+            return 0
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        async with self._freshening.setdefault(tenant_id, asyncio.Lock()):
+            while asyncio.get_running_loop().time() < deadline:
+                present = await self._present(tenant_id)
+                outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
+                if not outdated:
+                    break
+                await self._assess(tenant_id, outdated[:_AT_ONCE])
+        return len(outdated)
+
+    async def backlog(self) -> Backlog:
+        """What is due now, across tenants."""
+        found = await self._assessments.backlog()
+        self._progress.waiting(found)
+        return found
+
+    async def _present(self, tenant_id: str) -> Present:
+        return await self._portfolios.present(tenant_id, await self._policies.active(tenant_id))
+
+    async def renew_portfolio(self) -> bool:
+        """Put together the portfolio of some tenant for whom it is time; whether there was one.
+
+        With many clients it takes minutes; it can be done beside `assess_due`.
+        """
+        try:
+            return await self._portfolios.renew_next()
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            # It stays due, and is tried again when the lease ends.
+            _log.exception("a portfolio could not be put together")
+            self._progress.failed(1)
+            return True
+
+    async def _assess_apart(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+        """Assess together, or one by one where one of them cannot be: the others are not to wait for it."""
+        try:
+            await self._assess(tenant_id, client_ids)
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            if len(client_ids) == 1:
+                _log.exception("a client of tenant %s could not be assessed", tenant_id)
+                self._progress.failed(1)
+                return
+            for client_id in client_ids:
+                await self._assess_apart(tenant_id, [client_id])
+
+    async def _assess(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+        policy = await self._policies.active(tenant_id)
+        present = await self._portfolios.present(tenant_id, policy)
+        as_of = self._clock.now()
+        # Before the events: what comes between is counted by its events, and mended by the next turn.
+        revisions = await self._histories.revisions(tenant_id, client_ids)
+        ahead = await self._assessments.ahead(tenant_id, client_ids, as_of)
+
+        await self._recall.shorten(tenant_id, policy, revisions)
+
+        def work(histories: Mapping[str, Told]) -> dict[str, Made]:
+            return {
+                one: made_from(one, told, revisions[one], policy, present, as_of, ahead.get(one))
+                for one, told in histories.items()
+            }
+
+        made: list[Made] = []
+        async for some in self._recall.each(tenant_id, policy, revisions, instants_of(as_of), None, work):
+            made += some.values()
+        await self._portfolios.learn(tenant_id, policy, revisions)
+        changes = await self._assessments.keep(tenant_id, made)
+        self._progress.assessed(len(made), len(changes))
+
+
+def instants_of(as_of: datetime) -> tuple[datetime, datetime]:
+    """The instants that a stored assessment looks at: a month before, and its own."""
+    return as_of - timedelta(days=LOOKS_BACK[0]), as_of
+
+
+def made_from(  # noqa: PLR0917 - whom, and what is known
+    client_id: str,
+    told: Told,
+    revision: int,
+    policy: Policy,
+    present: Present,
+    as_of: datetime,
+    ahead: datetime | None,
+) -> Made:
+    """One client's assessment as it is stored.
+
+    Args:
+        client_id: whose.
+        told: the client's history, as far as `instants_of` asks for it.
+        revision: the client's, read before.
+        policy: the active one.
+        present: the portfolio to hold it against.
+        as_of: the instant that it is made for.
+        ahead: when the next event happens that was told ahead of its time; None for none.
+    """
+    then, now = course_of(told, policy, present.portfolio.beside(client_id), instants_of(as_of))
+    # With no event all but the change since a month ago stays as it is until the day ends. An event that was told ahead
+    # of its time counts from its time on.
+    ends = policy.calendar.end_of(policy.calendar.day_of(as_of))
+    holds_until = ends if ahead is None else min(ends, ahead)
+    return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)

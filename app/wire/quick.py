@@ -1,0 +1,234 @@
+"""The quick way to read events: all at once, checked while they are decoded; whatever is unusual is left to others."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from app.core.events import EventType
+from app.core.events.fields import Bounds, Iso4217, Length, PastOrFuture, ZoneName
+from app.core.money import CURRENCIES
+from app.ports.clock import Clock
+from app.ports.ledger import NewEvent
+from app.wire.fields import annotations_of, kind_of, time_zones
+
+__all__ = ["QuickReader", "content_digest", "encode"]
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
+_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
+
+# Written out, JSON has no control characters in strings; these are the escapes that could stand for one, for a lone
+# surrogate or for U+FDD0.
+_escapes = re.compile(rb"\\(?:[bfnrt]|u(?:00[01]|007[fF]|[dD][89a-fA-F]|[fF][dD][dD]0))").search
+
+encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def content_digest(kind: str, subject: str, at: datetime | None, data: bytes) -> bytes:
+    """SHA-256 of all that an event says; its data as canonical JSON.
+
+    An event without a time is the same however often it comes, so the time it came at is no part of it.
+    """
+    return hashlib.sha256(encode((kind, subject, at)) + data).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One event type: its name, how its data is read, and what of it msgspec leaves to be checked, by field."""
+
+    name: str
+    data: type[msgspec.Struct]
+    read: Callable[[bytes], Any]
+    decimals: tuple[tuple[str, bytes, Callable[[Any], re.Match[bytes] | None]], ...]
+    days: tuple[tuple[str, PastOrFuture], ...]
+
+
+class _UnusualError(ValueError):
+    """This is for the thorough way."""
+
+
+class QuickReader:
+    """Reads what is as it should be, and takes nothing that the thorough way would not take, or take otherwise.
+
+    Whatever is wrong or merely unusual makes it give up, so that faults are found and named in one place.
+    """
+
+    def __init__(self, catalogue: Mapping[str, EventType], clock: Clock) -> None:
+        """Compile the catalogue; the clock says when an event happened that does not say so itself."""
+        self._clock = clock
+        self._kinds: dict[type, _Kind] = {}
+        for kind in catalogue.values():
+            found = _compiled(kind)
+            envelope = msgspec.defstruct(
+                f"Quick{kind.data.__name__}",
+                [
+                    ("specversion", Literal["1.0"]),
+                    ("id", _Name),
+                    ("source", _Name),
+                    ("subject", _Name),
+                    ("data", msgspec.Raw if found.decimals else found.data),
+                    ("time", _Time | None, None),
+                    ("datacontenttype", _Text | None, None),
+                    ("dataschema", _Text | None, None),
+                ],
+                tag_field="type",
+                tag=kind.name,
+                kw_only=True,
+                gc=False,
+            )
+            self._kinds[envelope] = found
+        any_of_them: Any = Union[tuple(self._kinds)]  # noqa: UP007 - of a tuple
+        self._one = msgspec.json.Decoder(any_of_them)
+        self._array = msgspec.json.Decoder(list[any_of_them])
+        self._fenced = msgspec.json.Decoder(list[any_of_them | int])
+        self._fence = secrets.randbits(62)
+
+    def one(self, raw: bytes) -> NewEvent | None:
+        """Read one event, or None."""
+        if _may_hide(raw):
+            return None
+        try:
+            return self._events([self._one.decode(raw)])[0]
+        except _UNREADABLE:
+            return None
+
+    def array(self, raw: bytes) -> list[NewEvent] | None:
+        """Read a JSON array of events, or None."""
+        if _may_hide(raw):
+            return None
+        try:
+            return self._events(self._array.decode(raw))
+        except _UNREADABLE:
+            return None
+
+    def lines(self, lines: Sequence[bytes]) -> list[NewEvent] | None:
+        """Read several events, each of a line of its own, or None.
+
+        They are read as one array. Between any two lines stands a number that nobody can guess: were a line no event by
+        itself, but half of one or two at once, the numbers would not be where they belong.
+        """
+        raw = b"[" + (b",%d," % self._fence).join(lines) + b"]"
+        if _may_hide(raw):
+            return None
+        try:
+            found = self._fenced.decode(raw)
+            if len(found) != 2 * len(lines) - 1 or found[1::2].count(self._fence) != len(lines) - 1:
+                return None
+            return self._events(found[::2])
+        except (*_UNREADABLE, KeyError):
+            return None
+
+    def _events(self, found: list[Any]) -> list[NewEvent]:
+        kinds = self._kinds
+        events = []
+        now: datetime | None = None
+        for one in found:
+            kind = kinds[one.__class__]
+            at = one.time
+            data = _with_decimals(bytes(one.data), kind) if kind.decimals else one.data
+            if kind.days:
+                _check_days(data, kind)
+            if at is None:
+                time = now = now or self._clock.now()
+            else:
+                time = at = _in_utc(at)
+            if one.datacontenttype is not None and one.datacontenttype != "application/json":
+                raise _UnusualError
+            subject = one.subject
+            canonical = encode(data)
+            digest = content_digest(kind.name, subject, at, canonical)
+            events.append(NewEvent(one.source, one.id, kind.name, subject, time, canonical.decode(), digest))
+        return events
+
+
+def _may_hide(raw: bytes) -> bool:
+    """Whether a string in some JSON may have characters that a name must not have."""
+    return b"\x7f" in raw or b"\xef\xb7\x90" in raw or (b"\\" in raw and _escapes(raw) is not None)
+
+
+def _in_utc(at: datetime) -> datetime:
+    found = at if at.tzinfo is UTC else at.astimezone(UTC)
+    if not _YEARS.first <= found.year <= _YEARS.last:
+        raise _UnusualError
+    return found
+
+
+_YEARS: Final = PastOrFuture()
+
+
+def _with_decimals(text: bytes, kind: _Kind) -> Any:
+    """Read data with decimals, and write them in the canonical way: as strings."""
+    if b"\\" in text:
+        raise _UnusualError
+    data = kind.read(text)
+    for name, key, match in kind.decimals:
+        raw = getattr(data, name)
+        if raw is not None:
+            found = match(raw)
+            # Of several with one name only the last is seen here, but all are judged.
+            if found is None or text.count(key) > 1:
+                raise _UnusualError
+            setattr(data, name, found[1].decode() if found[1] else None)
+    return data
+
+
+def _check_days(data: Any, kind: _Kind) -> None:
+    for name, limits in kind.days:
+        value = getattr(data, name)
+        if value is not None:
+            year = (value.astimezone(UTC) if isinstance(value, datetime) else value).year
+            if not limits.first <= year <= limits.last:
+                raise _UnusualError
+
+
+def _compiled(kind: EventType) -> _Kind:
+    fields: list[Any] = []
+    decimals, days = [], []
+    for field in annotations_of(kind.data):
+        found: Any = field.inner
+        for marker in field.markers:
+            match marker:
+                case Bounds():
+                    decimals.append(
+                        (field.name, b'"%s"' % field.name.encode(), _plain_decimal(marker, optional=field.optional))
+                    )
+                    found = msgspec.Raw
+                case Iso4217():
+                    found = Literal[tuple(sorted(CURRENCIES))]
+                case ZoneName():
+                    found = Literal[tuple(sorted(time_zones()))]
+                case PastOrFuture():
+                    days.append((field.name, marker))
+                    found = kind_of(field.inner)[0]
+                case Length():
+                    found = kind_of(field.inner)[0]
+                case _:
+                    raise TypeError(f"{kind.name}: {field.name} has a marker that the quick way does not know")
+        plain = get_args(found)[0] if get_origin(found) is Annotated else found
+        if not (field.markers or plain is bool or get_origin(plain) is Literal):
+            raise TypeError(f"{kind.name}: {field.name} is of a kind that the quick way does not know")
+        if field.optional and found is not msgspec.Raw:
+            found |= None
+        fields.append((field.name, found) if field.required else (field.name, found, field.default))
+    struct = msgspec.defstruct(f"{kind.data.__name__}Quick", fields, kw_only=True, forbid_unknown_fields=True, gc=False)
+    return _Kind(kind.name, struct, msgspec.json.Decoder(struct).decode, tuple(decimals), tuple(days))
+
+
+def _plain_decimal(bounds: Bounds, *, optional: bool) -> Callable[[Any], re.Match[bytes] | None]:
+    """Match a number, or a string that holds one, which is within bounds by its mere length; group 1 is its digits.
+
+    Only what a decimal is written like again is matched: no exponent, and no zeros before the first digit.
+    """
+    digits = len(str(bounds.high)) - 1
+    if bounds.low != 0 or not bounds.above or Decimal(bounds.high) < Decimal(10) ** digits:
+        raise TypeError("the quick way knows numbers above 0 alone")
+    pattern = rb'"?((?=[0.]*[1-9])(?:0|[1-9][0-9]{0,%d})(?:\.[0-9]{1,%d})?)"?' % (digits - 1, bounds.max_decimals)
+    return re.compile(pattern + rb"|null" if optional else pattern).fullmatch
