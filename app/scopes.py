@@ -40,7 +40,16 @@ REST: Final[Mapping[str, Scope]] = MappingProxyType(
 )
 """By method and path template."""
 
-OPEN: Final = frozenset({"GET /v1/event-types", "GET /livez", "GET /readyz", "GET /metrics"})
+OPEN: Final = frozenset(
+    {
+        "GET /v1/event-types",
+        "GET /problems",
+        "GET /problems/{slug}",
+        "GET /livez",
+        "GET /readyz",
+        "GET /metrics",
+    }
+)
 """What takes no key: it tells nothing of any tenant."""
 
 GRAPHQL: Final[Mapping[str, Scope | None]] = MappingProxyType(
