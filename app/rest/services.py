@@ -11,7 +11,7 @@ from app.services import Services
 from app.use_cases.errors import UnauthenticatedError
 from app.use_cases.keys import Principal
 
-__all__ = ["Ingester", "Manager", "Reader", "Services", "UsedServices"]
+__all__ = ["Anyone", "Ingester", "Manager", "Reader", "Services", "UsedServices"]
 
 
 # Coroutines, though they wait for nothing: the framework would run plain functions in a thread.
@@ -40,6 +40,8 @@ def _with(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
     return check
 
 
+Anyone = Annotated[Principal, Depends(_principal)]
+"""Whoever has a key, whatever for: what it is needed for is checked beside."""
 Reader = Annotated[Principal, Depends(_with(Scope.READ))]
 Ingester = Annotated[Principal, Depends(_with(Scope.INGEST))]
 Manager = Annotated[Principal, Depends(_with(Scope.MANAGE))]
