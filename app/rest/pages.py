@@ -1,14 +1,13 @@
 """Pages of lists: `?cursor=`, and the links to the first and the next one (RFC 8288)."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, quote, unquote_plus
 
 from fastapi import Depends, Query, Request, Response
 
-from app.rest.services import Anyone, UsedServices
+from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.wire.cursors import MOST_CHARACTERS, Places
 
@@ -16,7 +15,7 @@ __all__ = ["LINKED", "Limit", "Listed", "Page", "read_place"]
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.")]
 
-LINKED: Final[Mapping[int | str, dict[str, Any]]] = {
+LINKED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "headers": {
             "Link": {
@@ -76,7 +75,7 @@ class Page:
 async def _page(
     request: Request,
     response: Response,
-    principal: Anyone,
+    principal: Permitted,
     services: UsedServices,
     cursor: Annotated[
         str | None,
