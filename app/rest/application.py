@@ -10,9 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
-from app.rest import clients, erasures, events, history, policies, problems, recourse, simulations
+from app.rest import clients, erasures, events, history, policies, problem_pages, problems, recourse, simulations
 from app.rest.openapi import openapi_document
 from app.rest.paths import SlashesInIds
+from app.rest.problem_types import DATABASE_UNAVAILABLE
 from app.rest.services import Services, UsedServices
 
 __all__ = ["Application", "create_rest"]
@@ -46,7 +47,9 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest = Application(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
     rest.add_middleware(SlashesInIds)
-    routers = [part.router for part in (events, clients, history, simulations, recourse, erasures, policies)]
+    routers = [
+        part.router for part in (events, clients, history, simulations, recourse, erasures, policies, problem_pages)
+    ]
     problems.install(rest, [route for router in routers for route in router.routes])
     for router in routers:
         rest.include_router(router)
@@ -68,7 +71,9 @@ async def _readyz(services: UsedServices) -> Response:
     """Asks the database."""
     if await services.ready():
         return JSONResponse({"status": "ok"})
-    return problems.problem(503, "the database is not available at present", headers={"Retry-After": "1"})
+    return problems.problem(
+        DATABASE_UNAVAILABLE, "the database is not available at present", headers={"Retry-After": "1"}
+    )
 
 
 async def _metrics() -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from app.rest.problem_types import CONTENT_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
 from app.rest.problems import HttpError
 from app.use_cases.intake import Held
 
@@ -22,7 +23,7 @@ def refuse_encoded(request: Request) -> None:
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", ""):
-        raise HttpError(415, f"expected a body without Content-Encoding, got {encoding[:40]}")
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected a body without Content-Encoding, got {encoding[:40]}")
 
 
 def refuse_all_but_json(request: Request) -> None:
@@ -34,7 +35,7 @@ def refuse_all_but_json(request: Request) -> None:
     refuse_encoded(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        raise HttpError(415, f"expected Content-Type application/json; got {media[:100] or 'none'}")
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected Content-Type application/json; got {media[:100] or 'none'}")
 
 
 class JsonRoute(APIRoute):
@@ -81,5 +82,6 @@ async def read_body(request: Request, held: Held | None = None) -> bytes:
 
 def _within_limit(size: int) -> int:
     if size > MOST_BYTES:
-        raise HttpError(413, f"expected at most {MOST_BYTES} bytes; a stream of events may have any length")
+        detail = f"expected at most {MOST_BYTES} bytes; a stream of events may have any length"
+        raise HttpError(CONTENT_TOO_LARGE, detail)
     return size

@@ -12,6 +12,13 @@ from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
 from app.rest.paths import EventIdPath
+from app.rest.problem_types import (
+    BATCH_REFUSED,
+    EVENT_CONFLICT,
+    INVALID_REQUEST,
+    MALFORMED_REQUEST,
+    UNSUPPORTED_MEDIA_TYPE,
+)
 from app.rest.problems import HttpError, problem
 from app.rest.services import Ingester, Reader, Services, UsedServices
 from app.rest.streaming import NdjsonExchange, taken
@@ -32,7 +39,7 @@ BATCH = "application/cloudevents-batch+json"
 NDJSON = "application/x-ndjson"
 MEDIA_TYPES = (STRUCTURED, BATCH, NDJSON, "application/json")
 
-_SINGLE_STATUS = {Outcome.ACCEPTED: 201, Outcome.DUPLICATE: 200, Outcome.CONFLICT: 409, Outcome.INVALID: 422}
+_REFUSALS = {Outcome.CONFLICT: EVENT_CONFLICT, Outcome.INVALID: INVALID_REQUEST}
 Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=NAME_PATTERN)]
 
 
@@ -63,7 +70,8 @@ async def send_events(
         return NdjsonExchange(request.stream(), services, principal.tenant_id)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
-        raise HttpError(415, f"expected Content-Type {', '.join(MEDIA_TYPES)}; got {media or 'none'}")
+        expected = ", ".join(MEDIA_TYPES)
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected Content-Type {expected}; got {media[:100] or 'none'}")
     with services.intake.held(announced_size(request)) as held:
         body = await read_body(request, held)
         return await _recorded(request, services, principal, body, binary=binary, media=media, atomic=atomic)
@@ -90,7 +98,8 @@ async def _batch(services: Services, principal: Principal, body: bytes, *, atomi
             for answer in answers
             for pointer, detail in (answer.faults or _conflict(answer))
         ]
-        return problem(422, "nothing was stored: the batch is atomic and holds events that cannot be", errors)
+        detail = "nothing was stored: the batch is atomic and holds events that cannot be"
+        return problem(BATCH_REFUSED, detail, errors)
     return _ingested(answers, 200)
 
 
@@ -102,14 +111,14 @@ def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
 
 async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> Response:
     if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
-        raise HttpError(400, f"the body is no CloudEvent: {found.faults[0].detail}")
+        raise HttpError(MALFORMED_REQUEST, f"the body is no CloudEvent: {found.faults[0].detail}")
     (answer,) = await services.record(principal.tenant_id, [taken(found)])
-    status = _SINGLE_STATUS[answer.outcome]
-    if status in (409, 422):
+    refusal = _REFUSALS.get(answer.outcome)
+    if refusal is not None:
         faults = answer.faults or _conflict(answer)
         errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
-        return problem(status, "the event was not stored", errors)
-    return _ingested([answer], status)
+        return problem(refusal, "the event was not stored", errors)
+    return _ingested([answer], 201 if answer.outcome is Outcome.ACCEPTED else 200)
 
 
 def _ingested(answers: list[Answer], status: int) -> Response:

@@ -14,6 +14,7 @@ from app.rest.bodies import read_body, refuse_all_but_json
 from app.rest.explanation import Reasons
 from app.rest.language import Spoken
 from app.rest.paths import ClientIdPath
+from app.rest.problem_types import INVALID_REQUEST
 from app.rest.problems import HttpError
 from app.rest.services import Reader, Services, UsedServices
 from app.rest.viewpoint import Viewed
@@ -83,5 +84,5 @@ def _events(services: Services, client_id: str, found: list[NewEvent | Invalid],
             told = viewpoint.known_at or viewpoint.as_of
             events.append(Event(one.source, one.id, one.type, client_id, one.time, data, told))
     if errors:
-        raise HttpError(422, "some of the events cannot be", errors)
+        raise HttpError(INVALID_REQUEST, "some of the events cannot be", errors)
     return events

@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.ports.ledger import NewEvent, StoreBusyError, StoreUnavailableError
 from app.rest.answers import result
+from app.rest.problem_types import BUSY, CONTENT_TOO_LARGE, DATABASE_UNAVAILABLE, INTERNAL_ERROR, ProblemType
+from app.rest.problems import problem_body
 from app.services import Services
 from app.use_cases.record_events import Refused
 from app.wire.faults import Invalid
@@ -152,13 +154,13 @@ class NdjsonExchange(Response):
         except ClientDisconnect:
             return
         except LineTooLongError as error:
-            last = _stopped(413, "Content Too Large", f"line {self._line + 1}: {error}; the rest was not taken")
+            last = _stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
         except StoreBusyError:
-            last = _stopped(503, "Service Unavailable", f"the database is too busy; {_AGAIN}")
+            last = _stopped(BUSY, f"the database is too busy; {_AGAIN}")
         except StoreUnavailableError:
-            last = _stopped(503, "Service Unavailable", f"the database went away; {_AGAIN}")
+            last = _stopped(DATABASE_UNAVAILABLE, f"the database went away; {_AGAIN}")
         except Exception:
-            last = _stopped(500, "Internal Server Error", "an error on our side")
+            last = _stopped(INTERNAL_ERROR, "an error on our side")
             raise
         finally:
             reading.cancel()
@@ -208,6 +210,5 @@ class NdjsonExchange(Response):
         spool.put(b"\n".join(lines) + b"\n")
 
 
-def _stopped(status: int, title: str, detail: str) -> dict[str, Any]:
-    slug = title.lower().replace(" ", "-")
-    return {"problem": {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}}
+def _stopped(kind: ProblemType, detail: str) -> dict[str, Any]:
+    return {"problem": problem_body(kind, detail)}

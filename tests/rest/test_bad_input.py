@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.ports.tenants import Scope
+from app.rest.problem_types import PROBLEM_TYPES
 from tests.cloud_events import BATCH, STRUCTURED, as_json, cloud_event
 from tests.rest.conftest import Caller
 
@@ -18,8 +19,8 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()
     assert body["status"] == status
-    assert body["type"].startswith("/problems/")
-    assert body["title"]
+    kind = PROBLEM_TYPES[body["type"].removeprefix("/problems/")]
+    assert (body["title"], body["status"]) == (kind.title, kind.status)
     assert body["detail"]
     return body
 

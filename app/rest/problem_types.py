@@ -1,0 +1,190 @@
+"""The problem types: what every `type` of a problem means and what to do about it. Documented at /problems."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+__all__ = [
+    "AMBIGUOUS_ID",
+    "BATCH_REFUSED",
+    "BUSY",
+    "CONFLICT",
+    "CONTENT_TOO_LARGE",
+    "DATABASE_UNAVAILABLE",
+    "EVENT_CONFLICT",
+    "FORBIDDEN",
+    "INTERNAL_ERROR",
+    "INVALID_REQUEST",
+    "MALFORMED_REQUEST",
+    "METHOD_NOT_ALLOWED",
+    "NOT_FOUND",
+    "PROBLEM_TYPES",
+    "UNAUTHENTICATED",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "ProblemType",
+    "type_of_status",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One kind of problem. The slug is a promise: it never changes its meaning and is never taken away."""
+
+    slug: str
+    title: str
+    status: int
+    meaning: str
+    """What has happened, to be read by whoever meets it."""
+    remedy: str
+    """What to do about it."""
+
+    @property
+    def uri(self) -> str:
+        """The `type` of such a problem, a relative reference that leads to its documentation."""
+        return f"/problems/{self.slug}"
+
+
+MALFORMED_REQUEST: Final = ProblemType(
+    "malformed-request",
+    "Malformed request",
+    400,
+    "The request cannot be read: its body is no JSON, no CloudEvent, or ended early.",
+    "Mend the sender. The same request will fail again.",
+)
+UNAUTHENTICATED: Final = ProblemType(
+    "unauthenticated",
+    "Unauthenticated",
+    401,
+    "The request carries no API key, or none that counts: it is unknown, has expired or was revoked.",
+    "Send `Authorization: Bearer pw_…` with a key that counts.",
+)
+FORBIDDEN: Final = ProblemType(
+    "forbidden",
+    "Forbidden",
+    403,
+    "The key counts, but it does not carry the scope that this needs; `detail` names the scope.",
+    "Use a key with that scope.",
+)
+NOT_FOUND: Final = ProblemType(
+    "not-found",
+    "Not found",
+    404,
+    "There is nothing at this path, or nothing of this id that the key may see; what other tenants have is not found.",
+    "Check the path and the id; in a path, an id is percent-encoded. A client is known from its first event on.",
+)
+METHOD_NOT_ALLOWED: Final = ProblemType(
+    "method-not-allowed",
+    "Method not allowed",
+    405,
+    "The path exists, but not with this method.",
+    "Use a method that the header `Allow` names.",
+)
+CONFLICT: Final = ProblemType(
+    "conflict",
+    "Conflict",
+    409,
+    "This cannot be done as things stand; `detail` says why.",
+    "Read how things stand, decide anew, and ask again.",
+)
+AMBIGUOUS_ID: Final = ProblemType(
+    "ambiguous-id",
+    "Ambiguous id",
+    409,
+    "Several sources sent an event with this id.",
+    "Name the source too: `?source=`.",
+)
+EVENT_CONFLICT: Final = ProblemType(
+    "event-conflict",
+    "Event conflict",
+    409,
+    "An event with this source and id was stored before, with other content. The first one stays.",
+    "Give each event an id of its own; correct an event by sending another one.",
+)
+CONTENT_TOO_LARGE: Final = ProblemType(
+    "content-too-large",
+    "Content too large",
+    413,
+    "The body, or one line of a stream, has more bytes than are read.",
+    "Send less at once; an NDJSON stream of events may have any length.",
+)
+UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
+    "unsupported-media-type",
+    "Unsupported media type",
+    415,
+    "The body has a Content-Type or a Content-Encoding that is not read here; `detail` says what is.",
+    "Send what `detail` names.",
+)
+INVALID_REQUEST: Final = ProblemType(
+    "invalid-request",
+    "Invalid request",
+    422,
+    "The request can be read, but fields of it cannot be used. `errors` names each one: a JSON pointer into the "
+    "body, `?name` for a query parameter, `{name}` for a part of the path, `name:` for a header.",
+    "Correct the fields that `errors` names. The same request will fail again.",
+)
+BATCH_REFUSED: Final = ProblemType(
+    "batch-refused",
+    "Batch refused",
+    422,
+    "The batch was to be stored as a whole (`?atomic=true`) and holds events that cannot be, so nothing was stored. "
+    "`errors` names each field by its place in the batch.",
+    "Correct or leave out those events and send the batch again; or send it without `atomic`, which stores the rest.",
+)
+INTERNAL_ERROR: Final = ProblemType(
+    "internal-error",
+    "Internal error",
+    500,
+    "An error on our side. It has been logged, and nothing of it is told.",
+    "Try again later. If it stays, tell the operator when it happened.",
+)
+BUSY: Final = ProblemType(
+    "busy",
+    "Busy",
+    503,
+    "More is being written at present than there is room for.",
+    "Send it again after the seconds in `Retry-After`. Events may be sent again without harm.",
+)
+DATABASE_UNAVAILABLE: Final = ProblemType(
+    "database-unavailable",
+    "Database unavailable",
+    503,
+    "The database cannot be reached at present. Whether a write was stored is not known.",
+    "Send it again after the seconds in `Retry-After`. Events may be sent again without harm.",
+)
+
+# A new type gets its row here; its page, the OpenAPI document and the tests follow by themselves.
+_ALL: Final = (
+    MALFORMED_REQUEST,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    CONFLICT,
+    AMBIGUOUS_ID,
+    EVENT_CONFLICT,
+    CONTENT_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    INVALID_REQUEST,
+    BATCH_REFUSED,
+    INTERNAL_ERROR,
+    BUSY,
+    DATABASE_UNAVAILABLE,
+)
+
+
+def _by_slug(types: Iterable[ProblemType]) -> Mapping[str, ProblemType]:
+    found = {}
+    for one in types:
+        assert one.slug not in found, one.slug
+        found[one.slug] = one
+    return MappingProxyType(found)
+
+
+PROBLEM_TYPES: Final = _by_slug(_ALL)
+"""All types, by slug."""
+
+
+def type_of_status(status: int) -> ProblemType:
+    """The type of an error that the framework raised, of which only the status is known."""
+    return next((one for one in _ALL if one.status == status), INTERNAL_ERROR)
