@@ -82,7 +82,7 @@ async def _recorded(
     request: Request, services: Services, principal: Principal, body: bytes, *, binary: bool, media: str, atomic: bool
 ) -> Response:
     if binary and media == "application/json":
-        return await _single(services, principal, services.decoder.binary(request.headers, body))
+        return await _single(services, principal, services.decoder.binary(request.headers.items(), body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
         return await _batch(services, principal, body, atomic=atomic)
     return await _single(services, principal, services.decoder.structured(body))
