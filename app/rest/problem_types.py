@@ -14,12 +14,17 @@ __all__ = [
     "DATABASE_UNAVAILABLE",
     "EVENT_CONFLICT",
     "FORBIDDEN",
+    "HEADERS_TOO_LARGE",
     "INTERNAL_ERROR",
     "INVALID_REQUEST",
     "MALFORMED_REQUEST",
     "METHOD_NOT_ALLOWED",
+    "NOT_ACCEPTABLE",
     "NOT_FOUND",
     "PROBLEM_TYPES",
+    "TARGET_TOO_LONG",
+    "TOO_MANY_CONNECTIONS",
+    "TOO_SLOW",
     "UNAUTHENTICATED",
     "UNSUPPORTED_MEDIA_TYPE",
     "ProblemType",
@@ -115,6 +120,34 @@ UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
     "The body has a Content-Type or a Content-Encoding that is not read here; `detail` says what is.",
     "Send what `detail` names.",
 )
+NOT_ACCEPTABLE: Final = ProblemType(
+    "not-acceptable",
+    "Not acceptable",
+    406,
+    "`Accept` leaves out every media type that there is of this answer. `available` names them.",
+    "Accept one of them, or send no `Accept`.",
+)
+TOO_SLOW: Final = ProblemType(
+    "too-slow",
+    "Too slow",
+    408,
+    "The request did not arrive in the time that there is for it. The connection is closed.",
+    "Send it again, faster: headers at once, and a body without long pauses.",
+)
+TARGET_TOO_LONG: Final = ProblemType(
+    "target-too-long",
+    "Target too long",
+    414,
+    "The path and query are longer than what is read. The connection is closed.",
+    "Ask for less in one request; GraphQL documents can be sent by POST.",
+)
+HEADERS_TOO_LARGE: Final = ProblemType(
+    "headers-too-large",
+    "Headers too large",
+    431,
+    "There are more headers, or longer ones, than what is read. The connection is closed.",
+    "Leave out what is not needed.",
+)
 INVALID_REQUEST: Final = ProblemType(
     "invalid-request",
     "Invalid request",
@@ -152,6 +185,13 @@ DATABASE_UNAVAILABLE: Final = ProblemType(
     "The database cannot be reached at present. Whether a write was stored is not known.",
     "Send it again after the seconds in `Retry-After`. Events may be sent again without harm.",
 )
+TOO_MANY_CONNECTIONS: Final = ProblemType(
+    "too-many-connections",
+    "Too many connections",
+    503,
+    "More connections are open at present than the server takes. This one is closed; nothing was read from it.",
+    "Send it again after the seconds in `Retry-After`, over fewer connections.",
+)
 
 # A new type gets its row here; its page, the OpenAPI document and the tests follow by themselves.
 _ALL: Final = (
@@ -165,11 +205,16 @@ _ALL: Final = (
     EVENT_CONFLICT,
     CONTENT_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    NOT_ACCEPTABLE,
+    TOO_SLOW,
+    TARGET_TOO_LONG,
+    HEADERS_TOO_LARGE,
     INVALID_REQUEST,
     BATCH_REFUSED,
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,
+    TOO_MANY_CONNECTIONS,
 )
 
 

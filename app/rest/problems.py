@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
@@ -147,6 +148,10 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         detail = "the database is not available at present; try again"
         return problem(DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
 
+    async def gone(request: Request, error: Exception) -> JSONResponse:
+        del request, error
+        return problem(MALFORMED_REQUEST, "the request ended early")  # Nobody reads it.
+
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         del request, error
         return problem(INTERNAL_ERROR, "an error on our side; it has been logged")
@@ -157,6 +162,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(StoreUnavailableError, away)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unforeseen)
 
 
