@@ -16,7 +16,7 @@ from app.graphql.scalars import Moment
 from app.language import Speaker
 from app.ports.clients import ClientRecord
 from app.ports.ledger import StoredEvent
-from app.ports.tenants import Scope
+from app.scopes import GRAPHQL
 from app.services import Services
 from app.use_cases.cases import Case, assessments_of, explanations_of, timelines_of
 from app.use_cases.errors import NotFoundError
@@ -42,13 +42,15 @@ class Context:
         """Whose data this is about."""
         return self.principal.tenant_id
 
-    def require(self, scope: Scope) -> None:
-        """Check that the key carries a scope.
+    def permit(self, operation: str) -> None:
+        """Check that who asks may do this, such as `Query.client`; see `app.scopes`.
 
         Raises:
-            ForbiddenError: it does not.
+            ForbiddenError: it may not.
         """
-        self.principal.require(scope)
+        scope = GRAPHQL[operation]
+        if scope is not None:
+            self.principal.require(scope)
 
     async def viewpoint(self, as_of: Moment | None, known_at: Moment | None) -> Viewpoint:
         """From when one looks; by default from now, the same for all fields, with all that is known."""

@@ -28,6 +28,7 @@ from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
 from app.services import Services
 from app.use_cases.errors import UnauthenticatedError
+from app.wire.challenges import NO_CREDENTIALS, challenge
 
 __all__ = ["GraphQLEndpoint"]
 
@@ -141,13 +142,13 @@ class GraphQLEndpoint:
 
     async def _context(self, headers: Mapping[bytes, bytes]) -> Context:
         scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        challenge = ((b"www-authenticate", b"Bearer"),)
-        if scheme.lower() != "bearer":
-            raise _Refused(401, "send an API key: Authorization: Bearer pw_…", "UNAUTHENTICATED", challenge)
         try:
+            if scheme.lower() != "bearer":
+                raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
             principal = await self._services.keys.authenticate(secret.strip())
         except UnauthenticatedError as error:
-            raise _Refused(401, str(error), "UNAUTHENTICATED", challenge) from None
+            told = ((b"www-authenticate", challenge(error).encode()),)
+            raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
         except StoreUnavailableError:
             message = "the database is not available at present; try again"
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None

@@ -13,7 +13,6 @@ from app.graphql.fields import described
 from app.graphql.policies import PolicyVersion, policy_named
 from app.graphql.scalars import JSON, encode_json
 from app.ports.ledger import NewEvent, Outcome
-from app.ports.tenants import Scope
 from app.use_cases.clients import ClientProfile
 from app.use_cases.errors import (
     ConflictError,
@@ -177,7 +176,7 @@ class Mutation:
         """Record events."""
         context = info.context
         try:
-            context.require(Scope.INGEST)
+            context.permit("Mutation.sendEvents")
             found = _decoded(context, input.events)
         except (PartwiseError, MalformedBodyError) as error:
             return _problem(error)
@@ -202,7 +201,7 @@ class Mutation:
         """Say what a client is."""
         context = info.context
         try:
-            context.require(Scope.INGEST)
+            context.permit("Mutation.putClient")
             profile = _profile(context, input)
             record, new = await context.services.clients.put(context.tenant_id, input.client_id, profile)
         except ConflictError as error:
@@ -219,7 +218,7 @@ class Mutation:
         """Erase a client."""
         context = info.context
         try:
-            context.require(Scope.MANAGE)
+            context.permit("Mutation.eraseClient")
             if not 0 < len(input.client_id) <= MOST_CHARACTERS or not is_name(input.client_id):
                 raise InvalidRequestError("/clientId", EXPECTED_ID)
             found = await context.services.erase(context.tenant_id, input.client_id)
@@ -234,7 +233,7 @@ class Mutation:
         """Make a new version."""
         context = info.context
         try:
-            context.require(Scope.MANAGE)
+            context.permit("Mutation.draftPolicy")
             patch = _patch(input.settings)
             found = await context.services.policies.draft(
                 context.tenant_id, patch, _plain(input.based_on, "/basedOn", 40), _plain(input.note, "/note", 500)
@@ -250,7 +249,7 @@ class Mutation:
         """Let a version count."""
         context = info.context
         try:
-            context.require(Scope.MANAGE)
+            context.permit("Mutation.activatePolicy")
             _plain(version, "/version", 40)
             await context.services.policies.activate(context.tenant_id, version)
         except (NotFoundError, InvalidRequestError):

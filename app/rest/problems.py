@@ -35,6 +35,7 @@ from app.use_cases.errors import (
     PartwiseError,
     UnauthenticatedError,
 )
+from app.wire.challenges import challenge
 from app.wire.faults import InvalidBodyError, MalformedBodyError, pointer_to
 
 __all__ = ["HttpError", "install", "problem", "problem_body"]
@@ -102,7 +103,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
             errors = [{"pointer": error.pointer, "detail": str(error)}]
         elif isinstance(error, InvalidFieldsError):
             errors = [{"pointer": pointer, "detail": detail} for pointer, detail in error.faults]
-        headers = {"WWW-Authenticate": "Bearer"} if found is UNAUTHENTICATED else None
+        headers = {}
+        if isinstance(error, UnauthenticatedError | ForbiddenError):
+            headers["WWW-Authenticate"] = challenge(error)
         return problem(found, str(error), errors, headers)
 
     async def malformed(request: Request, error: Exception) -> JSONResponse:

@@ -23,11 +23,21 @@ class NotFoundError(PartwiseError):
 
 
 class UnauthenticatedError(PartwiseError):
-    """No key, or none that counts."""
+    """No key or token, or none that counts; `presented` tells whether there was one."""
+
+    def __init__(self, message: str, *, presented: bool = True) -> None:
+        """Say why."""
+        super().__init__(message)
+        self.presented = presented
 
 
 class ForbiddenError(PartwiseError):
-    """The key does not carry the scope that this needs."""
+    """Who asks may not do this; `scope` is what it would take, None where no scope would help."""
+
+    def __init__(self, message: str, scope: str | None = None) -> None:
+        """Say why."""
+        super().__init__(message)
+        self.scope = scope
 
 
 class AmbiguousError(PartwiseError):

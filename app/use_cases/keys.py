@@ -22,20 +22,32 @@ _USE_NOTED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a tenant, by one of its keys."""
+    """Who asks.
+
+    Attributes:
+        tenant_id: for which tenant.
+        name: who it is, as the audit log names it: `key:…` or `user:…`.
+        scopes: what it may do.
+    """
 
     tenant_id: str
-    key_id: str
+    name: str
     scopes: frozenset[Scope]
+
+    @property
+    def key_id(self) -> str | None:
+        """The key that was used; None for a user."""
+        kind, _, key_id = self.name.partition(":")
+        return key_id if kind == "key" else None
 
     def require(self, scope: Scope) -> None:
         """Check a scope.
 
         Raises:
-            ForbiddenError: the key does not carry it.
+            ForbiddenError: it is not among them.
         """
         if scope not in self.scopes:
-            raise ForbiddenError(f"this needs a key with the scope {scope.value!r}")
+            raise ForbiddenError(f"this needs the scope {scope.value!r}", scope.value)
 
 
 class Keys:
@@ -78,7 +90,7 @@ class Keys:
         key = await self._key(_digest(secret), now) if secret.startswith(PREFIX) else None
         if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
             raise UnauthenticatedError("this API key is unknown, expired or revoked")
-        return Principal(key.tenant_id, key.key_id, key.scopes)
+        return Principal(key.tenant_id, f"key:{key.key_id}", key.scopes)
 
     async def of(self, tenant: str) -> list[ApiKey]:
         """All keys of a tenant, by its name."""

@@ -72,6 +72,7 @@ async def test_a_key_ends_when_it_expires(keys: Keys, tenant: str, watch: Watch)
 async def test_a_revoked_key_ends_within_seconds(keys: Keys, tenant: str, watch: Watch):
     key = await keys.create(tenant, READ)
     principal = await keys.authenticate(key)
+    assert principal.key_id
     await keys.revoke(tenant, principal.key_id)
     watch.time += timedelta(seconds=6)
     with pytest.raises(UnauthenticatedError):
