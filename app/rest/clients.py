@@ -71,7 +71,7 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
-    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
+    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.", examples=["part"])] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
     as_of: AsOf = None,

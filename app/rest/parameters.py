@@ -14,8 +14,10 @@ __all__ = ["NAME_PATTERN", "Cursor", "Limit", "decode_cursor", "encode_cursor", 
 
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.")]
+Cursor = Annotated[
+    str | None, Query(max_length=2000, description="`next` of the page before.", examples=["WyIxMiIsICJhY21lIl0"])
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.", examples=[50])]
 
 
 def moment(text: str | None, name: str) -> datetime | date | None:
