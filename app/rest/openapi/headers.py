@@ -24,10 +24,25 @@ class Header:
 _TEXT: Final = {"type": "string"}
 _SECONDS: Final = {"type": "integer", "minimum": 0, "maximum": 86_400}
 
-REQUEST_HEADERS: Final[tuple[Header, ...]] = ()
+REQUEST_HEADERS: Final = (
+    Header(
+        "X-Request-Id",
+        "Your own name for the request, for logs; one that cannot be written there is replaced.",
+        _TEXT,
+        "crm-2026-10-01-17",
+        lambda operation, status: operation.is_api,
+    ),
+)
 """Beyond those that the framework finds in the routes."""
 
 RESPONSE_HEADERS: Final = (
+    Header(
+        "X-Request-Id",
+        "The name of the request, which our logs have too: yours, or a new one.",
+        _TEXT,
+        "crm-2026-10-01-17",
+        lambda operation, status: operation.is_api,
+    ),
     Header(
         "WWW-Authenticate",
         "How to be let in (RFC 6750).",
