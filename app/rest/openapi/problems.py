@@ -59,8 +59,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (NOT_FOUND, lambda operation: operation.names_one),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
-    (INVALID_REQUEST, lambda operation: operation.needs_key and bool(operation.spec.get("parameters"))),
-    (INVALID_REQUEST, lambda operation: operation.has_body),
+    # Everywhere: a parameter that is given twice is refused.
+    (INVALID_REQUEST, lambda operation: True),
     (INTERNAL_ERROR, lambda operation: True),
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
