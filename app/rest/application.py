@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
 from app.rest import clients, erasures, events, history, policies, problem_pages, problems, recourse, simulations
+from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document
 from app.rest.paths import SlashesInIds
 from app.rest.problem_types import DATABASE_UNAVAILABLE
@@ -59,6 +60,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     """Build the application around the use cases."""
     rest = Application(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
     rest.state.services = services
+    rest.add_middleware(IdempotencyKeys, services=services)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router for part in (events, clients, history, simulations, recourse, erasures, policies, problem_pages)
