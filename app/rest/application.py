@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,6 +14,7 @@ import app as partwise
 from app.rest import clients, erasures, events, history, policies, problem_pages, problems, recourse, simulations
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document
+from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
 from app.rest.problem_types import DATABASE_UNAVAILABLE
 from app.rest.services import Services, UsedServices
@@ -58,7 +59,13 @@ class Application(FastAPI):
 
 def create_rest(services: Services, lifespan: Lifespan) -> Application:
     """Build the application around the use cases."""
-    rest = Application(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
+    rest = Application(
+        title="Partwise",
+        version=partwise.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_unclear_query)],
+    )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)
     rest.add_middleware(SlashesInIds)
