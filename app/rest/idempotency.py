@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 import msgspec
@@ -21,16 +21,31 @@ from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
 from app.wire.seals import Seal
 
-__all__ = ["IdempotencyKeys", "RequestId"]
+__all__ = ["IDEMPOTENCY_KEY", "REPLAYED", "IdempotencyKeys", "RequestId"]
 
 HEADER: Final = b"idempotency-key"
 MOST_CHARACTERS: Final = 255
 MOST_STORED: Final = 1024 * 1024
 """Bytes of a kept answer at most, compressed."""
 
-_QUOTED: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
-_BARE: Final = re.compile(r"[!#$%&'*+\-.^_`|~:/=0-9A-Za-z]+")
+_QUOTED: Final = f'"(?:[ !#-\\[\\]-~]|\\\\["\\\\]){{1,{MOST_CHARACTERS}}}"'
+_BARE: Final = f"[!#$%&'*+.^_`|~:/=0-9A-Za-z-]{{1,{MOST_CHARACTERS}}}"
+_FORM: Final = re.compile(f"{_QUOTED}|{_BARE}")
 _EXPECTED: Final = f'expected one string of 1 to {MOST_CHARACTERS} printable ASCII characters, such as "8e03978e-40d5"'
+IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A name for this request, such as a UUID, so that it can be sent again: within 24 hours the same "
+    "request gets the answer of the first, and another request is refused. Not for streams.",
+    "schema": {"type": "string", "pattern": f"^(?:{_QUOTED}|{_BARE})$"},
+    "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+}
+REPLAYED: Final[dict[str, Any]] = {
+    "description": "`true`, where this is the answer of the first request with this `Idempotency-Key`.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
+"""What the document says of every POST: the parameter, and the header of its answers."""
+
 _KEPT_HEADERS: Final = frozenset(
     {b"content-type", b"content-language", b"location", b"etag", b"vary", b"cache-control", b"link"}
 )
@@ -175,12 +190,9 @@ def _replayed(content: bytes) -> _Answer:
 def _name(given: list[bytes]) -> str:
     """The name in the header: a string of RFC 8941, or the same without quotes, as many send it."""
     text = given[0].decode("latin-1").strip()
-    quoted = _QUOTED.fullmatch(text)
-    if quoted:
-        text = re.sub(r'\\(["\\])', r"\1", quoted[1])
-    if len(given) != 1 or not 1 <= len(text) <= MOST_CHARACTERS or not (quoted or _BARE.fullmatch(text)):
+    if len(given) != 1 or not _FORM.fullmatch(text):
         raise _unusable(_EXPECTED)
-    return text
+    return re.sub(r'\\(["\\])', r"\1", text[1:-1]) if text[0] == '"' else text
 
 
 def _unusable(detail: str) -> HttpError:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.rest import events, simulations
+from app.rest.idempotency import IDEMPOTENCY_KEY, REPLAYED
 from app.services import Services
 
 __all__ = ["openapi_document"]
@@ -54,7 +55,9 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
     paths["/v1/clients/{client_id}/simulate"]["post"]["requestBody"] = _simulation_body(
         list(services.decoder.schemas())
     )
-    for path in paths.values():
+    for name, path in paths.items():
+        if name.startswith("/v1/") and "post" in path:
+            _describe_once(path["post"])
         for operation in path.values():
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = _FAULT
@@ -62,6 +65,13 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
     schemas.pop("ValidationError", None)
     rest.openapi_schema = document
     return document
+
+
+def _describe_once(operation: dict[str, Any]) -> None:
+    """Every POST takes an Idempotency-Key."""
+    operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    for response in operation["responses"].values():
+        response.setdefault("headers", {})["Idempotency-Replayed"] = REPLAYED
 
 
 def _events_body() -> dict[str, Any]:
