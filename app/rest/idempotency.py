@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import unquote
 
 import msgspec
@@ -21,7 +21,7 @@ from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
 from app.wire.seals import Seal
 
-__all__ = ["IDEMPOTENCY_KEY", "REPLAYED", "IdempotencyKeys", "RequestId"]
+__all__ = ["KEY_PATTERN", "NOT_KEPT", "IdempotencyKeys", "RequestId"]
 
 HEADER: Final = b"idempotency-key"
 MOST_CHARACTERS: Final = 255
@@ -32,24 +32,11 @@ _QUOTED: Final = f'"(?:[ !#-\\[\\]-~]|\\\\["\\\\]){{1,{MOST_CHARACTERS}}}"'
 _BARE: Final = f"[!#$%&'*+.^_`|~:/=0-9A-Za-z-]{{1,{MOST_CHARACTERS}}}"
 _FORM: Final = re.compile(f"{_QUOTED}|{_BARE}")
 _EXPECTED: Final = f'expected one string of 1 to {MOST_CHARACTERS} printable ASCII characters, such as "8e03978e-40d5"'
-IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "A name for this request, such as a UUID, so that it can be sent again: within 24 hours the same "
-    "request gets the answer of the first, and another request is refused. Not for streams.",
-    "schema": {"type": "string", "pattern": f"^(?:{_QUOTED}|{_BARE})$"},
-    "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
-}
-REPLAYED: Final[dict[str, Any]] = {
-    "description": "`true`, where this is the answer of the first request with this `Idempotency-Key`.",
-    "schema": {"type": "string", "enum": ["true"]},
-}
-"""What the document says of every POST: the parameter, and the header of its answers."""
-
+KEY_PATTERN: Final = f"^(?:{_QUOTED}|{_BARE})$"
 _KEPT_HEADERS: Final = frozenset(
     {b"content-type", b"content-language", b"location", b"etag", b"vary", b"cache-control", b"link"}
 )
-_NOT_KEPT: Final = frozenset({401, 403, 406, 408, 412, 425, 428, 429})
+NOT_KEPT: Final = frozenset({401, 403, 406, 408, 412, 425, 428, 429})
 """What has to do with who asks, when, or with other headers: it may be another the next time."""
 _STREAM: Final = "application/x-ndjson"
 _SCOPE_KEY: Final = "partwise.request_id"
@@ -170,7 +157,7 @@ class _Answer:
 
 
 async def _keep(work: Work, seal: Seal, path: str, answer: _Answer) -> None:
-    if answer.status >= 500 or answer.status in _NOT_KEPT:
+    if answer.status >= 500 or answer.status in NOT_KEPT:
         return
     kept = _Kept(answer.status, [one for one in answer.headers if one[0] in _KEPT_HEADERS], answer.body)
     content = seal.close(zlib.compress(msgspec.msgpack.encode(kept), 1))
