@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     """What cursors and tags are signed with, of 32 characters or more each, separated by commas: the first signs, all
     verify. Without it a secret for each tenant is kept in the database."""
 
+    idempotency_keep: float = Field(default=86_400.0, ge=1, le=30 * 86_400)
+    """Seconds that the answer to a request with an Idempotency-Key is kept."""
+
+    idempotency_lease: float = Field(default=15.0, ge=1, le=300)
+    """Seconds after which a request with an Idempotency-Key is done again whose server has died."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 

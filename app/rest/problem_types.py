@@ -15,6 +15,8 @@ __all__ = [
     "EVENT_CONFLICT",
     "FORBIDDEN",
     "HEADERS_TOO_LARGE",
+    "IDEMPOTENCY_IN_FLIGHT",
+    "IDEMPOTENCY_KEY_REUSED",
     "INTERNAL_ERROR",
     "INVALID_REQUEST",
     "MALFORMED_REQUEST",
@@ -106,6 +108,13 @@ EVENT_CONFLICT: Final = ProblemType(
     "An event with this source and id was stored before, with other content. The first one stays.",
     "Give each event an id of its own; correct an event by sending another one.",
 )
+IDEMPOTENCY_IN_FLIGHT: Final = ProblemType(
+    "idempotency-in-flight",
+    "Request in flight",
+    409,
+    "A request with this `Idempotency-Key` is being worked on, or the server that did so has died a moment ago.",
+    "Send it again after the seconds in `Retry-After`: you will get the answer, or the work is done again.",
+)
 CONTENT_TOO_LARGE: Final = ProblemType(
     "content-too-large",
     "Content too large",
@@ -164,6 +173,13 @@ BATCH_REFUSED: Final = ProblemType(
     "`errors` names each field by its place in the batch.",
     "Correct or leave out those events and send the batch again; or send it without `atomic`, which stores the rest.",
 )
+IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
+    "idempotency-key-reused",
+    "Idempotency-Key reused",
+    422,
+    "This `Idempotency-Key` was sent before with another request: another path, query, Content-Type or body.",
+    "Give each request a key of its own; send a request again with the same bytes.",
+)
 INTERNAL_ERROR: Final = ProblemType(
     "internal-error",
     "Internal error",
@@ -203,6 +219,7 @@ _ALL: Final = (
     CONFLICT,
     AMBIGUOUS_ID,
     EVENT_CONFLICT,
+    IDEMPOTENCY_IN_FLIGHT,
     CONTENT_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     NOT_ACCEPTABLE,
@@ -211,6 +228,7 @@ _ALL: Final = (
     HEADERS_TOO_LARGE,
     INVALID_REQUEST,
     BATCH_REFUSED,
+    IDEMPOTENCY_KEY_REUSED,
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,
