@@ -8,12 +8,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.edge import request_ids
 from app.edge.answers import Finish
 from app.edge.cors import Cors
+from app.edge.decoding import decoded
+from app.edge.encoding import Encoded, without_codings
 from app.edge.methods import AskedForMethods, with_methods_of_ours
 from app.rest.problem_types import INTERNAL_ERROR
 from app.rest.problems import problem
+from app.wire.codings import accepted
 
 __all__ = ["Edge"]
 
+_LONGEST: Final = 500
 _log: Final = logging.getLogger("partwise.edge")
 
 
@@ -37,13 +41,18 @@ class Edge:
         # A dictionary of its own, that copies of the scope share.
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, self._finish, method, headers, request_id)
+        if b"content-encoding" in headers:
+            scope, receive = decoded(scope, receive)
+        scope, tags = without_codings(scope, headers)
+        coding = accepted(headers.get(b"accept-encoding", b"")[:_LONGEST])
+        sender = Encoded(answer, coding, tags) if coding or tags else answer
         try:
             if method == "OPTIONS":
-                await self._options(scope, receive, answer, headers)
+                await self._options(scope, receive, sender, headers)
             elif method == "HEAD":
-                await self._app({**scope, "method": "GET"}, receive, answer)
+                await self._app({**scope, "method": "GET"}, receive, sender)
             else:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, sender)
         except Exception:
             if answer.is_started:
                 raise
