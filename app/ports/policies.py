@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app.core.policy import Policy
+from app.ports.audit import CLI, Actor
 
 __all__ = ["Policies", "PolicyFormat", "PolicyRecord"]
 
@@ -46,11 +47,11 @@ class Policies(Protocol):
         """All versions of a tenant, the newest first."""
         ...
 
-    async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:
+    async def add(self, tenant_id: str, record: PolicyRecord, by: Actor = CLI) -> PolicyRecord:
         """Keep a new version under the next free name, `v1`, `v2` and so on, which the answer has."""
         ...
 
-    async def activate(self, tenant_id: str, version: str, at: datetime) -> None:
+    async def activate(self, tenant_id: str, version: str, at: datetime, by: Actor = CLI) -> None:
         """Make a version the active one, from now on."""
         ...
 

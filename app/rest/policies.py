@@ -117,7 +117,7 @@ class PreviewAnswer(BaseModel):
 async def post_policy(body: PolicyBody, response: Response, principal: Manager, services: UsedServices) -> PolicyAnswer:
     """Make a new version from the active one, or from another. It counts for nothing until it is activated."""
     tenant_id = principal.tenant_id
-    found = await services.policies.draft(tenant_id, body.settings, body.based_on, body.note)
+    found = await services.policies.draft(tenant_id, body.settings, body.based_on, body.note, principal.actor)
     response.headers["Location"] = f"/v1/policies/{found.version}"
     return PolicyAnswer.of(found, await services.policies.active_version(tenant_id))
 
@@ -148,7 +148,7 @@ async def preview_policy(
 @router.post("/{version}/activate", summary="Activate a policy")
 async def activate_policy(version: Version, principal: Manager, services: UsedServices) -> PolicyAnswer:
     """Let a version count from now on, for every answer; an earlier one can be activated again."""
-    found = await services.policies.activate(principal.tenant_id, version)
+    found = await services.policies.activate(principal.tenant_id, version, principal.actor)
     return PolicyAnswer.of(found, await services.policies.active_version(principal.tenant_id))
 
 

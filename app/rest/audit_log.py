@@ -1,0 +1,94 @@
+"""The audit log: who changed what and when."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from app.ports.audit import Action, AuditEntry, AuditFilter, client_subject
+from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.services import Permitted, UsedServices
+from app.use_cases.errors import InvalidRequestError
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["access"])
+
+Name = Annotated[str | None, Query(min_length=1, max_length=600, pattern=NAME_PATTERN)]
+Instant = Annotated[str | None, Query(max_length=40)]
+
+
+class AuditEntryAnswer(BaseModel):
+    """One change."""
+
+    id: str
+    at: datetime
+    actor: str = Field(description="`key:` and the key's id, `user:` and issuer and subject of a token, or `cli`.")
+    action: Action
+    subject: str = Field(
+        description="`api_key:…`, `policy:…`, `tenant:…`; or `client:` and the SHA-256 of the client's id, in hex."
+    )
+    details: dict[str, Any] = Field(description="What else is worth knowing; nothing personal, and no secret.")
+    request_id: str | None = Field(description="Of the request that did it.")
+
+    @classmethod
+    def of(cls, found: AuditEntry) -> Self:
+        """Make it from an entry."""
+        return cls(
+            id=found.entry_id,
+            at=found.at,
+            actor=found.actor,
+            action=found.action,
+            subject=found.subject,
+            details=dict(found.details),
+            request_id=found.request_id,
+        )
+
+
+class AuditPage(BaseModel):
+    """Changes, the newest first; `next` is the cursor of the next page."""
+
+    items: list[AuditEntryAnswer]
+    next: str | None
+
+
+@router.get("/audit-log", summary="List changes")
+async def list_audit_log(  # noqa: PLR0917 - query parameters
+    principal: Permitted,
+    services: UsedServices,
+    actor: Name = None,
+    action: Annotated[Action | None, Query()] = None,
+    subject: Name = None,
+    client_id: Annotated[
+        str | None, Query(min_length=1, max_length=200, pattern=NAME_PATTERN, description="Instead of `subject`.")
+    ] = None,
+    since: Instant = None,
+    until: Instant = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> AuditPage:
+    """Who changed what and when, the newest first; `since <= at < until`, instants or days."""
+    if client_id is not None:
+        if subject is not None:
+            raise InvalidRequestError("?client_id", "expected only one of client_id and subject")
+        subject = client_subject(client_id)
+    times = [
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        for text, name in ((since, "since"), (until, "until"))
+    ]
+    wanted = AuditFilter(actor, action, subject, *times)
+    found = await services.audit.page(principal.tenant_id, wanted, _place(cursor), limit + 1)
+    page = found[:limit]
+    following = encode_cursor(page[-1].at.isoformat(), page[-1].entry_id) if len(found) > limit else None
+    return AuditPage(items=[AuditEntryAnswer.of(one) for one in page], next=following)
+
+
+def _place(cursor: str | None) -> tuple[datetime, str] | None:
+    if cursor is None:
+        return None
+    at, entry_id = decode_cursor(cursor, 2)
+    found = moment(at, "cursor")
+    if not isinstance(found, datetime):
+        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
+    return found, entry_id
