@@ -33,6 +33,7 @@ from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.portfolios import PostgresPortfolios
 from app.store.reads import Reads
+from app.store.secrets import PostgresSecrets
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
@@ -53,6 +54,7 @@ from app.use_cases.record_events import RecordEvents
 from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
+from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 
@@ -188,6 +190,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         reassess=reassess,
         policies=policies,
         decoder=decoder,
+        cursors=Cursors(PostgresSecrets(engine, settings.signing_secrets)),
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         ready=ready,
     )

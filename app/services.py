@@ -15,6 +15,7 @@ from app.use_cases.policies import ManagePolicies
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
+from app.wire.cursors import Cursors
 
 __all__ = ["Services"]
 
@@ -34,5 +35,6 @@ class Services:
     reassess: Reassess
     policies: ManagePolicies
     decoder: EventDecoder
+    cursors: Cursors
     intake: Intake
     ready: Callable[[], Awaitable[bool]]

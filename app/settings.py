@@ -7,6 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_SECRET_CHARACTERS = 32
+
 
 class SettingsError(Exception):
     """An environment variable has a value that cannot be used; the message names it."""
@@ -50,6 +52,10 @@ class Settings(BaseSettings):
     worker_lease: float = Field(default=60.0, ge=1, le=3600)
     """Seconds that a worker has for what it claims; when it dies, another one takes over after that."""
 
+    secrets: str | None = Field(default=None, repr=False)
+    """What cursors and tags are signed with, of 32 characters or more each, separated by commas: the first signs, all
+    verify. Without it a secret for each tenant is kept in the database."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 
@@ -82,6 +88,19 @@ class Settings(BaseSettings):
             raise ValueError("must be a Postgres URL: postgresql://user:password@host:5432/database")
         # libpq's name for it; the driver knows the same values as `ssl`.
         return "postgresql+asyncpg://" + re.sub(r"([?&])sslmode=", r"\1ssl=", rest)
+
+    @field_validator("secrets")
+    @classmethod
+    def _long_enough(cls, secrets: str | None) -> str | None:
+        # Its value is not repeated in the message.
+        if secrets is not None and any(len(one.strip()) < _SECRET_CHARACTERS for one in secrets.split(",")):
+            raise ValueError(f"expected secrets of at least {_SECRET_CHARACTERS} characters, separated by commas")
+        return secrets
+
+    @property
+    def signing_secrets(self) -> tuple[bytes, ...]:
+        """The secrets, the signing one first; none where they are kept in the database."""
+        return tuple(one.strip().encode() for one in (self.secrets or "").split(",") if one.strip())
 
     def with_database(self, url: str, migration_url: str | None = None) -> Self:
         """Return these settings for another database, and for the role that owns its tables where that is another."""

@@ -132,7 +132,15 @@ class Tenants(Protocol):
         ...
 
     async def rotate(
-        self, tenant_id: str, key_id: str, digest: bytes, hint: str, ends_at: datetime, most: int, entry: AuditEntry
+        self,
+        tenant_id: str,
+        key_id: str,
+        digest: bytes,
+        hint: str,
+        ends_at: datetime,
+        *,
+        most: int,
+        entry: AuditEntry,
     ) -> bool:
         """Give a key another secret; the one before works until an instant, and so do those before it at most.
 

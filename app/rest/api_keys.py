@@ -4,15 +4,16 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.ports.tenants import ApiKey, Scope
 from app.rest.bodies import JsonRoute
-from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.pages import LINKED, Limit, Listed, read_place
+from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import LONGEST_OVERLAP, IssuedKey
-from app.wire.durations import EXPECTED_DURATION, read_duration
+from app.wire.durations import read_duration
 from app.wire.moments import EXPECTED_MOMENT, read_moment
 
 __all__ = ["router"]
@@ -64,9 +65,17 @@ class RotationBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    overlap: Annotated[int, Field(ge=0)] | Annotated[str, Field(max_length=40)] = Field(
-        default="P1D", description=_OVERLAP, examples=["P7D", 3600]
-    )
+    overlap: Annotated[
+        timedelta,
+        BeforeValidator(read_duration),
+        WithJsonSchema(
+            {
+                "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "maxLength": 40}],
+                "examples": ["P7D", 3600],
+            }
+        ),
+        Field(description=_OVERLAP),
+    ] = timedelta(days=1)
 
 
 class ApiKeyAnswer(BaseModel):
@@ -109,13 +118,13 @@ class ApiKeyPage(BaseModel):
     next: str | None
 
 
-@router.get("", summary="List API keys")
-async def list_api_keys(
-    principal: Permitted, services: UsedServices, cursor: Cursor = None, limit: Limit = 50
-) -> ApiKeyPage:
+@router.get("", responses=LINKED, summary="List API keys")
+async def list_api_keys(principal: Permitted, services: UsedServices, listed: Listed, limit: Limit = 50) -> ApiKeyPage:
     """All keys of the tenant, oldest first; those that have ended too."""
-    page, following = await services.keys.page(principal.tenant_id, _place(cursor), limit)
-    place = encode_cursor(following[0].isoformat(), following[1]) if following else None
+    parts = listed.begins_after(2)
+    after = None if parts is None else (read_place(parts[0]), parts[1])
+    page, following = await services.keys.page(principal.tenant_id, after, limit)
+    place = listed.following(following[0].isoformat(), following[1]) if following else None
     now = services.assess.now()
     return ApiKeyPage(items=[ApiKeyAnswer.of(one, now) for one in page], next=place)
 
@@ -151,7 +160,7 @@ async def rotate_api_key(
 
     The key stays the same: its id, name, scopes and `expires_at`. With an overlap of 0 every former secret ends now.
     """
-    found = await services.keys.rotate(principal.tenant_id, key_id, _duration(body.overlap), principal)
+    found = await services.keys.rotate(principal.tenant_id, key_id, body.overlap, principal)
     response.headers["Cache-Control"] = "no-store"
     return IssuedKeyAnswer.issued(found, services.assess.now())
 
@@ -197,20 +206,3 @@ def _instant(text: str | None) -> datetime | None:
     if not isinstance(found, datetime):
         raise InvalidRequestError("/expires_at", "expected an instant with an offset, not a day")
     return found
-
-
-def _duration(given: int | str) -> timedelta:
-    try:
-        return read_duration(given)
-    except ValueError:
-        raise InvalidRequestError("/overlap", EXPECTED_DURATION) from None
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    at, key_id = decode_cursor(cursor, 2)
-    found = moment(at, "cursor")
-    if not isinstance(found, datetime):
-        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
-    return found, key_id

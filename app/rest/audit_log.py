@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from app.ports.audit import Action, AuditEntry, AuditFilter, client_subject
-from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.pages import LINKED, Limit, Listed, read_place
+from app.rest.parameters import NAME_PATTERN, moment
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 
@@ -53,10 +54,11 @@ class AuditPage(BaseModel):
     next: str | None
 
 
-@router.get("/audit-log", summary="List changes")
+@router.get("/audit-log", responses=LINKED, summary="List changes")
 async def list_audit_log(  # noqa: PLR0917 - query parameters
     principal: Permitted,
     services: UsedServices,
+    listed: Listed,
     actor: Name = None,
     action: Annotated[Action | None, Query()] = None,
     subject: Name = None,
@@ -65,7 +67,6 @@ async def list_audit_log(  # noqa: PLR0917 - query parameters
     ] = None,
     since: Instant = None,
     until: Instant = None,
-    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> AuditPage:
     """Who changed what and when, the newest first; `since <= at < until`, instants or days."""
@@ -78,17 +79,9 @@ async def list_audit_log(  # noqa: PLR0917 - query parameters
         for text, name in ((since, "since"), (until, "until"))
     ]
     wanted = AuditFilter(actor, action, subject, *times)
-    found = await services.audit.page(principal.tenant_id, wanted, _place(cursor), limit + 1)
+    parts = listed.begins_after(2)
+    before = None if parts is None else (read_place(parts[0]), parts[1])
+    found = await services.audit.page(principal.tenant_id, wanted, before, limit + 1)
     page = found[:limit]
-    following = encode_cursor(page[-1].at.isoformat(), page[-1].entry_id) if len(found) > limit else None
+    following = listed.following(page[-1].at.isoformat(), page[-1].entry_id) if len(found) > limit else None
     return AuditPage(items=[AuditEntryAnswer.of(one) for one in page], next=following)
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    at, entry_id = decode_cursor(cursor, 2)
-    found = moment(at, "cursor")
-    if not isinstance(found, datetime):
-        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
-    return found, entry_id

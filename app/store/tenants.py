@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, bindparam, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import Row, Select, any_, bindparam, delete, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -114,27 +114,44 @@ class PostgresTenants:
             return [_key(row, row.overlap_ends_at) for row in await connection.execute(statement)]
 
     async def rotate(
-        self, tenant_id: str, key_id: str, digest: bytes, hint: str, ends_at: datetime, most: int, entry: AuditEntry
+        self,
+        tenant_id: str,
+        key_id: str,
+        digest: bytes,
+        hint: str,
+        ends_at: datetime,
+        *,
+        most: int,
+        entry: AuditEntry,
     ) -> bool:
         """Give a key another secret; see the port."""
-        mine = (api_key.c.tenant_id == tenant_id, api_key.c.key_id == key_id)
+        keys = api_key.c
         former = former_secret.c
-        of_key = (former.tenant_id == tenant_id, former.key_id == key_id)
+        of_key = former.key_id == key_id
         async with transaction(self._engine, tenant_id) as connection:
-            locked = select(api_key.c.digest).where(*mine, api_key.c.revoked_at.is_(None)).with_for_update()
+            locked = (
+                select(keys.digest)
+                .where(keys.tenant_id == tenant_id, keys.key_id == key_id, keys.revoked_at.is_(None))
+                .with_for_update()
+            )
             before = (await connection.execute(locked)).scalar_one_or_none()
             if before is None:
                 return False
             earlier = func.least(former.ends_at, ends_at)
-            await connection.execute(update(former_secret).where(*of_key).values(ends_at=earlier))
-            await connection.execute(delete(former_secret).where(*of_key, former.ends_at <= entry.at))
+            await connection.execute(
+                update(former_secret).where(former.tenant_id == tenant_id, of_key).values(ends_at=earlier)
+            )
+            await connection.execute(
+                delete(former_secret).where(former.tenant_id == tenant_id, of_key, former.ends_at <= entry.at)
+            )
             if ends_at > entry.at:
-                counted = select(func.count()).select_from(former_secret).where(*of_key)
+                counted = select(func.count(former.digest)).where(former.tenant_id == tenant_id, of_key)
                 if (await connection.execute(counted)).scalar_one() >= most:
                     raise TooManySecretsError
                 row = {"tenant_id": tenant_id, "key_id": key_id, "digest": before, "ends_at": ends_at}
                 await connection.execute(insert(former_secret).values(row))
-            await connection.execute(update(api_key).where(*mine).values(digest=digest, hint=hint))
+            anew = update(api_key).where(keys.tenant_id == tenant_id, keys.key_id == key_id)
+            await connection.execute(anew.values(digest=digest, hint=hint))
             await note(connection, tenant_id, entry)
         return True
 
@@ -152,7 +169,7 @@ class PostgresTenants:
                 others = select(keys.key_id).where(
                     keys.tenant_id == tenant_id,
                     keys.key_id != key_id,
-                    keys.scopes.contains([Scope.MANAGE.value]),
+                    literal(Scope.MANAGE.value) == any_(keys.scopes),
                     keys.revoked_at.is_(None),
                     or_(keys.expires_at.is_(None), keys.expires_at > entry.at),
                 )
@@ -169,11 +186,12 @@ class PostgresTenants:
 
     async def used(self, tenant_id: str, key_id: str, at: datetime) -> None:
         """Note a use; see the port."""
-        mine = (api_key.c.tenant_id == tenant_id, api_key.c.key_id == key_id)
+        keys = api_key.c
         # Another server may have noted a later one.
-        older = or_(api_key.c.last_used_at.is_(None), api_key.c.last_used_at < at)
+        older = or_(keys.last_used_at.is_(None), keys.last_used_at < at)
+        noted = update(api_key).where(keys.tenant_id == tenant_id, keys.key_id == key_id, older)
         async with transaction(self._engine, tenant_id) as connection:
-            await connection.execute(update(api_key).where(*mine, older).values(last_used_at=at))
+            await connection.execute(noted.values(last_used_at=at))
 
 
 async def _lock(connection: AsyncConnection, tenant_id: str) -> None:

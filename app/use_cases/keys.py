@@ -24,10 +24,10 @@ from app.use_cases.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
+from app.use_cases.key_format import digest_of, hint_of, is_well_formed, new_secret
 from app.use_cases.key_lookups import KeyLookups
 from app.use_cases.key_uses import KeyUses
 from app.use_cases.recent import Recent
-from app.use_cases.secrets import digest_of, hint_of, is_well_formed, new_secret
 
 __all__ = ["IssuedKey", "Keys", "Principal"]
 
@@ -208,6 +208,10 @@ class Keys:
             raise NotFoundError(f"there is no key {key_id!r}")
         return found
 
+    def has_ended(self, key: ApiKey) -> bool:
+        """Whether a key was revoked or has expired."""
+        return key.ended(self._clock.now())
+
     async def rotate(self, tenant_id: str, key_id: str, overlap: timedelta, by: Principal | None = None) -> IssuedKey:
         """Give a key another secret; the one before works until the overlap ends.
 
@@ -228,7 +232,7 @@ class Keys:
         entry = _actor(by).did(Action.KEY_ROTATED, key_subject(key_id), now, former_ends_at=ends_at.isoformat())
         try:
             done = not key.ended(now) and await self._tenants.rotate(
-                tenant_id, key_id, digest_of(secret), hint_of(secret), ends_at, MOST_FORMER, entry
+                tenant_id, key_id, digest_of(secret), hint_of(secret), ends_at, most=MOST_FORMER, entry=entry
             )
         except TooManySecretsError:
             raise ConflictError(
