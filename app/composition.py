@@ -13,6 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.edge.cors import Cors
+from app.edge.edge import Edge
 from app.graphql.documents import Documents, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
@@ -105,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     rest = create_rest(wired.services, lifespan)
     rest.fronts = {"/graphql": _graphql(wired.services, settings)}
+    rest.surround(lambda inside: Edge(inside, Cors(settings.cors_origins), settings.hsts_seconds))
     return rest
 
 

@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _SECRET_CHARACTERS = 32
 
@@ -76,6 +76,23 @@ class Settings(BaseSettings):
 
     graphql_only_trusted: bool = False
     """Whether only trusted documents are run."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """The origins whose pages may use the API from a browser, with commas between: `https://app.example`. None unless
+    told otherwise, and never all."""
+
+    hsts_seconds: int = Field(default=0, ge=0, le=10 * 366 * 86_400)
+    """For how long browsers are to come by TLS alone; 0 says nothing, as it must where there is no TLS."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _exact_origins(cls, given: object) -> object:
+        """Take them with commas between; an origin is matched as it is written, so it must be written as it is sent."""
+        origins = tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+        for origin in origins if isinstance(origins, tuple) else ():
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin):
+                raise ValueError("must be origins with commas between, in lower case: https://app.example")
+        return origins
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

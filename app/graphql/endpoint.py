@@ -29,6 +29,7 @@ from app.ports.ledger import StoreUnavailableError
 from app.services import Services
 from app.use_cases.errors import UnauthenticatedError
 from app.wire.challenges import NO_CREDENTIALS, challenge
+from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["GraphQLEndpoint"]
 
@@ -87,7 +88,7 @@ class GraphQLEndpoint:
         if self._graphiql is not None and self._graphiql.serves(scope, headers):
             await self._graphiql(scope, receive, send)
             return
-        media = _media(headers.get(b"accept", b"*/*"))
+        media = _media(b",".join(value for name, value in scope["headers"] if name == b"accept") or b"*/*")
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
             if scope["path"] != "/graphql":
@@ -277,6 +278,7 @@ def _read(body: bytes) -> _Request:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
+    _refuse_repeated(body)
     if isinstance(found, list):
         raise _Refused(400, "expected one operation: batches are not taken", "BAD_REQUEST")
     if not isinstance(found, dict):
@@ -284,6 +286,17 @@ def _read(body: bytes) -> _Request:
     if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
         raise _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
     return _request(found)
+
+
+def _refuse_repeated(text: bytes, name: str = "") -> None:
+    try:
+        pointer = repeated(text)
+    except RecursionError:
+        raise _Refused(400, f"the body is no JSON: {TOO_DEEP}", "BAD_REQUEST") from None
+    except ValueError:
+        raise _Refused(400, "the body is no JSON in UTF-8", "BAD_REQUEST") from None
+    if pointer is not None:
+        raise _Refused(400, f"{name}{pointer}: {REPEATED}", "BAD_REQUEST")
 
 
 def _is_bounded(value: object) -> bool:
@@ -304,9 +317,13 @@ def _of_query(query: bytes) -> _Request:
         given = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
         raise _Refused(400, "expected at most 20 parameters, in percent-encoded UTF-8", "BAD_REQUEST") from None
-    found: dict[str, Any] = {name: values[-1] for name, values in given.items()}
+    twice = next((name for name, values in given.items() if len(values) > 1), None)
+    if twice is not None:
+        raise _Refused(400, f"?{twice[:100]}: {REPEATED}", "BAD_REQUEST")
+    found: dict[str, Any] = {name: values[0] for name, values in given.items()}
     for name in ("variables", "extensions"):
         if found.get(name):
+            _refuse_repeated(found[name].encode(), f"?{name}")
             try:
                 found[name] = decode_json(found[name])
             except (msgspec.DecodeError, RecursionError, ValueError):

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
+from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +25,7 @@ from app.rest import (
     simulations,
 )
 from app.rest.openapi import openapi_document
+from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
 from app.rest.problem_types import DATABASE_UNAVAILABLE
 from app.rest.services import Services, UsedServices
@@ -43,8 +45,20 @@ class Application(FastAPI):
     fronts: Mapping[str, ASGIApp] = MappingProxyType({})
     """By path; each also serves what is below it."""
 
+    def __init__(self, **options: Any) -> None:
+        """Make it as the framework does."""
+        super().__init__(**options)
+        self._outermost: ASGIApp = self._inside
+
+    def surround(self, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Put a middleware around all of it, the endpoints in front included."""
+        self._outermost = wrap(self._outermost)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
+        await self._outermost(scope, receive, send)
+
+    async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = scope["path"]
             front = self.fronts.get(path) or self.fronts.get("/" + path[1:].partition("/")[0])
@@ -56,7 +70,13 @@ class Application(FastAPI):
 
 def create_rest(services: Services, lifespan: Lifespan) -> Application:
     """Build the application around the use cases."""
-    rest = Application(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
+    rest = Application(
+        title="Partwise",
+        version=partwise.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_unclear_query)],
+    )
     rest.state.services = services
     rest.add_middleware(SlashesInIds)
     routers = [
