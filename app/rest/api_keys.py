@@ -20,11 +20,8 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/api-keys", tags=["access"], route_class=JsonRoute)
 
-_CREATED = {
-    "Location": {"description": "The key.", "schema": {"type": "string"}},
-    "Cache-Control": {"description": "`no-store`: the answer holds a secret.", "schema": {"type": "string"}},
-}
-KeyId = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,64}$", description="`key_id` of a key.")]
+_EXAMPLE = "4f7e6a52-6a0c-4a5e-9c39-0d7b6a1f2b3c"
+KeyId = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,64}$", description="`key_id` of a key.", examples=[_EXAMPLE])]
 KeyScope = Annotated[Scope, Field(strict=False)]
 _OVERLAP = (
     "How long the secret before works beside the new one: seconds, or an ISO 8601 duration such as P7D or PT1H; "
@@ -129,8 +126,8 @@ async def list_api_keys(principal: Permitted, services: UsedServices, listed: Li
     return ApiKeyPage(items=[ApiKeyAnswer.of(one, now) for one in page], next=place)
 
 
-@router.post("", status_code=201, summary="Make an API key", responses={201: {"headers": _CREATED}})
-async def post_api_key(
+@router.post("", status_code=201, summary="Make an API key")
+async def create_api_key(
     body: ApiKeyBody, response: Response, principal: Permitted, services: UsedServices
 ) -> IssuedKeyAnswer:
     """Make a key. Its secret is in the answer, this once. It cannot have scopes that the caller does not have."""
@@ -148,11 +145,7 @@ async def get_api_key(key_id: KeyId, principal: Permitted, services: UsedService
     return ApiKeyAnswer.of(await services.keys.one(principal.tenant_id, key_id), services.assess.now())
 
 
-@router.post(
-    "/{key_id}/rotate",
-    summary="Rotate an API key",
-    responses={200: {"headers": {"Cache-Control": _CREATED["Cache-Control"]}}},
-)
+@router.post("/{key_id}/rotate", summary="Rotate an API key")
 async def rotate_api_key(
     key_id: KeyId, body: RotationBody, response: Response, principal: Permitted, services: UsedServices
 ) -> IssuedKeyAnswer:
@@ -170,7 +163,9 @@ async def revoke_api_key(
     key_id: KeyId,
     principal: Permitted,
     services: UsedServices,
-    force: Annotated[bool, Query(description="Also if it is the last key that can manage keys.")] = False,
+    force: Annotated[
+        bool, Query(description="Also if it is the last key that can manage keys.", examples=[True])
+    ] = False,
 ) -> Response:
     """End a key with all its secrets: within seconds, on every server. Once more is harmless.
 

@@ -16,8 +16,15 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["access"])
 
-Name = Annotated[str | None, Query(min_length=1, max_length=600, pattern=NAME_PATTERN)]
-Instant = Annotated[str | None, Query(max_length=40)]
+_EXAMPLE = "api_key:4f7e6a52-6a0c-4a5e-9c39-0d7b6a1f2b3c"
+
+
+def _text(description: str, example: str, most: int = 600) -> Any:
+    return Query(min_length=1, max_length=most, pattern=NAME_PATTERN, description=description, examples=[example])
+
+
+def _moment(description: str, example: str) -> Any:
+    return Query(max_length=40, description=description, examples=[example])
 
 
 class AuditEntryAnswer(BaseModel):
@@ -59,14 +66,12 @@ async def list_audit_log(  # noqa: PLR0917 - query parameters
     principal: Permitted,
     services: UsedServices,
     listed: Listed,
-    actor: Name = None,
-    action: Annotated[Action | None, Query()] = None,
-    subject: Name = None,
-    client_id: Annotated[
-        str | None, Query(min_length=1, max_length=200, pattern=NAME_PATTERN, description="Instead of `subject`.")
-    ] = None,
-    since: Instant = None,
-    until: Instant = None,
+    actor: Annotated[str | None, _text("Only what this one did.", "cli")] = None,
+    action: Annotated[Action | None, Query(description="Only this.", examples=["client.erased"])] = None,
+    subject: Annotated[str | None, _text("Only what was done to this.", _EXAMPLE)] = None,
+    client_id: Annotated[str | None, _text("Only what was done to this client.", "acme", 200)] = None,
+    since: Annotated[str | None, _moment("Only what was done at this instant or later.", "2026-01-01")] = None,
+    until: Annotated[str | None, _moment("Only what was done before.", "2026-12-31T23:59:59Z")] = None,
     limit: Limit = 50,
 ) -> AuditPage:
     """Who changed what and when, the newest first; `since <= at < until`, instants or days."""
