@@ -34,9 +34,9 @@ class ClientBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: _Label | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    currency: str | None = None
-    time_zone: str | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", max_length=2)] | None = None
+    currency: Annotated[str, Field(max_length=3)] | None = None
+    time_zone: Annotated[str, Field(max_length=100)] | None = None
 
     @field_validator("currency")
     @classmethod

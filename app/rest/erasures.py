@@ -81,7 +81,7 @@ async def list_erasures(principal: Manager, services: UsedServices, listed: List
 
 @router.get("/erasures/{digest}", summary="Get an erasure")
 async def get_erasure(
-    digest: Annotated[str, Path(pattern=_HEX, description=_DIGEST, examples=[_EXAMPLE])],
+    digest: Annotated[str, Path(pattern=_HEX, max_length=64, description=_DIGEST, examples=[_EXAMPLE])],
     principal: Manager,
     services: UsedServices,
 ) -> ErasureAnswer:

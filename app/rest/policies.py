@@ -23,7 +23,9 @@ router = APIRouter(prefix="/v1/policies", tags=["policies"], route_class=JsonRou
 _MOST_CHANGES = 200
 _VERSION = r"^[a-z0-9-]{1,40}$"
 
-Version = Annotated[str, Path(pattern=_VERSION, description="Such as v3, or default-1.", examples=["default-1"])]
+Version = Annotated[
+    str, Path(pattern=_VERSION, max_length=40, description="Such as v3, or default-1.", examples=["default-1"])
+]
 
 
 class PolicyBody(BaseModel):
@@ -35,7 +37,9 @@ class PolicyBody(BaseModel):
         description="A JSON Merge Patch (RFC 7396) of the settings: what is left out stays, null takes the default.",
         examples=[{"late": {"grace_days": 3}, "calendar": {"zone": "Europe/Berlin", "country": "DE"}}],
     )
-    based_on: Annotated[str, Field(pattern=_VERSION, description="By default the active version.")] | None = None
+    based_on: (
+        Annotated[str, Field(pattern=_VERSION, max_length=40, description="By default the active version.")] | None
+    ) = None
     note: Annotated[str, Field(max_length=500, pattern=NAME_PATTERN, description="Why, for people.")] | None = None
 
 

@@ -28,6 +28,7 @@ _TAGS: Final = (
     ("problems", "What each `type` of problem means and what to do about it."),
     (OPERATORS, "For those who run the service."),
 )
+_SERVER: Final = "The server that this document comes from, be it local, staging or production."
 _PLAIN: Final = {200: "It is answered.", 201: "It was made.", 202: "It will be done.", 204: "It is done."}
 
 
@@ -48,7 +49,7 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
         description=rest.description,
         routes=rest.routes,
         tags=[{"name": name, "description": text} for name, text in _TAGS],
-        servers=[{"url": "/", "description": "The server that this document comes from."}],
+        servers=[{"url": "/", "description": _SERVER, "x-internal": False}],
         contact={"name": "The maintainers of Partwise"},
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )
@@ -93,7 +94,7 @@ def _complete(document: dict[str, Any], operation: Operation) -> None:
         examples = parameter["schema"].pop("examples", [])
         if examples and "example" not in parameter:
             parameter["example"] = examples[0]
-        parameter["schema"] = _without_null(parameter["schema"])
+        parameter["schema"] = tidied(_without_null(parameter["schema"]))
     add_problems(operation)
     add_headers(document, operation)
 
