@@ -21,7 +21,9 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1/api-keys", tags=["access"], route_class=JsonRoute)
 
 _EXAMPLE = "4f7e6a52-6a0c-4a5e-9c39-0d7b6a1f2b3c"
-KeyId = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,64}$", description="`key_id` of a key.", examples=[_EXAMPLE])]
+KeyId = Annotated[
+    str, Path(max_length=64, pattern=r"^[0-9A-Za-z-]{1,64}$", description="`key_id` of a key.", examples=[_EXAMPLE])
+]
 KeyScope = Annotated[Scope, Field(strict=False)]
 _OVERLAP = (
     "How long the secret before works beside the new one: seconds, or an ISO 8601 duration such as P7D or PT1H; "
@@ -67,7 +69,10 @@ class RotationBody(BaseModel):
         BeforeValidator(read_duration),
         WithJsonSchema(
             {
-                "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "maxLength": 40}],
+                "anyOf": [
+                    {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2_592_000},
+                    {"type": "string", "maxLength": 40},
+                ],
                 "examples": ["P7D", 3600],
             }
         ),

@@ -89,6 +89,14 @@ async def test_it_is_filtered(api: httpx.AsyncClient):
         check(await api.get(f"/v1/audit-log?{query}"), 422)
 
 
+async def test_it_names_the_request(api: httpx.AsyncClient):
+    await api.put("/v1/clients/a", json={"name": "x"}, headers={"X-Request-Id": "crm-17"})
+    mutation = 'mutation { putClient(input: {clientId: "b", name: "B"}) { __typename } }'
+    await api.post("/graphql", json={"query": mutation}, headers={"X-Request-Id": "crm-18"})
+    found = (await api.get("/v1/audit-log")).json()["items"]
+    assert [one["request_id"] for one in found] == ["crm-18", "crm-17", None, None]
+
+
 async def test_its_pages_hold_each_entry_once(api: httpx.AsyncClient):
     for n in range(5):
         await api.put(f"/v1/clients/{n}", json={"name": "x"})
