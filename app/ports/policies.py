@@ -47,12 +47,19 @@ class Policies(Protocol):
         """Versions of a tenant, the newest first: all, or so many of those that were made before another one."""
         ...
 
-    async def add(self, tenant_id: str, record: PolicyRecord, by: Actor = CLI) -> PolicyRecord:
-        """Keep a new version under the next free name, `v1`, `v2` and so on, which the answer has."""
+    async def add(
+        self, tenant_id: str, record: PolicyRecord, request_id: str | None = None, by: Actor = CLI
+    ) -> PolicyRecord:
+        """Keep a new version under the next free name, `v1`, `v2` and so on, which the answer has.
+
+        A request that has made one already gets that.
+        """
         ...
 
-    async def activate(self, tenant_id: str, version: str, at: datetime, by: Actor = CLI) -> None:
-        """Make a version the active one, from now on."""
+    async def activate(
+        self, tenant_id: str, version: str, at: datetime, request_id: str | None = None, by: Actor = CLI
+    ) -> None:
+        """Make a version the active one, from now on; not again by a request that has done so already."""
         ...
 
 

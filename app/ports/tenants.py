@@ -108,7 +108,7 @@ class Tenants(Protocol):
         ...
 
     async def add_key(self, key: ApiKey, digest: bytes, most: int, entry: AuditEntry) -> None:
-        """Store a key by the digest of its secret, and the entry with it.
+        """Store a key by the digest of its secret, and the entry with it; one that is there gets the other secret.
 
         Raises:
             TooManyKeysError: the tenant has so many that were not revoked.

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from app.ports.tenants import ApiKey, Scope
 from app.rest.bodies import JsonRoute
+from app.rest.idempotency import RequestId
 from app.rest.pages import LINKED, Limit, Listed, read_place
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Permitted, UsedServices
@@ -133,12 +134,11 @@ async def list_api_keys(principal: Permitted, services: UsedServices, listed: Li
 
 @router.post("", status_code=201, summary="Make an API key")
 async def create_api_key(
-    body: ApiKeyBody, response: Response, principal: Permitted, services: UsedServices
+    body: ApiKeyBody, response: Response, principal: Permitted, services: UsedServices, request_id: RequestId
 ) -> IssuedKeyAnswer:
     """Make a key. Its secret is in the answer, this once. It cannot have scopes that the caller does not have."""
-    found = await services.keys.issue(
-        principal.tenant_id, body.name, frozenset(body.scopes), _instant(body.expires_at), principal
-    )
+    scopes, expires_at = frozenset(body.scopes), _instant(body.expires_at)
+    found = await services.keys.issue(principal.tenant_id, body.name, scopes, expires_at, principal, key_id=request_id)
     response.headers["Location"] = f"/v1/api-keys/{found.key.key_id}"
     response.headers["Cache-Control"] = "no-store"
     return IssuedKeyAnswer.issued(found, services.assess.now())

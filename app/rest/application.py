@@ -25,6 +25,7 @@ from app.rest import (
     simulations,
 )
 from app.rest.answers import StatusAnswer
+from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
@@ -80,6 +81,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
         generate_unique_id_function=operation_id,
     )
     rest.state.services = services
+    rest.add_middleware(IdempotencyKeys, services=services)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router

@@ -74,18 +74,19 @@ class PostgresTenants:
             counted = select(func.count()).where(api_key.c.tenant_id == key.tenant_id, api_key.c.revoked_at.is_(None))
             if (await connection.execute(counted)).scalar_one() >= most:
                 raise TooManyKeysError
-            await connection.execute(
-                insert(api_key).values(
-                    tenant_id=key.tenant_id,
-                    key_id=key.key_id,
-                    digest=digest,
-                    name=key.name,
-                    hint=key.hint,
-                    scopes=sorted(key.scopes),
-                    created_at=key.created_at,
-                    expires_at=key.expires_at,
-                )
-            )
+            row = {
+                "tenant_id": key.tenant_id,
+                "key_id": key.key_id,
+                "digest": digest,
+                "name": key.name,
+                "hint": key.hint,
+                "scopes": sorted(key.scopes),
+                "created_at": key.created_at,
+                "expires_at": key.expires_at,
+            }
+            added = insert(api_key).values(row)
+            again = {"digest": added.excluded.digest, "hint": added.excluded.hint}
+            await connection.execute(added.on_conflict_do_update(index_elements=["tenant_id", "key_id"], set_=again))
             await note(connection, key.tenant_id, entry)
 
     async def keys_by_digests(self, digests: Sequence[bytes]) -> list[FoundKey]:

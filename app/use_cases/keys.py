@@ -138,8 +138,12 @@ class Keys:
         scopes: frozenset[Scope],
         expires_at: datetime | None = None,
         by: Principal | None = None,
+        *,
+        key_id: str | None = None,
     ) -> IssuedKey:
-        """Make a key.
+        """Make a key, of an id that nobody else uses; one that is there already gets another secret.
+
+        The latter happens where a request is done again whose answer nobody ever saw.
 
         Raises:
             ForbiddenError: it would have scopes that its maker does not have.
@@ -152,7 +156,7 @@ class Keys:
             raise InvalidRequestError("/expires_at", "expected an instant in the future")
         secret = new_secret()
         key = ApiKey(
-            key_id=str(uuid.uuid4()),
+            key_id=key_id or str(uuid.uuid4()),
             tenant_id=tenant_id,
             name=name,
             hint=hint_of(secret),

@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from app.ports.tenants import Scope
+from app.services import Services
+from app.use_cases.errors import UnauthenticatedError
 from tests.rest.conftest import Caller
 from tests.rest.test_bad_input import check
 
@@ -36,6 +38,28 @@ async def test_a_key_is_made_and_its_secret_shown_once(api: httpx.AsyncClient):
         answer = await api.get(path)
         assert answer.status_code == 200
         assert secret not in answer.text
+
+
+async def test_a_request_that_is_sent_again_shows_the_same_secret(api: httpx.AsyncClient):
+    async def send() -> httpx.Response:
+        body = {"name": "CRM", "scopes": ["read"]}
+        return await api.post("/v1/api-keys", json=body, headers={"Idempotency-Key": "key-1"})
+
+    first, second = await send(), await send()
+    assert second.headers["idempotency-replayed"] == "true"
+    assert second.json() == first.json()
+    assert (await api.get("/v1/clients", headers=bearer(second.json()["secret"]))).status_code == 200
+    assert len((await api.get("/v1/api-keys")).json()["items"]) == 2
+
+
+async def test_done_again_after_a_crash_the_key_gets_a_secret_that_is_known(services: Services, tenant: str):
+    tenant_id = (await services.keys.authenticate(await services.keys.create(tenant, frozenset()))).tenant_id
+    scopes = frozenset({Scope.READ})
+    first = await services.keys.issue(tenant_id, "x", scopes, key_id="r-1")
+    second = await services.keys.issue(tenant_id, "x", scopes, key_id="r-1")
+    assert (await services.keys.authenticate(second.secret)).key_id == "r-1"
+    with pytest.raises(UnauthenticatedError):
+        await services.keys.authenticate(first.secret)
 
 
 async def test_they_are_listed_page_by_page_oldest_first(api: httpx.AsyncClient):
