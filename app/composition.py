@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fastapi import FastAPI
@@ -34,6 +34,7 @@ from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.portfolios import PostgresPortfolios
 from app.store.reads import Reads
+from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
@@ -47,6 +48,7 @@ from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
+from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.reassess import Reassess
@@ -189,6 +191,11 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         reassess=reassess,
         policies=policies,
         decoder=decoder,
+        once=Once(
+            PostgresRequests(engine),
+            lease=timedelta(seconds=settings.idempotency_lease),
+            keep=timedelta(seconds=settings.idempotency_keep),
+        ),
         cursors=Cursors(PostgresSecrets(engine, settings.signing_secrets)),
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         ready=ready,

@@ -10,6 +10,7 @@ from app.use_cases.find_events import FindEvents
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
+from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
@@ -34,5 +35,6 @@ class Services:
     policies: ManagePolicies
     decoder: EventDecoder
     cursors: Cursors
+    once: Once
     intake: Intake
     ready: Callable[[], Awaitable[bool]]

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import app as partwise
 from app.rest import clients, erasures, events, history, policies, problem_pages, problems, recourse, simulations
 from app.rest.answers import StatusAnswer
+from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
@@ -68,6 +69,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
         generate_unique_id_function=operation_id,
     )
     rest.state.services = services
+    rest.add_middleware(IdempotencyKeys, services=services)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router for part in (events, clients, history, simulations, recourse, erasures, policies, problem_pages)

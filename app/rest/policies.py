@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.verdict import Verdict
 from app.ports.policies import PolicyRecord
 from app.rest.bodies import JsonRoute
+from app.rest.idempotency import RequestId
 from app.rest.pages import LINKED, Limit, Listed
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Manager, Reader, UsedServices
@@ -121,11 +122,11 @@ class PreviewAnswer(BaseModel):
 
 @router.post("", status_code=201, summary="Draft a policy")
 async def draft_policy(
-    body: PolicyBody, response: Response, principal: Manager, services: UsedServices
+    body: PolicyBody, response: Response, principal: Manager, services: UsedServices, request_id: RequestId
 ) -> PolicyAnswer:
     """Make a new version from the active one, or from another. It counts for nothing until it is activated."""
     tenant_id = principal.tenant_id
-    found = await services.policies.draft(tenant_id, body.settings, body.based_on, body.note)
+    found = await services.policies.draft(tenant_id, body.settings, body.based_on, body.note, request_id=request_id)
     response.headers["Location"] = f"/v1/policies/{found.version}"
     return PolicyAnswer.of(found, await services.policies.active_version(tenant_id))
 
@@ -158,9 +159,11 @@ async def preview_policy(
 
 
 @router.post("/{version}/activate", summary="Activate a policy")
-async def activate_policy(version: Version, principal: Manager, services: UsedServices) -> PolicyAnswer:
+async def activate_policy(
+    version: Version, principal: Manager, services: UsedServices, request_id: RequestId
+) -> PolicyAnswer:
     """Let a version count from now on, for every answer; an earlier one can be activated again."""
-    found = await services.policies.activate(principal.tenant_id, version)
+    found = await services.policies.activate(principal.tenant_id, version, request_id=request_id)
     return PolicyAnswer.of(found, await services.policies.active_version(principal.tenant_id))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.ports.erasures import Erasure, Step
 from app.store.engine import retrying, transaction
 from app.store.portfolios import hastened
-from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away
+from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away, request
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
 
@@ -58,6 +58,9 @@ class PostgresErasures:
                 # The row is the lock: who is adding events to the client is waited for, who comes later finds the
                 # tombstone.
                 gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
+                # Kept answers name it by its digest, and are written under the same lock.
+                about = (request.c.tenant_id == tenant_id, request.c.subject == digest)
+                await connection.execute(delete(request).where(*about))
                 if gone[0]:
                     await hastened(connection, tenant_id)
                     fresh = insert(erasure).values(row)
