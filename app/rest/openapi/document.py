@@ -13,7 +13,7 @@ from app.rest.openapi.headers import add_headers
 from app.rest.openapi.links import add_links
 from app.rest.openapi.operations import OPERATORS, Operation, operations_of
 from app.rest.openapi.problems import PROBLEM, add_problems, share_problems
-from app.rest.openapi.schemas import tidied
+from app.rest.openapi.schemas import CURRENCY, tidied
 from app.scopes import REST
 from app.services import Services
 
@@ -24,6 +24,7 @@ _TAGS: Final = (
     ("events", "What happens with clients: send it, find it again, and the catalogue of what is understood."),
     ("clients", "What follows from it: scores, explanations, histories, what would change them. And erasure."),
     ("policies", "The settings of the scoring, in versions that never change."),
+    ("access", "API keys, and the log of who changed what."),
     ("problems", "What each `type` of problem means and what to do about it."),
     (OPERATORS, "For those who run the service."),
 )
@@ -57,11 +58,12 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
         schemas.pop(name, None)
     kinds = add_events(schemas, services.decoder.schemas())
     schemas["Problem"] = PROBLEM
+    schemas["Currency"] = CURRENCY
     # Bodies that we read ourselves: the framework does not know them.
     paths = document["paths"]
     paths["/v1/events"]["post"]["requestBody"] = events_body()
     paths["/v1/events"]["post"]["parameters"] += EVENT_ATTRIBUTES
-    paths["/v1/clients/{client_id}/simulate"]["post"]["requestBody"] = simulation_body(kinds)
+    paths["/v1/clients/{client_id}/simulate"]["post"]["requestBody"] = simulation_body(schemas, kinds)
     paths["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]["schema"] = {"type": "string"}
     document["components"]["securitySchemes"] = _schemes(document["components"]["securitySchemes"])
     operations = list(operations_of(document))
@@ -71,7 +73,9 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
         share_problems(document, operation)
     add_links(document)
     add_examples(document)
-    document["components"]["schemas"] = {name: tidied(schema) for name, schema in sorted(schemas.items())}
+    document["components"]["schemas"] = {
+        name: schema if schema is CURRENCY else tidied(schema) for name, schema in sorted(schemas.items())
+    }
     rest.openapi_schema = document
     return document
 

@@ -2,9 +2,18 @@
 
 from typing import Any, Final
 
+from app.core.money import CURRENCIES
 
-__all__ = ["tidied"]
 
+__all__ = ["CURRENCY", "tidied"]
+
+CURRENCY: Final[dict[str, Any]] = {
+    "title": "Currency",
+    "description": "An active ISO 4217 code.",
+    "type": "string",
+    "enum": sorted(CURRENCIES),
+}
+"""As a schema of its own, so that generators make one type of it."""
 _BEYOND: Final = 2**31
 """What needs more bits than 32."""
 _LONGEST: Final = {"date": 10, "date-time": 64}
@@ -32,6 +41,8 @@ def _untitled(part: Any, *, names: bool = False) -> Any:
         if names or name != "title"
     }
     if not names:
+        if found.get("enum") == CURRENCY["enum"]:
+            found = {"$ref": "#/components/schemas/Currency", **{k: v for k, v in found.items() if k not in CURRENCY}}
         if found.get("type") == "integer" and abs(found.get("maximum", _BEYOND)) < _BEYOND:
             found.setdefault("format", "int32")
         if found.get("format") in _LONGEST and found.get("type") == "string":
