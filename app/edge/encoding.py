@@ -12,7 +12,7 @@ from typing import Final
 from starlette.types import Message, Scope, Send
 
 from app.edge.cors import Header
-from app.wire.codings import CODINGS, Coding, Encoder
+from app.wire.codings import CODINGS, Encoder, Wanted
 
 __all__ = ["Encoded", "without_codings"]
 
@@ -49,10 +49,11 @@ def without_codings(scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[Scope
 class Encoded:
     """Sends an answer in a coding; whole ones with their length, streams as they come."""
 
-    def __init__(self, send: Send, coding: Coding | None, tags: Mapping[bytes, bytes]) -> None:
+    def __init__(self, send: Send, wanted: Wanted, tags: Mapping[bytes, bytes]) -> None:
         """Encode for `send`, or not at all; a client that asked by one of these tags is answered by it."""
         self._send = send
-        self._coding = coding
+        self._coding = wanted.coding
+        self._takes_plain = wanted.takes_plain
         self._tags = tags
         self._start: Message | None = None
         self._encoder: Encoder | None = None
@@ -75,9 +76,13 @@ class Encoded:
         if message["status"] == 304 and headers.get(b"etag") in self._tags:
             tag = self._tags[headers[b"etag"]]
             await self._send({**message, "headers": _with(message["headers"], etag=tag)})
-        elif self._coding is None or not _is_worth_it(message["status"], headers):
+        elif (
+            self._coding is None
+            or not _can_be_encoded(message["status"], headers)
+            or (self._takes_plain and not _is_worth_it(headers))
+        ):
             await self._send(message)
-        elif headers[b"content-type"].startswith(_STREAM):
+        elif headers.get(b"content-type", b"").startswith(_STREAM):
             await self._send(self._encoding(message, None))
         else:
             self._start = message
@@ -91,7 +96,7 @@ class Encoded:
             await self._next(message)
             return
         body: bytes = message.get("body", b"")
-        if len(body) >= _LEAST_BYTES:
+        if body and (len(body) >= _LEAST_BYTES or not self._takes_plain):
             encoder = Encoder(self._coding)
             body = await _fed(encoder, body, is_last=True)
             start, message = self._encoding(start, len(body)), {**message, "body": body}
@@ -117,14 +122,19 @@ class Encoded:
         return {**start, "headers": [*headers, (b"content-encoding", self._coding.encode())]}
 
 
-def _is_worth_it(status: int, headers: Mapping[bytes, bytes]) -> bool:
-    if status < 200 or status in _BODILESS or b"content-encoding" in headers:
-        return False
-    length = headers.get(b"content-length")
+def _can_be_encoded(status: int, headers: Mapping[bytes, bytes]) -> bool:
     return (
-        _TEXTUAL.fullmatch(headers.get(b"content-type", b"")) is not None
+        status >= 200
+        and status not in _BODILESS
+        and b"content-encoding" not in headers
         and b"no-transform" not in headers.get(b"cache-control", b"")
-        and (length is None or int(length) >= _LEAST_BYTES)
+    )
+
+
+def _is_worth_it(headers: Mapping[bytes, bytes]) -> bool:
+    length = headers.get(b"content-length")
+    return _TEXTUAL.fullmatch(headers.get(b"content-type", b"")) is not None and (
+        length is None or int(length) >= _LEAST_BYTES
     )
 
 

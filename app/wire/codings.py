@@ -2,9 +2,9 @@
 
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -21,8 +21,9 @@ __all__ = [
     "Encoder",
     "InflatedBodyError",
     "UnknownCodingError",
-    "accepted",
+    "Wanted",
     "coding_of",
+    "wanted",
 ]
 
 Coding = Literal["zstd", "gzip"]
@@ -39,7 +40,10 @@ _OVERHEAD: Final = 1024 * 1024
 """Bytes that a body may be longer coded than decoded."""
 _WINDOW_LOG: Final = 23
 """8 MiB, what a sender may count on (RFC 9659)."""
-_ZSTD: Final = {zstd.CompressionParameter.compression_level: 3, zstd.CompressionParameter.checksum_flag: 1}
+_ZSTD: Final[Mapping[int, int]] = {
+    zstd.CompressionParameter.compression_level: 3,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
 _GZIP_LEVEL: Final = 5
 _GZIP_BITS: Final = 31
 
@@ -73,9 +77,18 @@ def coding_of(values: list[bytes]) -> Coding | None:
     raise UnknownCodingError(f"expected a body with Content-Encoding {' or '.join(CODINGS)}, or without; got {told}")
 
 
+class Wanted(NamedTuple):
+    """What a client takes an answer in."""
+
+    coding: Coding | None
+    """The coding that it wants most; None for none."""
+    takes_plain: bool
+    """Whether the answer may be in none."""
+
+
 @lru_cache(256)
-def accepted(header: bytes) -> Coding | None:
-    """The coding that a client wants most, by its `Accept-Encoding` (RFC 9110, 12.5.3); None for the body as it is."""
+def wanted(header: bytes) -> Wanted:
+    """What a client takes, by its `Accept-Encoding` (RFC 9110, 12.5.3)."""
     weights: dict[str, float] = {}
     for part in header.decode("latin-1").lower().split(",")[:50]:
         name, _, parameter = part.partition(";")
@@ -91,7 +104,8 @@ def accepted(header: bytes) -> Coding | None:
         # Where both are wanted alike, shorter is better; NaN is wanted by nobody.
         if weight > most or (weight == most and weight > 0 and best is None):
             best, most = coding, weight
-    return best
+    # None is taken by who does not say otherwise.
+    return Wanted(best, weights.get("identity", weights.get("*", 1.0)) != 0)
 
 
 class _Stream(Protocol):

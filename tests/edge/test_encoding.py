@@ -157,3 +157,31 @@ async def test_answers_of_the_application(api: httpx.AsyncClient, application: F
             assert answer.headers["content-encoding"] == coding, path
             assert path == "/metrics" or decoded(coding, body) == plain
             assert whole.headers.get("etag") != answer.headers.get("etag") or "etag" not in whole.headers
+
+
+async def test_a_client_that_takes_nothing_plain_is_sent_nothing_plain():
+    async with raw(answering(b"{}", {"Content-Type": "application/json"})) as http:
+        answer, body = await bytes_of(http, accept_encoding="gzip, identity;q=0")
+        assert (answer.headers["content-encoding"], decoded("gzip", body)) == ("gzip", b"{}")
+        assert answer.headers["content-length"] == str(len(body))
+    async with raw(answering(b"pixels", {"Content-Type": "image/png"})) as http:
+        answer, body = await bytes_of(http, accept_encoding="zstd, *;q=0")
+        assert (answer.headers["content-encoding"], decoded("zstd", body)) == ("zstd", b"pixels")
+
+
+@pytest.mark.parametrize("header", ["identity;q=0", "br, *;q=0", "*;q=0"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_client_that_takes_nothing_that_there_is_is_refused_before_anything_is_done(header: str, method: str):
+    async def app(scope, receive, send) -> None:
+        raise AssertionError("it was asked")
+
+    async with raw(Edge(app, Cors(()))) as http:
+        answer = await http.request(method, "/", headers={"Accept-Encoding": header})
+    assert (answer.status_code, answer.json()["type"]) == (406, "/problems/not-acceptable")
+    assert "zstd, gzip or identity" in answer.json()["detail"]
+
+
+async def test_a_header_may_have_several_lines():
+    async with raw(answering(LONG, {"Content-Type": "application/json"})) as http:
+        answer = await http.get("/", headers=[("Accept-Encoding", "br"), ("Accept-Encoding", "gzip;q=0.5")])
+        assert answer.headers["content-encoding"] == "gzip"

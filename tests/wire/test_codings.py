@@ -17,8 +17,8 @@ from app.wire.codings import (
     Encoder,
     InflatedBodyError,
     UnknownCodingError,
-    accepted,
     coding_of,
+    wanted,
 )
 
 MEBIBYTE = 2**20
@@ -89,7 +89,8 @@ def bomb(coding: Coding) -> bytes:
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_bomb_takes_no_room(coding: Coding):
-    data, pieces = bomb(coding), []
+    data = bomb(coding)
+    pieces: list[int] = []
     read = Decoder(coding).feed(data, is_last=True)
     tracemalloc.start()
     try:
@@ -137,24 +138,30 @@ def test_a_coding_that_is_not_read(values: list[bytes]):
 
 
 @pytest.mark.parametrize(
-    ("header", "coding"),
+    ("header", "coding", "takes_plain"),
     [
-        (b"", None),
-        (b"gzip", "gzip"),
-        (b"gzip, deflate, br, zstd", "zstd"),
-        (b"gzip;q=1.0, zstd;q=0.5", "gzip"),
-        (b"zstd; q=0.1, GZIP ; q=0.2", "gzip"),
-        (b"*", "zstd"),
-        (b"zstd;q=0, *", "gzip"),
-        (b"*;q=0", None),
-        (b"gzip;q=0", None),
-        (b"identity, gzip;q=0.5", None),
-        (b"identity;q=0.5, gzip;q=0.5", "gzip"),
-        (b"br, deflate", None),
-        (b"gzip;q=nonsense", None),
-        (b"gzip;q=nan", None),
-        (b"\xff, x-gzip", "gzip"),
+        (b"", None, True),
+        (b"gzip", "gzip", True),
+        (b"gzip, deflate, br, zstd", "zstd", True),
+        (b"gzip;q=1.0, zstd;q=0.5", "gzip", True),
+        (b"zstd; q=0.1, GZIP ; q=0.2", "gzip", True),
+        (b"*", "zstd", True),
+        (b"zstd;q=0, *", "gzip", True),
+        (b"zstd;q=0, *;q=0.1, identity", None, True),
+        (b"*;q=0", None, False),
+        (b"gzip;q=0", None, True),
+        (b"identity, gzip;q=0.5", None, True),
+        (b"identity;q=0.5, gzip;q=0.5", "gzip", True),
+        (b"identity;q=0, gzip;q=0.5", "gzip", False),
+        (b"identity;q=0, *;q=0.1", "zstd", False),
+        (b"gzip, *;q=0", "gzip", False),
+        (b"identity;q=0.001, *;q=0", None, True),
+        (b"br, identity;q=0", None, False),
+        (b"br, deflate", None, True),
+        (b"gzip;q=nonsense", None, True),
+        (b"gzip;q=nan", None, True),
+        (b"\xff, x-gzip", "gzip", True),
     ],
 )
-def test_the_coding_of_an_answer(header: bytes, coding: str | None):
-    assert accepted(header) == coding
+def test_the_coding_of_an_answer(header: bytes, coding: str | None, takes_plain: bool):
+    assert wanted(header) == (coding, takes_plain)
