@@ -32,6 +32,8 @@ _CONDITIONS: Final = (b"if-none-match", b"if-match")
 
 def without_codings(scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[Scope, dict[bytes, bytes]]:
     """A request whose conditions name tags as the application knows them, and the tags that were changed."""
+    if b"if-none-match" not in headers and b"if-match" not in headers:
+        return scope, {}
     tags = {
         b'"%b"' % found[1]: found[0]
         for name in _CONDITIONS
