@@ -67,6 +67,20 @@ RESPONSE_HEADERS: Final = (
         lambda operation, status: status == 503 or (operation.method == "POST" and status == 409),
     ),
     Header(
+        "Accept",
+        "The media types of bodies that are read here, where that of the request is none of them.",
+        _TEXT,
+        "application/json",
+        lambda operation, status: status == 415,
+    ),
+    Header(
+        "Accept-Encoding",
+        "The content codings of bodies that are read here, where that of the request is none of them.",
+        _TEXT,
+        "zstd, gzip",
+        lambda operation, status: status == 415,
+    ),
+    Header(
         "Idempotency-Replayed",
         "`true`, where this is the answer of the first request with this `Idempotency-Key`.",
         {"type": "string", "enum": ["true"]},
