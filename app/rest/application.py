@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
 from app.rest import clients, erasures, events, history, policies, problem_pages, problems, recourse, simulations
-from app.rest.openapi import openapi_document
+from app.rest.answers import StatusAnswer
+from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
 from app.rest.problem_types import DATABASE_UNAVAILABLE
@@ -22,9 +23,8 @@ __all__ = ["Application", "create_rest"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_DESCRIPTION = """Which client relationships to mend, which to part with, why, and what would change that.
-
-Send what happens with each client as CloudEvents, then ask for its score and explanation."""
+_SUMMARY = "Which client relationships to mend, which to part with, why, and what would change that."
+_DESCRIPTION = """Send what happens with each client as CloudEvents, then ask for its score and explanation."""
 
 
 class Application(FastAPI):
@@ -61,9 +61,11 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest = Application(
         title="Partwise",
         version=partwise.__version__,
+        summary=_SUMMARY,
         description=_DESCRIPTION,
         lifespan=lifespan,
         dependencies=[Depends(refuse_unclear_query)],
+        generate_unique_id_function=operation_id,
     )
     rest.state.services = services
     rest.add_middleware(SlashesInIds)
@@ -73,21 +75,25 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     problems.install(rest, [route for router in routers for route in router.routes])
     for router in routers:
         rest.include_router(router)
-    rest.add_api_route("/livez", _livez, tags=["operations"], summary="Is the process alive?")
-    rest.add_api_route("/readyz", _readyz, tags=["operations"], summary="Can it serve?")
     rest.add_api_route(
-        "/metrics", _metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
+        "/livez", get_liveness, response_model=StatusAnswer, tags=["operations"], summary="Is the process alive?"
+    )
+    rest.add_api_route(
+        "/readyz", get_readiness, response_model=StatusAnswer, tags=["operations"], summary="Can it serve?"
+    )
+    rest.add_api_route(
+        "/metrics", get_metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
     )
     rest.openapi = lambda: openapi_document(rest, services)  # type: ignore[method-assign]
     return rest
 
 
-async def _livez() -> dict[str, str]:
+async def get_liveness() -> dict[str, str]:
     """Never asks the database: restarting us would not mend it."""
     return {"status": "ok"}
 
 
-async def _readyz(services: UsedServices) -> Response:
+async def get_readiness(services: UsedServices) -> Response:
     """Asks the database."""
     if await services.ready():
         return JSONResponse({"status": "ok"})
@@ -96,5 +102,6 @@ async def _readyz(services: UsedServices) -> Response:
     )
 
 
-async def _metrics() -> Response:
+async def get_metrics() -> Response:
+    """What this process counts, in the text format of Prometheus."""
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

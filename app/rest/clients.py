@@ -70,7 +70,7 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     services: UsedServices,
     viewpoint: Viewed,
     listed: Listed,
-    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
+    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.", examples=["part"])] = None,
     limit: Limit = 50,
     as_of: AsOf = None,
     known_at: KnownAt = None,

@@ -1,6 +1,7 @@
 """Erasures: erase a client, and what stays to prove it."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
@@ -18,6 +19,7 @@ router = APIRouter(prefix="/v1", tags=["clients"])
 
 _DIGEST = "SHA-256 of the client's id in UTF-8, in hex."
 _HEX = r"^[0-9a-f]{64}$"
+_EXAMPLE = sha256(b"acme").hexdigest()
 
 
 class ErasureAnswer(BaseModel):
@@ -79,7 +81,9 @@ async def list_erasures(principal: Manager, services: UsedServices, listed: List
 
 @router.get("/erasures/{digest}", summary="Get an erasure")
 async def get_erasure(
-    digest: Annotated[str, Path(pattern=_HEX, description=_DIGEST)], principal: Manager, services: UsedServices
+    digest: Annotated[str, Path(pattern=_HEX, description=_DIGEST, examples=[_EXAMPLE])],
+    principal: Manager,
+    services: UsedServices,
 ) -> ErasureAnswer:
     """Whether and when the client was erased whose id has this digest."""
     return ErasureAnswer.of(await services.erase.one(principal.tenant_id, bytes.fromhex(digest)))

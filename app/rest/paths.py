@@ -46,15 +46,15 @@ def _without_slash(text: str) -> str:
     return text.replace(_SLASH, "\0")
 
 
-def _id_in_path(description: str) -> Any:
-    return Path(min_length=1, max_length=200, pattern=NAME_PATTERN, description=description)
+def _id_in_path(description: str, example: str) -> Any:
+    return Path(min_length=1, max_length=200, pattern=NAME_PATTERN, description=description, examples=[example])
 
 
-def _client_id(client_id: Annotated[str, _id_in_path("Your own id of the client.")]) -> str:
+def _client_id(client_id: Annotated[str, _id_in_path("Your own id of the client.", "acme")]) -> str:
     return client_id.replace(_SLASH, "/")
 
 
-def _event_id(event_id: Annotated[str, _id_in_path("The CloudEvents `id`.")]) -> str:
+def _event_id(event_id: Annotated[str, _id_in_path("The CloudEvents `id`.", "INV-17-issued")]) -> str:
     return event_id.replace(_SLASH, "/")
 
 

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/policies", tags=["policies"], route_class=JsonRou
 _MOST_CHANGES = 200
 _VERSION = r"^[a-z0-9-]{1,40}$"
 
-Version = Annotated[str, Path(pattern=_VERSION, description="Such as v3, or default-1.")]
+Version = Annotated[str, Path(pattern=_VERSION, description="Such as v3, or default-1.", examples=["default-1"])]
 
 
 class PolicyBody(BaseModel):
@@ -116,7 +116,9 @@ class PreviewAnswer(BaseModel):
 
 
 @router.post("", status_code=201, summary="Draft a policy")
-async def post_policy(body: PolicyBody, response: Response, principal: Manager, services: UsedServices) -> PolicyAnswer:
+async def draft_policy(
+    body: PolicyBody, response: Response, principal: Manager, services: UsedServices
+) -> PolicyAnswer:
     """Make a new version from the active one, or from another. It counts for nothing until it is activated."""
     tenant_id = principal.tenant_id
     found = await services.policies.draft(tenant_id, body.settings, body.based_on, body.note)

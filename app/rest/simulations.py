@@ -50,7 +50,7 @@ class SimulationAnswer(BaseModel):
 
 
 @router.post("/{client_id}/simulate", summary="Simulate events")
-async def simulate(  # noqa: PLR0917 - each is a part of the request
+async def simulate_events(  # noqa: PLR0917 - each is a part of the request
     request: Request,
     client_id: ClientIdPath,
     principal: Reader,
