@@ -139,17 +139,23 @@ def _named(case: Case, answer: Answer) -> bool:
     )
 
 
-def rows_in(service: Service) -> dict[str, int]:
-    """How many rows each table has."""
-    return asyncio.run(_rows(service))
+def rows_in(service: Service, tenant: str) -> dict[str, int]:
+    """How many rows each table has of a tenant."""
+    return asyncio.run(_rows(service, tenant))
 
 
-async def _rows(service: Service) -> dict[str, int]:
+async def _rows(service: Service, tenant: str) -> dict[str, int]:
     password = Credentials.read(Folder(service.home)).superuser
     port = int((Folder(service.home).data / "postmaster.pid").read_text().splitlines()[3])
     wire = await asyncpg.connect(host="127.0.0.1", port=port, user=SUPERUSER, password=password, database=DATABASE)
     try:
-        names = await wire.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-        return {name: await wire.fetchval(f'SELECT count(*) FROM "{name}"') for (name,) in names}
+        names = await wire.fetch(
+            "SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_name)"
+            " WHERE column_name = 'tenant_id' AND table_type = 'BASE TABLE' AND tables.table_schema = 'public'"
+        )
+        tenant_id = await wire.fetchval("SELECT tenant_id FROM tenant WHERE name = $1", tenant)
+        assert tenant_id is not None
+        count = 'SELECT count(*) FROM "{}" WHERE tenant_id = $1'
+        return {name: await wire.fetchval(count.format(name), tenant_id) for (name,) in names}
     finally:
         await wire.close()
