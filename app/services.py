@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from app.ports.audit import AuditLog
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
@@ -10,6 +11,7 @@ from app.use_cases.find_events import FindEvents
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
+from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
@@ -24,6 +26,7 @@ class Services:
     """The use cases, the decoder of events, and how much is taken in at once."""
 
     keys: Keys
+    audit: AuditLog
     record: RecordEvents
     find: FindEvents
     clients: ManageClients
@@ -34,5 +37,6 @@ class Services:
     policies: ManagePolicies
     decoder: EventDecoder
     cursors: Cursors
+    once: Once
     intake: Intake
     ready: Callable[[], Awaitable[bool]]

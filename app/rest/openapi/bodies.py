@@ -14,6 +14,10 @@ _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 200}
 _TIME: Final = {"type": "string", "format": "date-time", "maxLength": 40}
 
 
+# Without a format: generators would take a time for it, and not all can write one into a header.
+_HEADER_TIME: Final = {"type": "string", "maxLength": 40}
+
+
 def _attribute(name: str, description: str, schema: Mapping[str, Any], example: str) -> dict[str, Any]:
     return {
         "name": f"ce-{name}",
@@ -31,20 +35,19 @@ EVENT_ATTRIBUTES: Final = [
     _attribute("source", "the event's `source`.", _NAME, "/billing"),
     _attribute("type", "the event's `type`.", _NAME, "invoice.issued"),
     _attribute("subject", "your own id of the client.", _NAME, "acme"),
-    _attribute("time", "when it happened; now, where it is left out.", _TIME, "2026-07-31T09:00:00Z"),
+    _attribute("time", "when it happened; now, where it is left out.", _HEADER_TIME, "2026-07-31T09:00:00Z"),
 ]
 """Headers of an event in binary mode; where there is one, an `application/json` body is the event's data alone."""
 
 
 def add_events(schemas: dict[str, Any], catalogue: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Add each type of event and its data, and the union of each; return the names of the types."""
-    mapping, data = {}, []
+    mapping = {}
     for name, schema in catalogue.items():
         title = schema["title"]
         schemas[title] = {key: value for key, value in schema.items() if key != "$schema"}
         schemas[f"{title}Event"] = _cloud_event(name, title)
         mapping[name] = f"#/components/schemas/{title}Event"
-        data.append({"$ref": f"#/components/schemas/{title}"})
     schemas["CloudEvent"] = {
         "title": "CloudEvent",
         "description": "A CloudEvent 1.0 of the catalogue; `type` tells which.",
@@ -60,8 +63,9 @@ def add_events(schemas: dict[str, Any], catalogue: Mapping[str, Mapping[str, Any
     }
     schemas["EventData"] = {
         "title": "EventData",
-        "description": "The data of an event alone, whose attributes are in `ce-` headers.",
-        "anyOf": data,
+        "description": "The data of an event alone, as its type has it: `GET /v1/event-types` tells.",
+        "type": "object",
+        "additionalProperties": True,
     }
     return list(mapping)
 
@@ -72,8 +76,9 @@ def events_body() -> dict[str, Any]:
         "required": True,
         "description": "One event, a batch of them, or a stream.",
         "content": {
-            events.STRUCTURED: {"schema": _EVENT},
+            # First what generators are to make a client of that know only one: a batch of one will do.
             events.BATCH: {"schema": _BATCH},
+            events.STRUCTURED: {"schema": _EVENT},
             events.NDJSON: {
                 "schema": {
                     "type": "string",
@@ -86,7 +91,7 @@ def events_body() -> dict[str, Any]:
     }
 
 
-def simulation_body(kinds: list[str]) -> dict[str, Any]:
+def simulation_body(schemas: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
     """What a simulation takes."""
     supposed = {
         "title": "SupposedEvent",
@@ -99,19 +104,21 @@ def simulation_body(kinds: list[str]) -> dict[str, Any]:
             "time": {"type": ["string", "null"], "format": "date-time", "maxLength": 40},
         },
     }
-    body = {
+    schemas["SupposedEvent"] = supposed
+    schemas["Supposition"] = {
         "title": "Supposition",
+        "description": "What might happen.",
         "type": "object",
         "required": ["events"],
         "additionalProperties": False,
         "properties": {
-            "events": {"type": "array", "minItems": 1, "maxItems": simulations.MOST_EVENTS, "items": supposed}
+            "events": {"type": "array", "minItems": 1, "maxItems": simulations.MOST_EVENTS, "items": {"$ref": "#/components/schemas/SupposedEvent"}}
         },
     }
     return {
         "required": True,
         "description": "What might happen, in any order.",
-        "content": {"application/json": {"schema": body}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Supposition"}}},
     }
 
 

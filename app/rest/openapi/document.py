@@ -13,7 +13,7 @@ from app.rest.openapi.headers import add_headers
 from app.rest.openapi.links import add_links
 from app.rest.openapi.operations import OPERATORS, Operation, operations_of
 from app.rest.openapi.problems import PROBLEM, add_problems, share_problems
-from app.rest.openapi.schemas import tidied
+from app.rest.openapi.schemas import CURRENCY, tidied
 from app.scopes import REST
 from app.services import Services
 
@@ -24,9 +24,11 @@ _TAGS: Final = (
     ("events", "What happens with clients: send it, find it again, and the catalogue of what is understood."),
     ("clients", "What follows from it: scores, explanations, histories, what would change them. And erasure."),
     ("policies", "The settings of the scoring, in versions that never change."),
+    ("access", "API keys, and the log of who changed what."),
     ("problems", "What each `type` of problem means and what to do about it."),
     (OPERATORS, "For those who run the service."),
 )
+_SERVER: Final = "The server that this document comes from, be it local, staging or production."
 _PLAIN: Final = {200: "It is answered.", 201: "It was made.", 202: "It will be done.", 204: "It is done."}
 
 
@@ -47,7 +49,7 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
         description=rest.description,
         routes=rest.routes,
         tags=[{"name": name, "description": text} for name, text in _TAGS],
-        servers=[{"url": "/", "description": "The server that this document comes from."}],
+        servers=[{"url": "/", "description": _SERVER, "x-internal": False}],
         contact={"name": "The maintainers of Partwise"},
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )
@@ -56,11 +58,12 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
         schemas.pop(name, None)
     kinds = add_events(schemas, services.decoder.schemas())
     schemas["Problem"] = PROBLEM
+    schemas["Currency"] = CURRENCY
     # Bodies that we read ourselves: the framework does not know them.
     paths = document["paths"]
     paths["/v1/events"]["post"]["requestBody"] = events_body()
     paths["/v1/events"]["post"]["parameters"] += EVENT_ATTRIBUTES
-    paths["/v1/clients/{client_id}/simulate"]["post"]["requestBody"] = simulation_body(kinds)
+    paths["/v1/clients/{client_id}/simulate"]["post"]["requestBody"] = simulation_body(schemas, kinds)
     paths["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]["schema"] = {"type": "string"}
     document["components"]["securitySchemes"] = _schemes(document["components"]["securitySchemes"])
     operations = list(operations_of(document))
@@ -70,7 +73,9 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
         share_problems(document, operation)
     add_links(document)
     add_examples(document)
-    document["components"]["schemas"] = {name: tidied(schema) for name, schema in sorted(schemas.items())}
+    document["components"]["schemas"] = {
+        name: schema if schema is CURRENCY else tidied(schema) for name, schema in sorted(schemas.items())
+    }
     rest.openapi_schema = document
     return document
 
@@ -92,7 +97,7 @@ def _complete(document: dict[str, Any], operation: Operation) -> None:
         examples = parameter["schema"].pop("examples", [])
         if examples and "example" not in parameter:
             parameter["example"] = examples[0]
-        parameter["schema"] = _without_null(parameter["schema"])
+        parameter["schema"] = tidied(_without_null(parameter["schema"]))
     add_problems(operation)
     add_headers(document, operation)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.rest.idempotency import KEY_PATTERN, NOT_KEPT
 from app.rest.openapi.operations import Operation
 
 __all__ = ["REQUEST_HEADERS", "RESPONSE_HEADERS", "Header", "add_headers"]
@@ -32,6 +33,14 @@ REQUEST_HEADERS: Final = (
         "crm-2026-10-01-17",
         lambda operation, status: operation.is_api,
     ),
+    Header(
+        "Idempotency-Key",
+        "A name for this request, such as a UUID, so that it can be sent again: for 24 hours the same request gets the "
+        "answer of the first, and another request is refused. Not for streams.",
+        {"type": "string", "pattern": KEY_PATTERN},
+        "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        lambda operation, status: operation.is_api and operation.method == "POST",
+    ),
 )
 """Beyond those that the framework finds in the routes."""
 
@@ -47,7 +56,7 @@ RESPONSE_HEADERS: Final = (
         "WWW-Authenticate",
         "How to be let in (RFC 6750).",
         _TEXT,
-        "Bearer",
+        'Bearer realm="partwise"',
         lambda operation, status: operation.needs_key and status in (401, 403),
     ),
     Header(
@@ -55,7 +64,14 @@ RESPONSE_HEADERS: Final = (
         "Seconds to wait before the request is sent again.",
         _SECONDS,
         1,
-        lambda operation, status: status == 503,
+        lambda operation, status: status == 503 or (operation.method == "POST" and status == 409),
+    ),
+    Header(
+        "Idempotency-Replayed",
+        "`true`, where this is the answer of the first request with this `Idempotency-Key`.",
+        {"type": "string", "enum": ["true"]},
+        "true",
+        lambda operation, status: operation.method == "POST" and status < 500 and status not in NOT_KEPT,
     ),
     Header(
         "Content-Language",
@@ -69,7 +85,15 @@ RESPONSE_HEADERS: Final = (
         "Where it is to be read: a path on this server.",
         {"type": "string", "format": "uri-reference"},
         "/v1/policies/v3",
-        lambda operation, status: (operation.id, status) in {("draftPolicy", 201), ("eraseClient", 202)},
+        lambda operation, status: (operation.id, status)
+        in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)},
+    ),
+    Header(
+        "Cache-Control",
+        "The answer holds a secret, and is not to be kept on its way.",
+        _TEXT,
+        "no-store",
+        lambda operation, status: (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)},
     ),
 )
 

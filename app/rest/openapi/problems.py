@@ -14,6 +14,8 @@ from app.rest.problem_types import (
     DATABASE_UNAVAILABLE,
     EVENT_CONFLICT,
     FORBIDDEN,
+    IDEMPOTENCY_IN_FLIGHT,
+    IDEMPOTENCY_KEY_REUSED,
     INTERNAL_ERROR,
     INVALID_REQUEST,
     MALFORMED_REQUEST,
@@ -61,6 +63,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
     (INVALID_REQUEST, lambda operation: True),
+    (IDEMPOTENCY_IN_FLIGHT, lambda operation: operation.method == "POST"),
+    (IDEMPOTENCY_KEY_REUSED, lambda operation: operation.method == "POST"),
     (INTERNAL_ERROR, lambda operation: True),
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
@@ -70,6 +74,9 @@ _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "getEvent": (AMBIGUOUS_ID,),
     "putClient": (CONFLICT,),
     "draftPolicy": (CONFLICT,),
+    "createApiKey": (CONFLICT,),
+    "rotateApiKey": (CONFLICT,),
+    "revokeApiKey": (CONFLICT,),
 }
 """What one operation alone answers with, by its id."""
 _SAID: Final[Mapping[ProblemType, tuple[str, tuple[tuple[str, str], ...]]]] = {

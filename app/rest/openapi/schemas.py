@@ -1,8 +1,22 @@
 """Schemas as generators of clients like them."""
 
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["tidied"]
+from app.core.money import CURRENCIES
+
+
+__all__ = ["CURRENCY", "tidied"]
+
+CURRENCY: Final[dict[str, Any]] = {
+    "title": "Currency",
+    "description": "An active ISO 4217 code.",
+    "type": "string",
+    "enum": sorted(CURRENCIES),
+}
+"""As a schema of its own, so that generators make one type of it."""
+_BEYOND: Final = 2**31
+"""What needs more bits than 32."""
+_LONGEST: Final = {"date": 10, "date-time": 64}
 
 
 def tidied(schema: dict[str, Any]) -> dict[str, Any]:
@@ -21,8 +35,19 @@ def _untitled(part: Any, *, names: bool = False) -> Any:
         return [_untitled(one) for one in part]
     if not isinstance(part, dict):
         return part
-    return {
+    found = {
         name: _untitled(value, names=name in ("properties", "mapping") and not names)
         for name, value in part.items()
         if names or name != "title"
     }
+    if not names:
+        if found.get("enum") == CURRENCY["enum"]:
+            found = {"$ref": "#/components/schemas/Currency", **{k: v for k, v in found.items() if k not in CURRENCY}}
+        if found.get("type") == "integer" and abs(found.get("maximum", _BEYOND)) < _BEYOND:
+            found.setdefault("format", "int32")
+        if found.get("format") in _LONGEST and found.get("type") == "string":
+            found.setdefault("maxLength", _LONGEST[found["format"]])
+        if "prefixItems" in found:
+            # Says nothing beyond them, but older readers know no other word.
+            found.setdefault("items", {"anyOf": found["prefixItems"]})
+    return found
