@@ -5,6 +5,7 @@ wrote is searched.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -33,9 +34,11 @@ EVENT_ID = "quibblefax-event"
 WRONG_KEY = "pw_quibblefax0000000000000000000000000000000000"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJxdWliYmxlZmF4In0.quibblefaxsignature"
 ONCE = "quibblefax-once-5a4f"
+SECRETS = ("quibblefax-signs-0123456789abcdef", "quibblefax-verifies-0123456789abcdef")
 WORD = "quibblefax"
 # What opens something: not even told to whom it came from.
-OPENING = (WRONG_KEY, TOKEN, ONCE)
+OPENING = (WRONG_KEY, TOKEN, ONCE, *SECRETS)
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,7 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     found = Service(tmp_path_factory.mktemp("talkative"), free_port())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARTWISE_LOG_LEVEL", "debug")
+        patch.setenv("PARTWISE_SECRETS", ",".join(SECRETS))
         found.start()
         try:
             yield found
@@ -69,9 +73,12 @@ def everything(http: httpx.Client) -> Iterator[httpx.Response]:
     named = {"name": NAME, "country": "DE"}
     event = cloud_event(EVENT_ID, kind="client.updated", client=MAIL, data={"name": NAME})
     wrong = event | {"data": {"name": NAME, MAIL: NAME}}
-    once = {"Idempotency-Key": ONCE}
-    yield http.put(f"/v1/clients/{MAIL}", json=named, headers=once)
-    yield http.put(f"/v1/clients/{MAIL}", json=named | {"country": MAIL}, headers=once)
+
+    def once() -> dict[str, str]:
+        return {"Idempotency-Key": f"{ONCE}-{next(_numbers)}"}
+
+    yield http.put(f"/v1/clients/{MAIL}", json=named, headers=once())
+    yield http.put(f"/v1/clients/{MAIL}", json=named | {"country": MAIL}, headers=once())
     yield http.put(f"/v1/clients/{MAIL}%00", json=named)
     yield http.put("/v1/clients/x", content=f'{{"name": "{NAME}'.encode(), headers={"Content-Type": "application/json"})
     for media, body in (
@@ -84,7 +91,7 @@ def everything(http: httpx.Client) -> Iterator[httpx.Response]:
         (NDJSON, as_json(event) + b"\n" + as_json(wrong) + b"\n"),
         (f"{MAIL}/{NAME}".encode(), as_json(event)),
     ):
-        yield http.post("/v1/events", content=body, headers=[("Content-Type", media), *once.items()])  # type: ignore[arg-type]
+        yield http.post("/v1/events", content=body, headers=[("Content-Type", media), *once().items()])  # type: ignore[arg-type]
     for query in ("client_id", "source", "type", "cursor", "as_of", WORD):
         yield http.get("/v1/events", params={query: f"{MAIL} {TOKEN}" if query == "client_id" else MAIL})
     for path in ("", "/score", "/explanation", "/history", "/timeline", f"/{WORD}"):
@@ -104,9 +111,12 @@ def everything(http: httpx.Client) -> Iterator[httpx.Response]:
         ("mutation ($e: [JSON!]!) { recordEvents(events: $e) { __typename } }", {"e": [event, wrong]}),
     ):
         yield http.post("/graphql", json={"query": document, "variables": variables})
-    yield http.post("/v1/policies", json={"settings": {MAIL: NAME}, "note": NAME}, headers=once)
+    yield http.post("/v1/policies", json={"settings": {MAIL: NAME}, "note": NAME}, headers=once())
     yield http.post(f"/v1/clients/{MAIL}/simulate", json={"events": [wrong]})
-    yield http.delete(f"/v1/clients/{WORD}-other", headers=once)
+    for note in (NAME, NAME, MAIL):
+        yield http.post("/v1/policies", json={"settings": {}, "note": note}, headers={"Idempotency-Key": ONCE})
+    yield http.post("/v1/policies", json={"settings": {}}, headers={"Idempotency-Key": f"{ONCE}\x7f{ONCE}"})
+    yield http.delete(f"/v1/clients/{WORD}-other", headers=once())
 
 
 class Again(httpx.HTTPTransport):
@@ -138,8 +148,7 @@ def test_nothing_of_it_is_written_anywhere(talkative: Service):
         # Errors of ours: Postgres refuses rows and tells them, statements and their tables are gone.
         as_superuser(service, f"ALTER TABLE client ADD CONSTRAINT no_one CHECK (client_id !~ '{WORD}') NOT VALID")
         as_superuser(service, "ALTER TABLE policy RENAME TO policy_elsewhere")
-        http.put(f"/v1/clients/{MAIL}", json={"name": NAME + " anew"})
-        failed = [*everything(http)]
+        failed = [http.put(f"/v1/clients/{MAIL}", json={"name": NAME + " anew"}), *everything(http)]
         assert any(answer.status_code == 500 for answer in failed)
         as_superuser(service, "ALTER TABLE policy_elsewhere RENAME TO policy")
         as_superuser(service, "ALTER TABLE client DROP CONSTRAINT no_one")
