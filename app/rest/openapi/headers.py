@@ -37,7 +37,7 @@ REQUEST_HEADERS: Final = (
         "Idempotency-Key",
         "A name for this request, such as a UUID, so that it can be sent again: for 24 hours the same request gets the "
         "answer of the first, and another request is refused. Not for streams.",
-        {"type": "string", "pattern": KEY_PATTERN},
+        {"type": "string", "pattern": KEY_PATTERN, "maxLength": 257},
         "8e03978e-40d5-43dd-bc93-6894a57f9324",
         lambda operation, status: operation.is_api and operation.method == "POST",
     ),
