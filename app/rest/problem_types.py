@@ -201,6 +201,13 @@ DATABASE_UNAVAILABLE: Final = ProblemType(
     "The database cannot be reached at present. Whether a write was stored is not known.",
     "Send it again after the seconds in `Retry-After`. Events may be sent again without harm.",
 )
+ISSUER_UNAVAILABLE: Final = ProblemType(
+    "issuer-unavailable",
+    "Issuer unavailable",
+    503,
+    "The keys that the token's issuer signs with cannot be read at present, and none are at hand. Nothing was done.",
+    "Send it again after the seconds in `Retry-After`. API keys go on working meanwhile.",
+)
 TOO_MANY_CONNECTIONS: Final = ProblemType(
     "too-many-connections",
     "Too many connections",
