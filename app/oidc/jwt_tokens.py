@@ -18,6 +18,8 @@ __all__ = ["JwtTokens"]
 
 _MOST_CHARACTERS: Final = 16_384
 _MOST_NAME: Final = 255
+_END: Final = 253_402_300_800
+"""The year 10000, in seconds since 1970."""
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 """Others are for something else, such as ending a session."""
@@ -87,8 +89,8 @@ def _parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     except (UnreadableError, ValueError):
         raise InvalidTokenError("this is neither an API key nor a signed token") from None
     for name in ("exp", "nbf", "iat"):
-        if name in claims and (isinstance(claims[name], bool) or not isinstance(claims[name], int | float)):
-            raise InvalidTokenError(f"the token's {name} is no number")
+        if name in claims and not _is_time(claims[name]):
+            raise InvalidTokenError(f"the token's {name} is no time")
     return header, claims
 
 
@@ -142,6 +144,10 @@ def _claim(claims: dict[str, Any], name: str) -> Any:
             return None
         found = found.get(part.replace("~1", "/").replace("~0", "~"))
     return found
+
+
+def _is_time(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < _END
 
 
 def _name(given: Any) -> str | None:
