@@ -256,7 +256,8 @@ def _media(accept: bytes) -> bytes | None:
 def _check_media(headers: Mapping[bytes, bytes]) -> None:
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     if media.strip() != _JSON:
-        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE")
+        accepted = ((b"accept", _JSON),)
+        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE", accepted)
     charset = parameters.partition(b"charset=")[2].strip(b' "')
     if charset not in (b"", b"utf-8", b"utf8"):
         raise _Refused(415, "expected UTF-8", "UNSUPPORTED_MEDIA_TYPE")

@@ -82,7 +82,8 @@ async def send_events(
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
         expected = ", ".join(MEDIA_TYPES)
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected Content-Type {expected}; got {media[:100] or 'none'}")
+        detail = f"expected Content-Type {expected}; got {media[:100] or 'none'}"
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept": expected})
     with services.intake.held(announced_size(request)) as held:
         body = await read_body(request, held)
         return await _recorded(request, services, principal, body, binary=binary, media=media, atomic=atomic)

@@ -20,6 +20,7 @@ from app.rest.problem_types import (
     INVALID_REQUEST,
     ISSUER_UNAVAILABLE,
     MALFORMED_REQUEST,
+    NOT_ACCEPTABLE,
     NOT_FOUND,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
@@ -60,6 +61,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (UNAUTHENTICATED, lambda operation: operation.needs_key),
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
+    (NOT_ACCEPTABLE, lambda operation: True),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
