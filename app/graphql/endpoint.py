@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -26,8 +26,9 @@ from app.graphql.graphiql import GraphiQL
 from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tokens import IssuerUnavailableError
 from app.services import Services
-from app.use_cases.errors import UnauthenticatedError
+from app.use_cases.errors import ForbiddenError, UnauthenticatedError
 from app.wire.challenges import NO_CREDENTIALS, challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
@@ -147,16 +148,20 @@ class GraphQLEndpoint:
         try:
             if scheme.lower() != "bearer":
                 raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-            principal = await self._services.keys.authenticate(secret.strip())
+            principal = await self._services.authenticate(secret.strip(), request_id)
         except UnauthenticatedError as error:
             told = ((b"www-authenticate", challenge(error).encode()),)
             raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
+        except ForbiddenError as error:
+            raise _Refused(403, str(error), "FORBIDDEN") from None
+        except IssuerUnavailableError as error:
+            raise _Refused(503, str(error), "UNAVAILABLE", ((b"retry-after", b"5"),)) from None
         except StoreUnavailableError:
             message = "the database is not available at present; try again"
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
-        return Context(self._services, replace(principal, request_id=request_id), speaker(language))
+        return Context(self._services, principal, speaker(language))
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions or ()

@@ -18,6 +18,7 @@ from app.rest.problem_types import (
     IDEMPOTENCY_KEY_REUSED,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    ISSUER_UNAVAILABLE,
     MALFORMED_REQUEST,
     NOT_ACCEPTABLE,
     NOT_FOUND,
@@ -70,6 +71,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (INTERNAL_ERROR, lambda operation: True),
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
+    (ISSUER_UNAVAILABLE, lambda operation: operation.needs_key),
 )
 _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "sendEvents": (EVENT_CONFLICT, BATCH_REFUSED),
