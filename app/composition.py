@@ -26,6 +26,7 @@ from app.rest.application import create_rest
 from app.services import Services
 from app.settings import Settings, SettingsError
 from app.store.assessments import PostgresAssessments
+from app.store.audit import PostgresAuditLog
 from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
@@ -87,6 +88,7 @@ class _Wired:
     writes: Writes
 
     async def close(self) -> None:
+        await self.services.keys.close()
         await self.writes.close()
         await self.reads.close()
         await self.engine.dispose()
@@ -173,15 +175,17 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     async def ready() -> bool:
         try:
             async with transaction(engine, None) as connection:
-                await connection.execute(text("SELECT 1 FROM event, policy LIMIT 0"))
+                await connection.execute(text("SELECT 1 FROM event, policy, audit_entry LIMIT 0"))
         except (StoreUnavailableError, DBAPIError):
             # Away, or without the tables or the rights to them: `migrate` was not run.
             return False
         return True
 
     tenants = PostgresTenants(engine)
+    keys = Keys(tenants, clock)
     services = Services(
-        keys=Keys(tenants, clock),
+        keys=keys,
+        audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from app.ports.audit import AuditLog
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
@@ -25,6 +26,7 @@ class Services:
     """The use cases, the decoder of events, and how much is taken in at once."""
 
     keys: Keys
+    audit: AuditLog
     record: RecordEvents
     find: FindEvents
     clients: ManageClients

@@ -16,6 +16,8 @@ from tests.service import running
 
 FILE = Path(app.rest.openapi.__file__).with_name("examples.json")
 AS_OF = "as_of=2026-10-01"
+# Of the form of a secret, with a checksum that is wrong.
+SECRET = "pw_" + "0" * 43 + "000001"
 
 
 def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
@@ -55,6 +57,15 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     add("previewPolicy", http.get(f"/v1/policies/{version}/preview?{AS_OF}"))
     add("activatePolicy", http.post(f"/v1/policies/{version}/activate"))
     add("listPolicies", http.get("/v1/policies"))
+    key = add("createApiKey", http.post("/v1/api-keys", json=body("createApiKey"))).json()
+    path = f"/v1/api-keys/{key['key_id']}"
+    add("rotateApiKey", http.post(f"{path}/rotate", json=body("rotateApiKey")))
+    add("getApiKey", http.get(path))
+    add("listApiKeys", http.get("/v1/api-keys"))
+    for name in ("createApiKey 201", "rotateApiKey 200"):
+        operation, _, status = name.partition(" ")
+        found[operation][f"{status} application/json"] |= {"hint": SECRET[:7], "secret": SECRET}
+    add("listAuditLog", http.get("/v1/audit-log?limit=3"))
     http.delete("/v1/clients/acme").raise_for_status()
     erased = add("listErasures", http.get("/v1/erasures")).json()["items"][0]
     add("getErasure", http.get(f"/v1/erasures/{erased['digest']}"))

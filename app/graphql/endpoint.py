@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -128,7 +128,7 @@ class GraphQLEndpoint:
             raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
         if method == "POST":
             _check_media(headers)
-        context = await self._context(headers)
+        context = await self._context(headers, scope.get("state", {}).get("request_id"))
         request = _read(await _body(receive)) if method == "POST" else _of_query(scope["query_string"])
         try:
             text = self._documents.text_of(request.query, request.digest)
@@ -141,7 +141,7 @@ class GraphQLEndpoint:
         work = self._run(operation, variables, request, context)
         return 200, await (_while_connected(work, receive) if operation.is_costly else work)
 
-    async def _context(self, headers: Mapping[bytes, bytes]) -> Context:
+    async def _context(self, headers: Mapping[bytes, bytes], request_id: str | None) -> Context:
         scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         try:
             if scheme.lower() != "bearer":
@@ -155,7 +155,7 @@ class GraphQLEndpoint:
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
-        return Context(self._services, principal, speaker(language))
+        return Context(self._services, replace(principal, request_id=request_id), speaker(language))
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions or ()

@@ -11,7 +11,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
-from app.rest import clients, erasures, events, history, policies, problem_pages, problems, recourse, simulations
+from app.rest import (
+    api_keys,
+    audit_log,
+    clients,
+    erasures,
+    events,
+    history,
+    policies,
+    problem_pages,
+    problems,
+    recourse,
+    simulations,
+)
 from app.rest.answers import StatusAnswer
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
@@ -72,7 +84,19 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest.add_middleware(IdempotencyKeys, services=services)
     rest.add_middleware(SlashesInIds)
     routers = [
-        part.router for part in (events, clients, history, simulations, recourse, erasures, policies, problem_pages)
+        part.router
+        for part in (
+            events,
+            clients,
+            history,
+            simulations,
+            recourse,
+            erasures,
+            policies,
+            api_keys,
+            audit_log,
+            problem_pages,
+        )
     ]
     problems.install(rest, [route for router in routers for route in router.routes])
     for router in routers:

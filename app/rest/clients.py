@@ -59,7 +59,7 @@ async def put_client(
 ) -> ClientAnswer:
     """Say what a client is; it is recorded as an event, and putting the same again changes nothing."""
     profile = ClientProfile(body.name, body.country, body.currency, body.time_zone)
-    client, new = await services.clients.put(principal.tenant_id, client_id, profile)
+    client, new = await services.clients.put(principal.tenant_id, client_id, profile, principal.actor)
     response.status_code = 201 if new else 200
     return ClientAnswer.of(client)
 

@@ -61,7 +61,7 @@ async def erase_client(client_id: ClientIdPath, principal: Manager, services: Us
 
     From now on the client is unknown and its events are refused, late ones too. Erasing it again is harmless.
     """
-    found = await services.erase(principal.tenant_id, client_id)
+    found = await services.erase(principal.tenant_id, client_id, principal.actor)
     if found.finished_at is not None:
         return Response(status_code=204)
     answer = ErasureAnswer.of(found)

@@ -126,7 +126,9 @@ async def draft_policy(
 ) -> PolicyAnswer:
     """Make a new version from the active one, or from another. It counts for nothing until it is activated."""
     tenant_id = principal.tenant_id
-    found = await services.policies.draft(tenant_id, body.settings, body.based_on, body.note, request_id=request_id)
+    found = await services.policies.draft(
+        tenant_id, body.settings, body.based_on, body.note, principal.actor, request_id=request_id
+    )
     response.headers["Location"] = f"/v1/policies/{found.version}"
     return PolicyAnswer.of(found, await services.policies.active_version(tenant_id))
 
@@ -163,7 +165,8 @@ async def activate_policy(
     version: Version, principal: Manager, services: UsedServices, request_id: RequestId
 ) -> PolicyAnswer:
     """Let a version count from now on, for every answer; an earlier one can be activated again."""
-    found = await services.policies.activate(principal.tenant_id, version, request_id=request_id)
+    tenant_id = principal.tenant_id
+    found = await services.policies.activate(tenant_id, version, principal.actor, request_id=request_id)
     return PolicyAnswer.of(found, await services.policies.active_version(principal.tenant_id))
 
 

@@ -1,5 +1,6 @@
 """Who asks, and what the routes are given by the composition root."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -25,11 +26,14 @@ _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: 
 
 
 async def _principal(
-    services: UsedServices, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    services: UsedServices,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
     if credentials is None:
         raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-    return await services.keys.authenticate(credentials.credentials)
+    principal = await services.keys.authenticate(credentials.credentials)
+    return replace(principal, request_id=request.scope.get("state", {}).get("request_id"))
 
 
 async def _permitted(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Principal:

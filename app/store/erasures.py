@@ -9,7 +9,9 @@ from sqlalchemy import Row, Select, Table, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.ports.audit import CLI, Action, Actor, client_subject
 from app.ports.erasures import Erasure, Step
+from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.portfolios import hastened
 from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away, request
@@ -48,7 +50,7 @@ class PostgresErasures:
         self._engine = engine
         self._rows = rows
 
-    async def begin(self, tenant_id: str, client_id: str, at: datetime) -> Erasure | None:
+    async def begin(self, tenant_id: str, client_id: str, at: datetime, by: Actor = CLI) -> Erasure | None:
         """Put a tombstone in the place of a client; see the port."""
         digest = digest_of(client_id)
         row = {"tenant_id": tenant_id, "digest": digest, "erased_at": at, "finished_at": None, "client_id": client_id}
@@ -67,6 +69,7 @@ class PostgresErasures:
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")
                     await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=again))
+                    await note(connection, tenant_id, by.did(Action.CLIENT_ERASED, client_subject(client_id), at))
                 return await _get(connection, tenant_id, digest)
 
         return await retrying(once)

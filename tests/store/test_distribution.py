@@ -16,7 +16,7 @@ from app.store.grants import grant
 from tests.cloud_events import BATCH, EVERY_TYPE, as_json, cloud_event
 from tests.postgres import Server
 
-REFERENCE = {"tenant", "api_key"}
+REFERENCE = {"tenant", "api_key", "former_secret"}
 """Asked before the tenant is known, and small: on a distributed database a copy is on every node."""
 OPERATORS = {"alembic_version"}
 SHARDS = 16

@@ -72,6 +72,12 @@ REQUESTS: Final[dict[str, dict[str, dict[str, tuple[str, Any]]]]] = {
             )
         }
     },
+    "createApiKey": {
+        "application/json": {
+            "crm": ("A key for a CRM", {"name": "CRM", "scopes": ["ingest", "read"], "expires_at": None})
+        }
+    },
+    "rotateApiKey": {"application/json": {"week": ("The secret before works for a week", {"overlap": "P7D"})}},
 }
 """By operation, media type and name: a summary and the value."""
 

@@ -56,7 +56,7 @@ RESPONSE_HEADERS: Final = (
         "WWW-Authenticate",
         "How to be let in (RFC 6750).",
         _TEXT,
-        "Bearer",
+        'Bearer realm="partwise"',
         lambda operation, status: operation.needs_key and status in (401, 403),
     ),
     Header(
@@ -85,7 +85,15 @@ RESPONSE_HEADERS: Final = (
         "Where it is to be read: a path on this server.",
         {"type": "string", "format": "uri-reference"},
         "/v1/policies/v3",
-        lambda operation, status: (operation.id, status) in {("draftPolicy", 201), ("eraseClient", 202)},
+        lambda operation, status: (operation.id, status)
+        in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)},
+    ),
+    Header(
+        "Cache-Control",
+        "The answer holds a secret, and is not to be kept on its way.",
+        _TEXT,
+        "no-store",
+        lambda operation, status: (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)},
     ),
 )
 

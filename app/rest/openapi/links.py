@@ -85,9 +85,15 @@ LINKS: Final = (
         {"version": "$response.body#/items/0/version"},
         "The newest version.",
     ),
+    Link(
+        (("createApiKey", 201),),
+        ("getApiKey", "rotateApiKey", "revokeApiKey"),
+        {"key_id": "$response.body#/key_id"},
+        "The key that was made.",
+    ),
     *(
         Link(((name, 200),), (name,), {"cursor": "$response.body#/next"}, "The next page.")
-        for name in ("listClients", "listEvents", "listErasures")
+        for name in ("listClients", "listEvents", "listErasures", "listApiKeys", "listAuditLog")
     ),
     Link(
         (("getTimeline", 200),),

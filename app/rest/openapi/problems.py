@@ -74,6 +74,9 @@ _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "getEvent": (AMBIGUOUS_ID,),
     "putClient": (CONFLICT,),
     "draftPolicy": (CONFLICT,),
+    "createApiKey": (CONFLICT,),
+    "rotateApiKey": (CONFLICT,),
+    "revokeApiKey": (CONFLICT,),
 }
 """What one operation alone answers with, by its id."""
 _SAID: Final[Mapping[ProblemType, tuple[str, tuple[tuple[str, str], ...]]]] = {
