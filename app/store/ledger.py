@@ -13,6 +13,7 @@ from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome, StoredEve
 from app.store.appends import Appends
 from app.store.engine import transaction
 from app.store.erasures import being_erased
+from app.store.groups import GroupedAppends
 from app.store.tables import client, event
 from app.store.writes import Writes
 
@@ -25,14 +26,14 @@ class PostgresLedger:
     def __init__(self, engine: AsyncEngine, writes: Writes, load: Callable[[str, str], EventData]) -> None:
         """Use pools to read and to write, and a way to turn stored data into the catalogue's dataclass, by type."""
         self._engine = engine
-        self._appends = Appends(writes)
+        self._append = GroupedAppends(Appends(writes), writes.patience)
         self._load = load
 
     async def append(
         self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False, entry: AuditEntry | None = None
     ) -> list[Outcome]:
         """Store events; see the port."""
-        return await self._appends(tenant_id, events, atomic=atomic, entry=entry) if events else []
+        return await self._append(tenant_id, events, atomic=atomic, entry=entry) if events else []
 
     async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
         """Find events by id; see the port."""

@@ -42,7 +42,7 @@ class Writes:
         """
         self._connect = Connector(url)
         self._pool_size = pool_size
-        self._patience = patience
+        self.patience = patience
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 
@@ -81,7 +81,7 @@ class Writes:
         """A connection in a transaction; one that died while it rested is passed over."""
         for _ in range(self._pool_size):
             try:
-                connection = await pool.acquire(timeout=self._patience)
+                connection = await pool.acquire(timeout=self.patience)
             except TimeoutError:
                 raise StoreBusyError("the database is too busy; try again later") from None
             try:
