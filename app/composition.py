@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.portfolios import PostgresPortfolios
+from app.store.rates import PostgresRates
 from app.store.reads import Reads
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
@@ -38,6 +38,7 @@ from app.use_cases.assess_clients import AssessClients
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
+from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
@@ -46,6 +47,7 @@ from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
+from app.use_cases.rates import RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
@@ -79,9 +81,11 @@ class _Wired:
     engine: AsyncEngine
     reads: Reads
     writes: Writes
+    rates: PostgresRates
 
     async def close(self) -> None:
         await self.writes.close()
+        await self.rates.close()
         await self.reads.close()
         await self.engine.dispose()
 
@@ -95,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         del rest
         # What the core works out shares the interpreter with the loop: two threads are as quick as many, and give way.
         # The loop ends them when it closes.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2, "core"))
+        asyncio.get_running_loop().set_default_executor(FairThreads(2, "core"))
         yield
         await wired.close()
 
@@ -173,8 +177,10 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         return True
 
     tenants = PostgresTenants(engine)
+    rates = PostgresRates(settings.database_url or "", engine, reads)
     services = Services(
         keys=Keys(tenants, clock),
+        rates=RateLimits(rates, settings.rate_limits),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),
@@ -185,6 +191,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         policies=policies,
         decoder=decoder,
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
+        rate_patience=settings.rate_patience,
         ready=ready,
     )
     # What else is stored beside the events gets its check here.
@@ -194,4 +201,4 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates)

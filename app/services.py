@@ -1,21 +1,28 @@
 """What the composition root hands to the interfaces: the use cases, and the decoder of events."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from typing import Any, Final
 
+from app.ports.rates import Unit
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
+from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.find_events import FindEvents
 from app.use_cases.intake import Intake
-from app.use_cases.keys import Keys
+from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
 
-__all__ = ["Services"]
+__all__ = ["ALLOWANCE", "Services", "let_in"]
+
+ALLOWANCE: Final = "partwise.allowance"
+"""Where the state of an ASGI scope holds what the key that asks may still ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,7 @@ class Services:
     """The use cases, the decoder of events, and how much is taken in at once."""
 
     keys: Keys
+    rates: RateLimits
     record: RecordEvents
     find: FindEvents
     clients: ManageClients
@@ -33,4 +41,18 @@ class Services:
     policies: ManagePolicies
     decoder: EventDecoder
     intake: Intake
+    rate_patience: float
     ready: Callable[[], Awaitable[bool]]
+
+
+async def let_in(scope: MutableMapping[str, Any], rates: RateLimits, principal: Principal) -> Allowance:
+    """Count a request of who was found to ask, and note where its answer is headed what is left.
+
+    Raises:
+        RateLimitedError: it may not ask now.
+    """
+    ACTING_FOR.set(principal.tenant_id)
+    allowance = await rates.of(principal)
+    scope.setdefault("state", {})[ALLOWANCE] = allowance
+    await allowance.take(Unit.REQUESTS)
+    return allowance

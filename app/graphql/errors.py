@@ -13,6 +13,7 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    RateLimitedError,
     UnauthenticatedError,
 )
 
@@ -22,6 +23,7 @@ _CODES: Final[dict[type[PartwiseError], str]] = {
     NotFoundError: "NOT_FOUND",
     UnauthenticatedError: "UNAUTHENTICATED",
     ForbiddenError: "FORBIDDEN",
+    RateLimitedError: "RATE_LIMITED",
     AmbiguousError: "CONFLICT",
     ConflictError: "CONFLICT",
     InvalidFieldsError: "BAD_USER_INPUT",
@@ -57,7 +59,9 @@ def public(error: GraphQLError) -> dict[str, Any]:
     code = next((code for kind, code in _CODES.items() if isinstance(cause, kind)), None)
     if code is None:
         return {**told, "message": "an error on our side; it has been logged", "extensions": {"code": "INTERNAL"}}
-    extensions = {"code": code}
+    extensions: dict[str, Any] = {"code": code}
     if isinstance(cause, InvalidRequestError):
         extensions["argument"] = cause.pointer.lstrip("?/")
+    if isinstance(cause, RateLimitedError):
+        extensions["retryAfter"] = cause.wait
     return {**told, "message": str(cause), "extensions": extensions}

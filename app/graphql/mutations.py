@@ -181,6 +181,7 @@ class Mutation:
         except (PartwiseError, MalformedBodyError) as error:
             return _problem(error)
         sent = [one if isinstance(one, NewEvent) else _refused(one) for one in found]
+        await context.allowance.take(Unit.EVENTS, len(sent))
         answers = await context.services.record(context.tenant_id, sent, atomic=input.atomic)
         return EventsSent(
             results=[

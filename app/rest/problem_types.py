@@ -20,6 +20,8 @@ __all__ = [
     "METHOD_NOT_ALLOWED",
     "NOT_FOUND",
     "PROBLEM_TYPES",
+    "RATE_LIMITED",
+    "TOO_MANY_FAILED_ATTEMPTS",
     "UNAUTHENTICATED",
     "UNSUPPORTED_MEDIA_TYPE",
     "ProblemType",
@@ -131,6 +133,21 @@ BATCH_REFUSED: Final = ProblemType(
     "`errors` names each field by its place in the batch.",
     "Correct or leave out those events and send the batch again; or send it without `atomic`, which stores the rest.",
 )
+RATE_LIMITED: Final = ProblemType(
+    "rate-limited",
+    "Rate limited",
+    429,
+    "The key has asked for more than it may within a window; `violated-policies` names the limit, as the fields "
+    "`RateLimit-Policy` and `RateLimit` do. Nothing was stored.",
+    "Send it again after the seconds in `Retry-After`, and not faster than `RateLimit` lets you.",
+)
+TOO_MANY_FAILED_ATTEMPTS: Final = ProblemType(
+    "too-many-failed-attempts",
+    "Too many failed attempts",
+    429,
+    "Too many requests with keys that do not count came from this address; for a while no new key is looked at.",
+    "Check the key, then come again after the seconds in `Retry-After`.",
+)
 INTERNAL_ERROR: Final = ProblemType(
     "internal-error",
     "Internal error",
@@ -167,6 +184,8 @@ _ALL: Final = (
     UNSUPPORTED_MEDIA_TYPE,
     INVALID_REQUEST,
     BATCH_REFUSED,
+    RATE_LIMITED,
+    TOO_MANY_FAILED_ATTEMPTS,
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,

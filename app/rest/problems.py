@@ -21,6 +21,7 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    RATE_LIMITED,
     UNAUTHENTICATED,
     ProblemType,
     type_of_status,
@@ -33,12 +34,13 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    RateLimitedError,
     UnauthenticatedError,
 )
 from app.wire.challenges import challenge
 from app.wire.faults import InvalidBodyError, MalformedBodyError, pointer_to
 
-__all__ = ["HttpError", "install", "problem", "problem_body"]
+__all__ = ["HttpError", "install", "problem", "problem_body", "rate_limited"]
 
 _TYPES: Mapping[type[PartwiseError], ProblemType] = {
     NotFoundError: NOT_FOUND,
@@ -90,6 +92,13 @@ def problem_body(kind: ProblemType, detail: str, errors: Sequence[Mapping[str, A
     return body
 
 
+def rate_limited(error: RateLimitedError) -> JSONResponse:
+    """Tell a key when to come again; the member is that of the draft of the RateLimit fields."""
+    body = problem_body(RATE_LIMITED, str(error)) | {"violated-policies": [error.policy]}
+    headers = {"Retry-After": str(error.wait)}
+    return JSONResponse(body, RATE_LIMITED.status, headers, media_type="application/problem+json")
+
+
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     """Turn every error of an application into a problem; `routes` are those of the API."""
 
@@ -97,6 +106,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         del request
         if isinstance(error, HttpError):
             return problem(error.kind, str(error), error.errors, error.headers)
+        if isinstance(error, RateLimitedError):
+            return rate_limited(error)
         found = next((kind for raised, kind in _TYPES.items() if isinstance(error, raised)), MALFORMED_REQUEST)
         errors = []
         if isinstance(error, InvalidRequestError):

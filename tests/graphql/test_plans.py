@@ -32,7 +32,7 @@ async def principal(services: Services, database_url: str) -> Principal:
 
 
 def context(services: Services, principal: Principal) -> Context:
-    found = Context(services, principal, speaker("en"))
+    found = Context(services, principal, speaker("en"), await services.rates.of(principal))
     found.__dict__["_now"] = NOW
     return found
 
