@@ -12,6 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.edge.cors import Cors
+from app.edge.edge import Edge
+from app.edge.rates import RateGate
 from app.graphql.documents import Documents, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
@@ -32,6 +35,7 @@ from app.store.policies import PostgresPolicies
 from app.store.portfolios import PostgresPortfolios
 from app.store.rates import PostgresRates
 from app.store.reads import Reads
+from app.store.secrets import PostgresSecrets
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
@@ -54,6 +58,7 @@ from app.use_cases.record_events import RecordEvents
 from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
+from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 
@@ -105,6 +110,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     rest = create_rest(wired.services, lifespan)
     rest.fronts = {"/graphql": _graphql(wired.services, settings)}
+    rest.surround(lambda inside: RateGate(inside, settings.failed_attempts, settings.trusted_proxies))
+    rest.surround(lambda inside: Edge(inside, Cors(settings.cors_origins), settings.hsts_seconds))
     return rest
 
 
@@ -190,6 +197,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         reassess=reassess,
         policies=policies,
         decoder=decoder,
+        cursors=Cursors(PostgresSecrets(engine, settings.signing_secrets)),
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         rate_patience=settings.rate_patience,
         ready=ready,

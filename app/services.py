@@ -18,6 +18,7 @@ from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.wire.cloudevents import EventDecoder
+from app.wire.cursors import Cursors
 
 __all__ = ["ALLOWANCE", "Services", "let_in"]
 
@@ -40,6 +41,7 @@ class Services:
     reassess: Reassess
     policies: ManagePolicies
     decoder: EventDecoder
+    cursors: Cursors
     intake: Intake
     rate_patience: float
     ready: Callable[[], Awaitable[bool]]

@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.ports.rates import Rate, parse_rates
 
+_SECRET_CHARACTERS = 32
+
 
 class SettingsError(Exception):
     """An environment variable has a value that cannot be used; the message names it."""
@@ -68,6 +70,10 @@ class Settings(BaseSettings):
     worker_lease: float = Field(default=60.0, ge=1, le=3600)
     """Seconds that a worker has for what it claims; when it dies, another one takes over after that."""
 
+    secrets: str | None = Field(default=None, repr=False)
+    """What cursors and tags are signed with, of 32 characters or more each, separated by commas: the first signs, all
+    verify. Without it a secret for each tenant is kept in the database."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 
@@ -89,6 +95,23 @@ class Settings(BaseSettings):
     graphql_only_trusted: bool = False
     """Whether only trusted documents are run."""
 
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """The origins whose pages may use the API from a browser, with commas between: `https://app.example`. None unless
+    told otherwise, and never all."""
+
+    hsts_seconds: int = Field(default=0, ge=0, le=10 * 366 * 86_400)
+    """For how long browsers are to come by TLS alone; 0 says nothing, as it must where there is no TLS."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _exact_origins(cls, given: object) -> object:
+        """Take them with commas between; an origin is matched as it is written, so it must be written as it is sent."""
+        origins = tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+        for origin in origins if isinstance(origins, tuple) else ():
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin):
+                raise ValueError("must be origins with commas between, in lower case: https://app.example")
+        return origins
+
     @field_validator("rate_limits", mode="before")
     @classmethod
     def _read_rates(cls, text: object) -> object:
@@ -105,6 +128,19 @@ class Settings(BaseSettings):
             raise ValueError("must be a Postgres URL: postgresql://user:password@host:5432/database")
         # libpq's name for it; the driver knows the same values as `ssl`.
         return "postgresql+asyncpg://" + re.sub(r"([?&])sslmode=", r"\1ssl=", rest)
+
+    @field_validator("secrets")
+    @classmethod
+    def _long_enough(cls, secrets: str | None) -> str | None:
+        # Its value is not repeated in the message.
+        if secrets is not None and any(len(one.strip()) < _SECRET_CHARACTERS for one in secrets.split(",")):
+            raise ValueError(f"expected secrets of at least {_SECRET_CHARACTERS} characters, separated by commas")
+        return secrets
+
+    @property
+    def signing_secrets(self) -> tuple[bytes, ...]:
+        """The secrets, the signing one first; none where they are kept in the database."""
+        return tuple(one.strip().encode() for one in (self.secrets or "").split(",") if one.strip())
 
     def with_database(self, url: str, migration_url: str | None = None) -> Self:
         """Return these settings for another database, and for the role that owns its tables where that is another."""

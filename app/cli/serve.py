@@ -45,7 +45,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
     from app.store.connection import refuse_unsafe_role
 
     asyncio.run(refuse_unsafe_role(settings.database_url or ""))
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log(settings.log_level)
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
@@ -67,6 +67,19 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         listener.close()
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
+
+
+def _log(level: str) -> None:
+    """Log to stderr, each line with the id of the request that it is about."""
+    from app.edge.request_ids import WithRequestId
+
+    handler = logging.StreamHandler()
+    handler.addFilter(WithRequestId())
+    logging.basicConfig(
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s",
+        handlers=[handler],
+    )
 
 
 def _give_way_soon() -> None:

@@ -56,6 +56,7 @@ class RateGate:
             return
         field = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         digest = hashlib.blake2b(field, digest_size=16).digest() if field else b""
+        state = scope.setdefault("state", {})
         known = self._known.get(digest)
         if known is not None:
             try:
@@ -70,7 +71,7 @@ class RateGate:
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                allowance = scope.get("state", {}).get(ALLOWANCE)
+                allowance = state.get(ALLOWANCE)
                 if allowance is not None:
                     message = {**message, "headers": [*message["headers"], *_fields(allowance)]}
                     if known is not allowance:
@@ -138,9 +139,10 @@ async def _refuse(  # noqa: PLR0917 - what a refusal says
     media, body = b"application/problem+json", _problem(kind, detail, policy)
     if not scope["path"].startswith("/v1/"):
         code = kind.slug.replace("-", "_").upper()
-        media, body = b"application/json", {
-            "errors": [{"message": detail, "extensions": {"code": code, "retryAfter": wait}}]
-        }
+        media, body = (
+            b"application/json",
+            {"errors": [{"message": detail, "extensions": {"code": code, "retryAfter": wait}}]},
+        )
     content = orjson.dumps(body)
     headers = [
         (b"content-type", media),

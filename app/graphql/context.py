@@ -23,6 +23,7 @@ from app.use_cases.errors import NotFoundError
 from app.use_cases.keys import Principal
 from app.use_cases.rates import Allowance
 from app.use_cases.viewpoint import Viewpoint
+from app.wire.cursors import Places
 
 __all__ = ["Context", "Info", "Seen"]
 
@@ -60,6 +61,12 @@ class Context:
         at = self._now if as_of is None else await moment(_read(as_of), self.tenant_id)
         known = None if known_at is None else await moment(_read(known_at), self.tenant_id)
         return Viewpoint(at, known)
+
+    async def places(self, *names: str, seen: Viewpoint | None = None) -> Places:
+        """The cursors of a list, by its name, its filters and from when one looks: "now" is the same at all times."""
+        as_of = "" if seen is None or seen.as_of == self._now else seen.as_of.isoformat()
+        known_at = "" if seen is None or seen.known_at is None else seen.known_at.isoformat()
+        return await self.services.cursors.of(self.tenant_id, "graphql", *names, as_of, known_at)
 
     @cached_property
     def _now(self) -> datetime:

@@ -160,9 +160,7 @@ class Documents:
             found.plan, found.is_planned = self._plan(found), True
         if found.paged_by_variables:
             try:
-                cost, _ = check_operation(
-                    self._core, self._costs, found.document, found.node, self._limits, variables
-                )
+                cost, _ = check_operation(self._core, self._costs, found.document, found.node, self._limits, variables)
             except GraphQLError as error:
                 raise InvalidDocument([error]) from None
             return replace(found, cost=cost)

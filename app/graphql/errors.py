@@ -59,7 +59,7 @@ def public(error: GraphQLError) -> dict[str, Any]:
     code = next((code for kind, code in _CODES.items() if isinstance(cause, kind)), None)
     if code is None:
         return {**told, "message": "an error on our side; it has been logged", "extensions": {"code": "INTERNAL"}}
-    extensions: dict[str, Any] = {"code": code}
+    extensions = {"code": code}
     if isinstance(cause, InvalidRequestError):
         extensions["argument"] = cause.pointer.lstrip("?/")
     if isinstance(cause, RateLimitedError):

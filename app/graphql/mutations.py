@@ -13,6 +13,7 @@ from app.graphql.fields import described
 from app.graphql.policies import PolicyVersion, policy_named
 from app.graphql.scalars import JSON, encode_json
 from app.ports.ledger import NewEvent, Outcome
+from app.ports.rates import Unit
 from app.use_cases.clients import ClientProfile
 from app.use_cases.errors import (
     ConflictError,

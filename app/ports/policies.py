@@ -42,8 +42,8 @@ class Policies(Protocol):
         """One version, or None for an unknown one."""
         ...
 
-    async def all(self, tenant_id: str) -> list[PolicyRecord]:
-        """All versions of a tenant, the newest first."""
+    async def all(self, tenant_id: str, after: str | None = None, most: int | None = None) -> list[PolicyRecord]:
+        """Versions of a tenant, the newest first: all, or so many of those that were made before another one."""
         ...
 
     async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -31,8 +32,20 @@ class Application(FastAPI):
     fronts: Mapping[str, ASGIApp] = MappingProxyType({})
     """By path; each also serves what is below it."""
 
+    def __init__(self, **options: Any) -> None:
+        """Make it as the framework does."""
+        super().__init__(**options)
+        self._outermost: ASGIApp = self._inside
+
+    def surround(self, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Put a middleware around all of it, the endpoints in front included."""
+        self._outermost = wrap(self._outermost)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
+        await self._outermost(scope, receive, send)
+
+    async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = scope["path"]
             front = self.fronts.get(path) or self.fronts.get("/" + path[1:].partition("/")[0])

@@ -1,7 +1,5 @@
 """Clients: put, get and list them, their score and why."""
 
-import re
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -13,12 +11,12 @@ from app.rest.answers import ClientAnswer, ClientPage, Score
 from app.rest.bodies import JsonRoute
 from app.rest.explanation import ExplanationAnswer
 from app.rest.language import Spoken
-from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.pages import LINKED, Limit, Listed, Page, read_place
+from app.rest.parameters import NAME_PATTERN
 from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
 from app.rest.viewpoint import AsOf, KnownAt, Viewed
 from app.use_cases.clients import ClientProfile
-from app.use_cases.errors import InvalidRequestError
 from app.use_cases.list_clients import Place, Wanted, Window
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import time_zones
@@ -66,13 +64,13 @@ async def put_client(
     return ClientAnswer.of(client)
 
 
-@router.get("", summary="List clients, the highest score first")
+@router.get("", responses=LINKED, summary="List clients, the highest score first")
 async def list_clients(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
+    listed: Listed,
     verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
-    cursor: Cursor = None,
     limit: Limit = 50,
     as_of: AsOf = None,
     known_at: KnownAt = None,
@@ -85,8 +83,8 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     """
     seen = None if as_of is None and known_at is None else viewpoint
     after = None
-    if cursor is not None:
-        seen, after = _place(cursor)
+    if (parts := listed.begins_after(4)) is not None:
+        seen, after = _place(parts)
     wanted = Wanted(verdicts=frozenset() if verdict is None else frozenset({verdict}))
     tenant_id = principal.tenant_id
     part = await services.listing.window(tenant_id, seen, wanted, Window(limit, after))
@@ -99,28 +97,21 @@ async def list_clients(  # noqa: PLR0917 - query parameters
             ClientAnswer.of(record, seen or viewpoint, one.assessment)
             for record, one in zip(records, part.items, strict=True)
         ],
-        next=_cursor(seen, part.items[-1].place) if part.more and part.items else None,
+        next=_following(listed, seen, part.items[-1].place) if part.more and part.items else None,
         stale=part.stale,
     )
 
 
-def _cursor(viewpoint: Viewpoint | None, place: Place) -> str:
+def _following(listed: Page, viewpoint: Viewpoint | None, place: Place) -> str:
     as_of = viewpoint.as_of.isoformat() if viewpoint else ""
     known_at = viewpoint.known_at.isoformat() if viewpoint and viewpoint.known_at else ""
-    return encode_cursor(as_of, known_at, str(place[0]), place[1])
+    return listed.following(as_of, known_at, str(place[0]), place[1])
 
 
-def _place(cursor: str) -> tuple[Viewpoint | None, Place]:
-    as_of, known_at, score, client_id = decode_cursor(cursor, 4)
-    found, known = moment(as_of or None, "cursor"), moment(known_at or None, "cursor")
-    if (
-        not isinstance(found, datetime | None)
-        or not isinstance(known, datetime | None)
-        or (found is None and known is not None)
-        or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,30})?(e-[0-9]{1,3})?", score)
-    ):
-        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
-    return None if found is None else Viewpoint(found, known), (float(score), client_id)
+def _place(parts: list[str]) -> tuple[Viewpoint | None, Place]:
+    as_of, known_at, score, client_id = parts
+    viewpoint = Viewpoint(read_place(as_of), read_place(known_at) if known_at else None) if as_of else None
+    return viewpoint, (float(score), client_id)
 
 
 @router.get("/{client_id}/score", summary="Get a client's score")

@@ -8,10 +8,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from app.ports.erasures import Erasure
-from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.pages import LINKED, Limit, Listed, read_place
 from app.rest.paths import ClientIdPath
 from app.rest.services import Manager, UsedServices
-from app.use_cases.errors import InvalidRequestError
 
 __all__ = ["router"]
 
@@ -68,13 +67,13 @@ async def erase_client(client_id: ClientIdPath, principal: Manager, services: Us
     return JSONResponse(answer.model_dump(mode="json"), 202, headers)
 
 
-@router.get("/erasures", summary="List erasures")
-async def list_erasures(
-    principal: Manager, services: UsedServices, cursor: Cursor = None, limit: Limit = 50
-) -> ErasurePage:
+@router.get("/erasures", responses=LINKED, summary="List erasures")
+async def list_erasures(principal: Manager, services: UsedServices, listed: Listed, limit: Limit = 50) -> ErasurePage:
     """Which clients were erased and when, oldest first, by the digests of their ids."""
-    page, following = await services.erase.page(principal.tenant_id, _place(cursor), limit)
-    place = encode_cursor(following[0].isoformat(), following[1].hex()) if following else None
+    parts = listed.begins_after(2)
+    after = None if parts is None else (read_place(parts[0]), bytes.fromhex(parts[1]))
+    page, following = await services.erase.page(principal.tenant_id, after, limit)
+    place = listed.following(following[0].isoformat(), following[1].hex()) if following else None
     return ErasurePage(items=[ErasureAnswer.of(one) for one in page], next=place)
 
 
@@ -84,16 +83,3 @@ async def get_erasure(
 ) -> ErasureAnswer:
     """Whether and when the client was erased whose id has this digest."""
     return ErasureAnswer.of(await services.erase.one(principal.tenant_id, bytes.fromhex(digest)))
-
-
-def _place(cursor: str | None) -> tuple[datetime, bytes] | None:
-    if cursor is None:
-        return None
-    at, digest = decode_cursor(cursor, 2)
-    found = moment(at, "cursor")
-    try:
-        if isinstance(found, datetime):
-            return found, bytes.fromhex(digest)
-    except ValueError:
-        pass
-    raise InvalidRequestError("?cursor", "expected `next` of a page of this list")

@@ -11,7 +11,8 @@ from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.ports.rates import Unit
 from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
-from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.pages import LINKED, Limit, Listed, read_place
+from app.rest.parameters import NAME_PATTERN, moment
 from app.rest.paths import EventIdPath
 from app.rest.problem_types import (
     BATCH_REFUSED,
@@ -95,7 +96,7 @@ async def _recorded(
 ) -> Response:
     decoder = sender.services.decoder
     if binary and media == "application/json":
-        return await _single(sender, decoder.binary(request.headers, body))
+        return await _single(sender, decoder.binary(request.headers.items(), body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
         return await _batch(sender, body, atomic=atomic)
     return await _single(sender, decoder.structured(body))
@@ -145,10 +146,11 @@ def _ingested(answers: list[Answer], status: int) -> Response:
     return Response(content, status, media_type="application/json")
 
 
-@router.get("/events", response_model=EventPage, summary="List events")
+@router.get("/events", response_model=EventPage, responses=LINKED, summary="List events")
 async def list_events(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,
+    listed: Listed,
     client_id: Text = None,
     type: Text = None,  # noqa: A002 - the name in the API
     source: Text = None,
@@ -156,7 +158,6 @@ async def list_events(  # noqa: PLR0917 - query parameters
     until: Annotated[str | None, Query(max_length=40)] = None,
     as_of: AsOf = None,
     known_at: KnownAt = None,
-    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> EventPage:
     """List events by time, oldest first; `since <= time < until`, instants or days."""
@@ -165,14 +166,12 @@ async def list_events(  # noqa: PLR0917 - query parameters
         for text, name in ((since, "since"), (until, "until"), (as_of, "as_of"), (known_at, "known_at"))
     ]
     after = None
-    if cursor is not None:
-        at, from_source, event_id = decode_cursor(cursor, 3)
-        found = moment(at, "cursor")
-        after = EventKey(await services.assess.moment(found, principal.tenant_id), from_source, event_id)
+    if (parts := listed.begins_after(3)) is not None:
+        after = EventKey(read_place(parts[0]), parts[1], parts[2])
     page, following = await services.find.page(
         principal.tenant_id, EventFilter(client_id, type, source, *times), after, limit
     )
-    place = encode_cursor(following.time.isoformat(), following.source, following.id) if following else None
+    place = listed.following(following.time.isoformat(), following.source, following.id) if following else None
     return EventPage(items=[EventAnswer.of(event) for event in page], next=place)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.verdict import Verdict
 from app.ports.policies import PolicyRecord
 from app.rest.bodies import JsonRoute
+from app.rest.pages import LINKED, Limit, Listed
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Manager, Reader, UsedServices
 from app.rest.viewpoint import Viewed
@@ -62,9 +63,10 @@ class PolicyAnswer(PolicySummary):
 
 
 class PolicyList(BaseModel):
-    """All versions, the newest first; there are a thousand at most."""
+    """Versions, the newest first; `next` is the cursor of the next page."""
 
     items: list[PolicySummary]
+    next: str | None
 
 
 class ChangeAnswer(BaseModel):
@@ -122,12 +124,16 @@ async def post_policy(body: PolicyBody, response: Response, principal: Manager, 
     return PolicyAnswer.of(found, await services.policies.active_version(tenant_id))
 
 
-@router.get("", summary="List policies")
-async def list_policies(principal: Reader, services: UsedServices) -> PolicyList:
+@router.get("", responses=LINKED, summary="List policies")
+async def list_policies(principal: Reader, services: UsedServices, listed: Listed, limit: Limit = 50) -> PolicyList:
     """All versions; the default one, which holds until another is activated, is the last."""
-    found = await services.policies.all(principal.tenant_id)
+    parts = listed.begins_after(1)
+    found, more = await services.policies.page(principal.tenant_id, None if parts is None else parts[0], limit)
     active = await services.policies.active_version(principal.tenant_id)
-    return PolicyList(items=[PolicySummary(**_summary(one, active)) for one in found])
+    return PolicyList(
+        items=[PolicySummary(**_summary(one, active)) for one in found],
+        next=listed.following(found[-1].version) if more else None,
+    )
 
 
 @router.get("/{version}", summary="Get a policy")

@@ -14,7 +14,14 @@ from starlette.types import Receive, Scope, Send
 from app.ports.ledger import NewEvent, StoreBusyError, StoreUnavailableError
 from app.ports.rates import Unit
 from app.rest.answers import result
-from app.rest.problem_types import BUSY, CONTENT_TOO_LARGE, DATABASE_UNAVAILABLE, INTERNAL_ERROR, RATE_LIMITED, ProblemType
+from app.rest.problem_types import (
+    BUSY,
+    CONTENT_TOO_LARGE,
+    DATABASE_UNAVAILABLE,
+    INTERNAL_ERROR,
+    RATE_LIMITED,
+    ProblemType,
+)
 from app.rest.problems import problem_body
 from app.services import Services
 from app.use_cases.errors import RateLimitedError
@@ -113,9 +120,7 @@ class NdjsonExchange(Response):
     that reads only after it has sent all would hang, but it does wait for the database.
     """
 
-    def __init__(
-        self, body: AsyncIterator[bytes], services: Services, tenant_id: str, allowance: Allowance
-    ) -> None:
+    def __init__(self, body: AsyncIterator[bytes], services: Services, tenant_id: str, allowance: Allowance) -> None:
         """Take a tenant's events from a body."""
         super().__init__(media_type="application/x-ndjson")
         self._body = body

@@ -36,10 +36,15 @@ class PostgresPolicies:
             row = rows.one_or_none()
         return None if row is None else _record(row)
 
-    async def all(self, tenant_id: str) -> list[PolicyRecord]:
-        """List all versions; see the port."""
+    async def all(self, tenant_id: str, after: str | None = None, most: int | None = None) -> list[PolicyRecord]:
+        """List versions; see the port."""
+        statement = _records(tenant_id).order_by(policy.c.number.desc()).limit(most)
+        if after is not None:
+            other = policy.alias()
+            number = select(other.c.number).where(other.c.tenant_id == tenant_id, other.c.version == after)
+            statement = statement.where(policy.c.number < number.scalar_subquery())
         async with transaction(self._engine, tenant_id) as connection:
-            rows = await connection.execute(_records(tenant_id).order_by(policy.c.number.desc()))
+            rows = await connection.execute(statement)
             return [_record(row) for row in rows]
 
     async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:

@@ -69,8 +69,10 @@ class PostgresRates:
         """Store one; see the port."""
         values = {"quota": override.quota, "seconds": override.seconds}
         row = {"tenant_id": tenant_id, "who": override.who, "name": override.name, **values}
-        statement = insert(rate_limit).values(row).on_conflict_do_update(
-            index_elements=["tenant_id", "who", "name"], set_=values
+        statement = (
+            insert(rate_limit)
+            .values(row)
+            .on_conflict_do_update(index_elements=["tenant_id", "who", "name"], set_=values)
         )
         async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(statement)

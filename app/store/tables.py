@@ -37,6 +37,8 @@ __all__ = [
     "put_away",
     "rate_limit",
     "rate_use",
+    "request",
+    "secret",
     "tenant",
 ]
 
@@ -141,8 +143,6 @@ checkpoint = Table(
 # new is told of one. They go with their checkpoint.
 put_away = Table(
     "put_away",
-    "rate_limit",
-    "rate_use",
     METADATA,
     Column("tenant_id", Text, nullable=False),
     Column("client_id", Text, nullable=False),
@@ -298,4 +298,41 @@ rate_use = Table(
     Column("used", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "who", "name"),
     prefixes=["UNLOGGED"],
+)
+
+# What a tenant's cursors and tags are signed with, where the settings name no secrets.
+secret = Table(
+    "secret",
+    METADATA,
+    Column("tenant_id", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("created_at", _INSTANT, nullable=False),
+)
+
+# Requests with an Idempotency-Key: claimed before the work, with the answer after it.
+request = Table(
+    "request",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("credential", Text, nullable=False),
+    # SHA-256 of the key; the key itself, which nobody keeps, opens the answer.
+    Column("digest", LargeBinary, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    # Who is at it, and for how long yet.
+    Column("claim", Text, nullable=False),
+    Column("created_at", _INSTANT, nullable=False),
+    Column("leased_until", _INSTANT, nullable=False),
+    Column("kept_until", _INSTANT, nullable=False),
+    # What the work has made, noted in its own transaction: who does it again after a crash finds it.
+    Column("made", Text),
+    # SHA-256 of the client's id, where the answer tells of one: it goes when the client is erased.
+    Column("subject", LargeBinary),
+    # Encrypted.
+    Column("answer", LargeBinary),
+    PrimaryKeyConstraint("tenant_id", "credential", "digest"),
+    UniqueConstraint("tenant_id", "request_id"),
+    # Across tenants: what a worker removes.
+    Index("request_old", "kept_until"),
+    Index("request_about", "tenant_id", "subject", postgresql_where=text("subject IS NOT NULL")),
 )

@@ -68,6 +68,17 @@ class ManagePolicies:
         """All versions, the newest first and the default last."""
         return [*await self._policies.all(tenant_id), self._default()]
 
+    async def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[PolicyRecord], bool]:
+        """Versions after another one, the newest first and the default last.
+
+        Returns:
+            The page, and whether there are more.
+        """
+        if after == DEFAULT_POLICY.version:
+            return [], False
+        found = await self._policies.all(tenant_id, after, limit + 1)
+        return [*found, self._default()][:limit], len(found) >= limit
+
     async def draft(
         self, tenant_id: str, patch: Mapping[str, Any], based_on: str | None = None, note: str | None = None
     ) -> PolicyRecord:

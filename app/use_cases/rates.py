@@ -159,7 +159,9 @@ class Allowance:
             RateLimitedError: there is nothing, or not enough for a body of some bytes.
         """
         until, least, policy = self.shut
-        if size >= least and (wait := math.ceil(until - self._limits.now())) > 0:
+        now = self._limits.now()
+        if now < until and size >= least:
+            wait = max(1, math.ceil(until - now))
             raise RateLimitedError(f"not as much is left for this key; come again in {wait} s", policy, wait)
         self._limits.check(self, unit)
 
@@ -193,9 +195,11 @@ class RateLimits:
         """What a key may ask for."""
         key = (principal.tenant_id, principal.name)
         found = self._keys.get(key)
+        if found is None and self._overrides.get(principal.tenant_id) is None:
+            await asyncio.shield(self._read(principal.tenant_id))
+            # Another request of the key may have been quicker.
+            found = self._keys.get(key)
         if found is None:
-            if self._overrides.get(principal.tenant_id) is None:
-                await asyncio.shield(self._read(principal.tenant_id))
             found = Allowance(self, *key, self._rates_of(*key), self.now())
             self._keys.put(key, found)
         elif self.now() - found.read_at > _OVERRIDES_HOLD:
@@ -327,4 +331,3 @@ class RateLimits:
             pass
         except Exception:
             _log.exception("rates could not be read")
-

@@ -1,0 +1,92 @@
+"""The edge: one pure ASGI middleware around the whole application."""
+
+import logging
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.edge import request_ids
+from app.edge.answers import Finish
+from app.edge.cors import Cors
+from app.edge.methods import AskedForMethods, with_methods_of_ours
+from app.rest.problem_types import INTERNAL_ERROR
+from app.rest.problems import problem
+
+__all__ = ["Edge"]
+
+_log: Final = logging.getLogger("partwise.edge")
+
+
+class Edge:
+    """Names each request, answers HEAD and OPTIONS wherever there is something, and finishes every answer."""
+
+    def __init__(self, app: ASGIApp, cors: Cors, hsts_seconds: int = 0) -> None:
+        """Wrap an application."""
+        self._app = app
+        self._cors = cors
+        self._finish = Finish(cors, hsts_seconds)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        method: str = scope["method"]
+        request_id = request_ids.named(headers.get(request_ids.HEADER))
+        # A dictionary of its own, that copies of the scope share.
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(send, self._finish, method, headers, request_id)
+        try:
+            if method == "OPTIONS":
+                await self._options(scope, receive, answer, headers)
+            elif method == "HEAD":
+                await self._app({**scope, "method": "GET"}, receive, answer)
+            else:
+                await self._app(scope, receive, answer)
+        except Exception:
+            if answer.is_started:
+                raise
+            _log.exception("a request failed")
+            failed = problem(INTERNAL_ERROR, "an error on our side; it has been logged")
+            await failed(scope, receive, answer)
+
+    async def _options(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
+        if self._cors.is_preflight("OPTIONS", headers):
+            await send({"type": "http.response.start", "status": 204, "headers": self._cors.preflight(headers)})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await self._app(scope, receive, AskedForMethods(send))
+
+
+class _Answer:
+    """Sends the answer to one request, finished."""
+
+    __slots__ = ("_finish", "_headers", "_method", "_request_id", "_send", "is_started")
+
+    def __init__(self, send: Send, finish: Finish, method: str, headers: dict[bytes, bytes], request_id: str) -> None:
+        self._send = send
+        self._finish = finish
+        self._method = method
+        self._headers = headers
+        self._request_id = request_id
+        self.is_started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.is_started = True
+            status: int = message["status"]
+            headers = self._finish(
+                message.get("headers", ()),
+                status,
+                self._method,
+                origin=self._headers.get(b"origin"),
+                is_authenticated=b"authorization" in self._headers,
+            )
+            if status in (204, 405):
+                headers = with_methods_of_ours(headers)
+            headers.append((request_ids.HEADER, self._request_id.encode()))
+            message = {**message, "headers": headers}
+        elif self._method == "HEAD":
+            message = {**message, "body": b""}
+        await self._send(message)
