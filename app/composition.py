@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fastapi import FastAPI
@@ -26,6 +26,7 @@ from app.rest.application import create_rest
 from app.services import Services
 from app.settings import Settings, SettingsError
 from app.store.assessments import PostgresAssessments
+from app.store.audit import PostgresAuditLog
 from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine, transaction
@@ -35,6 +36,7 @@ from app.store.policies import PostgresPolicies
 from app.store.portfolios import PostgresPortfolios
 from app.store.rates import PostgresRates
 from app.store.reads import Reads
+from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
@@ -49,6 +51,7 @@ from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
+from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.rates import RateLimits
@@ -89,6 +92,7 @@ class _Wired:
     rates: PostgresRates
 
     async def close(self) -> None:
+        await self.services.keys.close()
         await self.writes.close()
         await self.rates.close()
         await self.reads.close()
@@ -177,7 +181,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     async def ready() -> bool:
         try:
             async with transaction(engine, None) as connection:
-                await connection.execute(text("SELECT 1 FROM event, policy LIMIT 0"))
+                await connection.execute(text("SELECT 1 FROM event, policy, audit_entry LIMIT 0"))
         except (StoreUnavailableError, DBAPIError):
             # Away, or without the tables or the rights to them: `migrate` was not run.
             return False
@@ -185,9 +189,11 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
 
     tenants = PostgresTenants(engine)
     rates = PostgresRates(settings.database_url or "", engine, reads)
+    keys = Keys(tenants, clock)
     services = Services(
-        keys=Keys(tenants, clock),
+        keys=keys,
         rates=RateLimits(rates, settings.rate_limits),
+        audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),
@@ -197,6 +203,11 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         reassess=reassess,
         policies=policies,
         decoder=decoder,
+        once=Once(
+            PostgresRequests(engine),
+            lease=timedelta(seconds=settings.idempotency_lease),
+            keep=timedelta(seconds=settings.idempotency_keep),
+        ),
         cursors=Cursors(PostgresSecrets(engine, settings.signing_secrets)),
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         rate_patience=settings.rate_patience,

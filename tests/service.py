@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -27,6 +27,7 @@ class Service:
     log: str = "server.log"
     database_url: str = ""
     kind: str = "run"
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -99,6 +100,7 @@ class Service:
             "PARTWISE_HOME": str(self.home),
             "PORT": str(self.port),
             "DATABASE_URL": self.database_url,
+            **self.settings,
         }
 
 

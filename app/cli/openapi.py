@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,10 +29,15 @@ def openapi(
 
 def document() -> str:
     """The OpenAPI document as it is committed."""
+    return json.dumps(document_of_the_code(), indent=2, ensure_ascii=False) + "\n"
+
+
+def document_of_the_code() -> dict[str, Any]:
+    """The OpenAPI document of the code."""
     from app.composition import create_app
 
     app = create_app(Settings().with_database("postgresql+asyncpg://nobody@localhost/none"))
-    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+    return app.openapi()
 
 
 def sdl() -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
 PAUSE_WITHOUT_DATABASE = 2.0
+PAUSE_BETWEEN_REMOVALS = 30.0
+"""Seconds between two looks for answers that are kept no longer."""
 LOOK = 60.0
 """Seconds between two lines in the log that say how fresh all is."""
 KEPT_EVENTS = 20_000
@@ -65,6 +67,7 @@ async def work(settings: Settings) -> None:
             # Beside it, for that of one tenant with many clients may take minutes.
             group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
             group.create_task(_again_and_again(partial(_finish, services.erase), PAUSE))
+            group.create_task(_again_and_again(services.once.remove_old, PAUSE_BETWEEN_REMOVALS))
             group.create_task(_again_and_again(partial(_look, reassess), LOOK))
 
 

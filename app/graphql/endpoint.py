@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -30,6 +30,7 @@ from app.ports.rates import Unit
 from app.services import Services, let_in
 from app.use_cases.errors import RateLimitedError, UnauthenticatedError
 from app.wire.challenges import NO_CREDENTIALS, challenge
+from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["GraphQLEndpoint"]
 
@@ -92,7 +93,7 @@ class GraphQLEndpoint:
         if self._graphiql is not None and self._graphiql.serves(scope, headers):
             await self._graphiql(scope, receive, send)
             return
-        media = _media(headers.get(b"accept", b"*/*"))
+        media = _media(b",".join(value for name, value in scope["headers"] if name == b"accept") or b"*/*")
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
             if scope["path"] != "/graphql":
@@ -166,6 +167,7 @@ class GraphQLEndpoint:
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
+        principal = replace(principal, request_id=scope.get("state", {}).get("request_id"))
         return Context(self._services, principal, speaker(language), allowance)
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
@@ -289,6 +291,7 @@ def _read(body: bytes) -> _Request:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
+    _refuse_repeated(body)
     if isinstance(found, list):
         raise _Refused(400, "expected one operation: batches are not taken", "BAD_REQUEST")
     if not isinstance(found, dict):
@@ -296,6 +299,17 @@ def _read(body: bytes) -> _Request:
     if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
         raise _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
     return _request(found)
+
+
+def _refuse_repeated(text: bytes, name: str = "") -> None:
+    try:
+        pointer = repeated(text)
+    except RecursionError:
+        raise _Refused(400, f"the body is no JSON: {TOO_DEEP}", "BAD_REQUEST") from None
+    except ValueError:
+        raise _Refused(400, "the body is no JSON in UTF-8", "BAD_REQUEST") from None
+    if pointer is not None:
+        raise _Refused(400, f"{name}{pointer}: {REPEATED}", "BAD_REQUEST")
 
 
 def _is_bounded(value: object) -> bool:
@@ -316,9 +330,13 @@ def _of_query(query: bytes) -> _Request:
         given = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
         raise _Refused(400, "expected at most 20 parameters, in percent-encoded UTF-8", "BAD_REQUEST") from None
-    found: dict[str, Any] = {name: values[-1] for name, values in given.items()}
+    twice = next((name for name, values in given.items() if len(values) > 1), None)
+    if twice is not None:
+        raise _Refused(400, f"?{twice[:100]}: {REPEATED}", "BAD_REQUEST")
+    found: dict[str, Any] = {name: values[0] for name, values in given.items()}
     for name in ("variables", "extensions"):
         if found.get(name):
+            _refuse_repeated(found[name].encode(), f"?{name}")
             try:
                 found[name] = decode_json(found[name])
             except (msgspec.DecodeError, RecursionError, ValueError):

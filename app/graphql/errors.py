@@ -43,6 +43,8 @@ def coded(message: str, code: str, **more: Any) -> GraphQLError:
 def public(error: GraphQLError) -> dict[str, Any]:
     """An error as it is answered: what the caller did is told, what happened inside is not."""
     told = error.formatted
+    if "int_max_str_digits" in told["message"]:
+        told["message"] = "expected a number with fewer digits"
     if len(told["message"]) > _MOST_CHARACTERS:
         told["message"] = told["message"][:_MOST_CHARACTERS] + "…"
     cause = error.original_error

@@ -205,7 +205,9 @@ class Mutation:
         try:
             context.permit("Mutation.putClient")
             profile = _profile(context, input)
-            record, new = await context.services.clients.put(context.tenant_id, input.client_id, profile)
+            record, new = await context.services.clients.put(
+                context.tenant_id, input.client_id, profile, context.principal.actor
+            )
         except ConflictError as error:
             return Conflict(message=str(error))
         except PartwiseError as error:
@@ -223,7 +225,7 @@ class Mutation:
             context.permit("Mutation.eraseClient")
             if not 0 < len(input.client_id) <= MOST_CHARACTERS or not is_name(input.client_id):
                 raise InvalidRequestError("/clientId", EXPECTED_ID)
-            found = await context.services.erase(context.tenant_id, input.client_id)
+            found = await context.services.erase(context.tenant_id, input.client_id, context.principal.actor)
         except NotFoundError as error:
             return NotFound(message=str(error))
         except PartwiseError as error:
@@ -237,8 +239,9 @@ class Mutation:
         try:
             context.permit("Mutation.draftPolicy")
             patch = _patch(input.settings)
+            based_on, note = _plain(input.based_on, "/basedOn", 40), _plain(input.note, "/note", 500)
             found = await context.services.policies.draft(
-                context.tenant_id, patch, _plain(input.based_on, "/basedOn", 40), _plain(input.note, "/note", 500)
+                context.tenant_id, patch, based_on, note, context.principal.actor
             )
         except ConflictError as error:
             return Conflict(message=str(error))
@@ -253,7 +256,7 @@ class Mutation:
         try:
             context.permit("Mutation.activatePolicy")
             _plain(version, "/version", 40)
-            await context.services.policies.activate(context.tenant_id, version)
+            await context.services.policies.activate(context.tenant_id, version, context.principal.actor)
         except (NotFoundError, InvalidRequestError):
             return NotFound(message="there is no such version")
         except ForbiddenError as error:

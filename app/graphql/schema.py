@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
 from app.core.events import EventRef
@@ -43,7 +44,7 @@ class Query:
         info.context.permit("Query.nodes")
         if len(ids) > _MOST_NODES:
             raise coded(f"expected at most {_MOST_NODES} ids", "BAD_USER_INPUT", argument="ids")
-        return list(await asyncio.gather(*(_node(info.context, one) for one in ids)))
+        return list(await asyncio.gather(*(_node_or_error(info.context, one) for one in ids)))
 
     @answered("One client; null for an unknown one.")
     async def client(
@@ -146,6 +147,14 @@ class Query:
         context = info.context
         context.permit("Query.simulate")
         return await simulated(context, client_id, events, await context.viewpoint(as_of, known_at))
+
+
+async def _node_or_error(context: Context, identifier: strawberry.ID) -> Any:
+    """An id that is none spoils its own place in a list and no other."""
+    try:
+        return await _node(context, identifier)
+    except GraphQLError as error:
+        return error
 
 
 async def _node(context: Context, identifier: strawberry.ID) -> Node | None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Protocol
 
+from app.ports.audit import CLI, Actor
+
 __all__ = ["Erasure", "Erasures", "Step"]
 
 
@@ -38,7 +40,7 @@ class Step(Enum):
 class Erasures(Protocol):
     """Keeps tombstones and removes what they stand for; every method raises `StoreUnavailableError` when it cannot."""
 
-    async def begin(self, tenant_id: str, client_id: str, at: datetime) -> Erasure | None:
+    async def begin(self, tenant_id: str, client_id: str, at: datetime, by: Actor = CLI) -> Erasure | None:
         """Put a tombstone in the place of a client, in one transaction: nobody sees the client any more.
 
         Returns:

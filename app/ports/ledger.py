@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from app.core.events import Event, EventRef
+from app.ports.audit import AuditEntry
 
 __all__ = [
     "EventFilter",
@@ -103,8 +104,12 @@ class EventKey:
 class Ledger(Protocol):
     """Stores events durably; every method raises `StoreUnavailableError` when it cannot."""
 
-    async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
+    async def append(
+        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False, entry: AuditEntry | None = None
+    ) -> list[Outcome]:
         """Store events in one transaction, and return what became of each once that is durable.
+
+        With an entry, that is noted too where any of them is new.
 
         An event of an erased client is `invalid`. With `atomic`, nothing is stored when any is that or a conflict: the
         others are `aborted`.

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app.core.policy import Policy
+from app.ports.audit import CLI, Actor
 
 __all__ = ["Policies", "PolicyFormat", "PolicyRecord"]
 
@@ -46,12 +47,19 @@ class Policies(Protocol):
         """Versions of a tenant, the newest first: all, or so many of those that were made before another one."""
         ...
 
-    async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:
-        """Keep a new version under the next free name, `v1`, `v2` and so on, which the answer has."""
+    async def add(
+        self, tenant_id: str, record: PolicyRecord, request_id: str | None = None, by: Actor = CLI
+    ) -> PolicyRecord:
+        """Keep a new version under the next free name, `v1`, `v2` and so on, which the answer has.
+
+        A request that has made one already gets that.
+        """
         ...
 
-    async def activate(self, tenant_id: str, version: str, at: datetime) -> None:
-        """Make a version the active one, from now on."""
+    async def activate(
+        self, tenant_id: str, version: str, at: datetime, request_id: str | None = None, by: Actor = CLI
+    ) -> None:
+        """Make a version the active one, from now on; not again by a request that has done so already."""
         ...
 
 

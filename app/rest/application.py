@@ -5,14 +5,29 @@ from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
-from app.rest import clients, erasures, events, history, policies, problem_pages, problems, recourse, simulations
-from app.rest.openapi import openapi_document
+from app.rest import (
+    api_keys,
+    audit_log,
+    clients,
+    erasures,
+    events,
+    history,
+    policies,
+    problem_pages,
+    problems,
+    recourse,
+    simulations,
+)
+from app.rest.answers import StatusAnswer
+from app.rest.idempotency import IdempotencyKeys
+from app.rest.openapi import openapi_document, operation_id
+from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
 from app.rest.problem_types import DATABASE_UNAVAILABLE
 from app.rest.services import Services, UsedServices
@@ -21,9 +36,8 @@ __all__ = ["Application", "create_rest"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_DESCRIPTION = """Which client relationships to mend, which to part with, why, and what would change that.
-
-Send what happens with each client as CloudEvents, then ask for its score and explanation."""
+_SUMMARY = "Which client relationships to mend, which to part with, why, and what would change that."
+_DESCRIPTION = """Send what happens with each client as CloudEvents, then ask for its score and explanation."""
 
 
 class Application(FastAPI):
@@ -57,30 +71,55 @@ class Application(FastAPI):
 
 def create_rest(services: Services, lifespan: Lifespan) -> Application:
     """Build the application around the use cases."""
-    rest = Application(title="Partwise", version=partwise.__version__, description=_DESCRIPTION, lifespan=lifespan)
+    rest = Application(
+        title="Partwise",
+        version=partwise.__version__,
+        summary=_SUMMARY,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_unclear_query)],
+        generate_unique_id_function=operation_id,
+    )
     rest.state.services = services
+    rest.add_middleware(IdempotencyKeys, services=services)
     rest.add_middleware(SlashesInIds)
     routers = [
-        part.router for part in (events, clients, history, simulations, recourse, erasures, policies, problem_pages)
+        part.router
+        for part in (
+            events,
+            clients,
+            history,
+            simulations,
+            recourse,
+            erasures,
+            policies,
+            api_keys,
+            audit_log,
+            problem_pages,
+        )
     ]
     problems.install(rest, [route for router in routers for route in router.routes])
     for router in routers:
         rest.include_router(router)
-    rest.add_api_route("/livez", _livez, tags=["operations"], summary="Is the process alive?")
-    rest.add_api_route("/readyz", _readyz, tags=["operations"], summary="Can it serve?")
     rest.add_api_route(
-        "/metrics", _metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
+        "/livez", get_liveness, response_model=StatusAnswer, tags=["operations"], summary="Is the process alive?"
+    )
+    rest.add_api_route(
+        "/readyz", get_readiness, response_model=StatusAnswer, tags=["operations"], summary="Can it serve?"
+    )
+    rest.add_api_route(
+        "/metrics", get_metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
     )
     rest.openapi = lambda: openapi_document(rest, services)  # type: ignore[method-assign]
     return rest
 
 
-async def _livez() -> dict[str, str]:
+async def get_liveness() -> dict[str, str]:
     """Never asks the database: restarting us would not mend it."""
     return {"status": "ok"}
 
 
-async def _readyz(services: UsedServices) -> Response:
+async def get_readiness(services: UsedServices) -> Response:
     """Asks the database."""
     if await services.ready():
         return JSONResponse({"status": "ok"})
@@ -89,5 +128,6 @@ async def _readyz(services: UsedServices) -> Response:
     )
 
 
-async def _metrics() -> Response:
+async def get_metrics() -> Response:
+    """What this process counts, in the text format of Prometheus."""
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

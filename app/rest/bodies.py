@@ -1,5 +1,7 @@
 """Bodies of requests, read within limits."""
 
+import json
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -9,10 +11,14 @@ from fastapi.routing import APIRoute
 from app.rest.problem_types import CONTENT_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
 from app.rest.problems import HttpError
 from app.use_cases.intake import Held
+from app.wire.faults import InvalidBodyError, MalformedBodyError
+from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["JsonRoute", "announced_size", "read_body", "refuse_all_but_json", "refuse_encoded"]
 
 MOST_BYTES = 8 * 1024 * 1024
+MOST_JSON_BYTES = 1024 * 1024
+"""Of a body that is not events."""
 
 
 def refuse_encoded(request: Request) -> None:
@@ -49,9 +55,50 @@ class JsonRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             refuse_all_but_json(request)
-            return await handle(request)
+            body = await read_body(request, most=MOST_JSON_BYTES)
+            refuse_repeated(body)
+            return await handle(_JsonRequest(request, body))
 
         return checked
+
+
+class _JsonRequest(Request):
+    """A request whose body was read within limits."""
+
+    def __init__(self, request: Request, body: bytes) -> None:
+        super().__init__(request.scope, request.receive)
+        self._read = body
+
+    async def body(self) -> bytes:
+        return self._read
+
+    async def json(self) -> Any:
+        # As str: from bytes the library would guess encodings other than UTF-8.
+        return json.loads(self._read.decode(), parse_int=_read_integer)
+
+
+def _read_integer(text: str) -> int | float:
+    """Reading an integer takes the square of its digits; none of ours has so many, and infinity is refused too."""
+    return int(text) if len(text) < _MOST_DIGITS else math.inf
+
+
+_MOST_DIGITS = 400
+
+
+def refuse_repeated(body: bytes) -> None:
+    """Refuse JSON that gives a name twice in one object; what is no JSON is left to others.
+
+    Raises:
+        InvalidBodyError: it does.
+    """
+    try:
+        pointer = repeated(body)
+    except RecursionError:
+        raise MalformedBodyError(f"expected JSON: {TOO_DEEP}") from None
+    except ValueError:
+        return
+    if pointer is not None:
+        raise InvalidBodyError(pointer, REPEATED)
 
 
 def announced_size(request: Request) -> int:
@@ -64,7 +111,7 @@ def announced_size(request: Request) -> int:
     return _within_limit(int(size)) if size.isascii() and size.isdigit() else 0
 
 
-async def read_body(request: Request, held: Held | None = None) -> bytes:
+async def read_body(request: Request, held: Held | None = None, most: int = MOST_BYTES) -> bytes:
     """Read a whole body; what it takes is held.
 
     Raises:
@@ -73,15 +120,15 @@ async def read_body(request: Request, held: Held | None = None) -> bytes:
     """
     chunks, size = [], 0
     async for chunk in request.stream():
-        size = _within_limit(size + len(chunk))
+        size = _within_limit(size + len(chunk), most)
         if held is not None:
             held.grow(size)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _within_limit(size: int) -> int:
-    if size > MOST_BYTES:
-        detail = f"expected at most {MOST_BYTES} bytes; a stream of events may have any length"
+def _within_limit(size: int, most: int = MOST_BYTES) -> int:
+    if size > most:
+        detail = f"expected at most {most} bytes; a stream of events may have any length"
         raise HttpError(CONTENT_TOO_LARGE, detail)
     return size

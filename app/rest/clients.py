@@ -34,9 +34,9 @@ class ClientBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: _Label | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    currency: str | None = None
-    time_zone: str | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", max_length=2)] | None = None
+    currency: Annotated[str, Field(max_length=3)] | None = None
+    time_zone: Annotated[str, Field(max_length=100)] | None = None
 
     @field_validator("currency")
     @classmethod
@@ -59,7 +59,7 @@ async def put_client(
 ) -> ClientAnswer:
     """Say what a client is; it is recorded as an event, and putting the same again changes nothing."""
     profile = ClientProfile(body.name, body.country, body.currency, body.time_zone)
-    client, new = await services.clients.put(principal.tenant_id, client_id, profile)
+    client, new = await services.clients.put(principal.tenant_id, client_id, profile, principal.actor)
     response.status_code = 201 if new else 200
     return ClientAnswer.of(client)
 
@@ -70,7 +70,7 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     services: UsedServices,
     viewpoint: Viewed,
     listed: Listed,
-    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
+    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.", examples=["part"])] = None,
     limit: Limit = 50,
     as_of: AsOf = None,
     known_at: KnownAt = None,

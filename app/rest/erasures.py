@@ -1,6 +1,7 @@
 """Erasures: erase a client, and what stays to prove it."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
@@ -18,6 +19,7 @@ router = APIRouter(prefix="/v1", tags=["clients"])
 
 _DIGEST = "SHA-256 of the client's id in UTF-8, in hex."
 _HEX = r"^[0-9a-f]{64}$"
+_EXAMPLE = sha256(b"acme").hexdigest()
 
 
 class ErasureAnswer(BaseModel):
@@ -59,7 +61,7 @@ async def erase_client(client_id: ClientIdPath, principal: Manager, services: Us
 
     From now on the client is unknown and its events are refused, late ones too. Erasing it again is harmless.
     """
-    found = await services.erase(principal.tenant_id, client_id)
+    found = await services.erase(principal.tenant_id, client_id, principal.actor)
     if found.finished_at is not None:
         return Response(status_code=204)
     answer = ErasureAnswer.of(found)
@@ -79,7 +81,9 @@ async def list_erasures(principal: Manager, services: UsedServices, listed: List
 
 @router.get("/erasures/{digest}", summary="Get an erasure")
 async def get_erasure(
-    digest: Annotated[str, Path(pattern=_HEX, description=_DIGEST)], principal: Manager, services: UsedServices
+    digest: Annotated[str, Path(pattern=_HEX, max_length=64, description=_DIGEST, examples=[_EXAMPLE])],
+    principal: Manager,
+    services: UsedServices,
 ) -> ErasureAnswer:
     """Whether and when the client was erased whose id has this digest."""
     return ErasureAnswer.of(await services.erase.one(principal.tenant_id, bytes.fromhex(digest)))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.ports.rates import Unit
-from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
+from app.rest.answers import EventAnswer, EventPage, EventTypeList, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.pages import LINKED, Limit, Listed, read_place
 from app.rest.parameters import NAME_PATTERN, moment
@@ -42,7 +42,17 @@ NDJSON = "application/x-ndjson"
 MEDIA_TYPES = (STRUCTURED, BATCH, NDJSON, "application/json")
 
 _REFUSALS = {Outcome.CONFLICT: EVENT_CONFLICT, Outcome.INVALID: INVALID_REQUEST}
-Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=NAME_PATTERN)]
+
+
+def _text(description: str, example: str) -> Any:
+    return Query(min_length=1, max_length=200, pattern=NAME_PATTERN, description=description, examples=[example])
+
+
+def _moment(description: str, example: str) -> Any:
+    return Query(max_length=40, description=description, examples=[example])
+
+
+Source = Annotated[str | None, _text("Only events from this source.", "/billing")]
 
 
 @router.post(
@@ -59,7 +69,7 @@ async def send_events(
     principal: Ingester,
     services: UsedServices,
     allowance: UsedAllowance,
-    atomic: Annotated[bool, Query(description="All or none; not for streams.")] = False,
+    atomic: Annotated[bool, Query(description="All or none; not for streams.", examples=[True])] = False,
 ) -> Any:
     """Record CloudEvents: one (structured or binary), a batch, or an NDJSON stream of any length.
 
@@ -151,11 +161,11 @@ async def list_events(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,
     listed: Listed,
-    client_id: Text = None,
-    type: Text = None,  # noqa: A002 - the name in the API
-    source: Text = None,
-    since: Annotated[str | None, Query(max_length=40)] = None,
-    until: Annotated[str | None, Query(max_length=40)] = None,
+    client_id: Annotated[str | None, _text("Only events of this client.", "acme")] = None,
+    type: Annotated[str | None, _text("Only events of this type.", "invoice.paid")] = None,  # noqa: A002 - the name in the API
+    source: Source = None,
+    since: Annotated[str | None, _moment("Only events that happened at this instant or later.", "2026-01-01")] = None,
+    until: Annotated[str | None, _moment("Only events that happened before.", "2026-12-31T23:59:59Z")] = None,
     as_of: AsOf = None,
     known_at: KnownAt = None,
     limit: Limit = 50,
@@ -177,13 +187,13 @@ async def list_events(  # noqa: PLR0917 - query parameters
 
 @router.get("/events/{event_id}", response_model=EventAnswer, summary="Get one event")
 async def get_event(
-    event_id: EventIdPath, principal: Reader, services: UsedServices, source: Text = None
+    event_id: EventIdPath, principal: Reader, services: UsedServices, source: Source = None
 ) -> EventAnswer:
     """Find an event by its CloudEvents id, and by its source where several sent that id."""
     return EventAnswer.of(await services.find.one(principal.tenant_id, event_id, source))
 
 
-@router.get("/event-types", summary="List the event types")
+@router.get("/event-types", response_model=EventTypeList, summary="List the event types")
 async def list_event_types(services: UsedServices) -> dict[str, Any]:
     """Every event type that is understood, with the JSON Schema of its data; no key is needed."""
     return event_types(services.decoder)

@@ -104,7 +104,9 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
-    step: Annotated[Pace, Query(description="Ends of days, weeks (Sundays) or months, in your zone.")] = Pace.WEEK,
+    step: Annotated[
+        Pace, Query(description="Ends of days, weeks (Sundays) or months, in your zone.", examples=["month"])
+    ] = Pace.WEEK,
     begins: Annotated[
         str | None,
         Query(
@@ -137,7 +139,7 @@ async def get_timeline(  # noqa: PLR0917 - each is a parameter of the request
     services: UsedServices,
     viewpoint: Viewed,
     listed: Listed,
-    limit: Annotated[int, Query(ge=1, le=100, description="Items on a page at most.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=100, description="Items on a page at most.", examples=[50])] = 50,
 ) -> TimelinePage:
     """What each event did to the score when it happened. A cursor keeps to its viewpoint.
 

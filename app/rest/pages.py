@@ -13,7 +13,7 @@ from app.wire.cursors import MOST_CHARACTERS, Places
 
 __all__ = ["LINKED", "Limit", "Listed", "Page", "read_place"]
 
-Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.", examples=[50])]
 
 LINKED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -22,6 +22,7 @@ LINKED: Final[dict[int | str, dict[str, Any]]] = {
                 "description": '`rel="first"`, and `rel="next"` where there is another page (RFC 8288): paths with all '
                 "parameters.",
                 "schema": {"type": "string"},
+                "example": '</v1/clients?limit=2>; rel="first", </v1/clients?limit=2&cursor=…>; rel="next"',
             }
         }
     }
@@ -82,6 +83,7 @@ async def _page(
         Query(
             max_length=MOST_CHARACTERS,
             description="`next` of the page before; all other parameters but `limit` stay as they were.",
+            examples=["AbCdEf0123456789"],
         ),
     ] = None,
 ) -> Page:

@@ -1,13 +1,40 @@
 """Parameters that several routes take: names and instants."""
 
+import re
 from datetime import date, datetime
+from urllib.parse import parse_qsl
+
+from fastapi import Request
 
 from app.use_cases.errors import InvalidRequestError
 from app.wire.moments import EXPECTED_MOMENT, read_moment
+from app.wire.repeats import REPEATED
 
-__all__ = ["NAME_PATTERN", "moment"]
+__all__ = ["NAME_PATTERN", "moment", "refuse_unclear_query"]
 
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+
+
+async def refuse_unclear_query(request: Request) -> None:
+    """Refuse a query string that readers understand differently.
+
+    Raises:
+        InvalidRequestError: a parameter is given twice, or is no UTF-8.
+    """
+    raw: bytes = request.scope["query_string"]
+    if not raw:
+        return
+    names: set[str] = set()
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
+        shown = name.encode("utf-8", "replace").decode()[:100]
+        if name in names:
+            raise InvalidRequestError(f"?{shown}", REPEATED)
+        if _not_utf8(name) or _not_utf8(value):
+            raise InvalidRequestError(f"?{shown}", "expected percent-encoded UTF-8")
+        names.add(name)
+
+
+_not_utf8 = re.compile("[\ud800-\udfff]").search
 
 
 def moment(text: str | None, name: str) -> datetime | date | None:

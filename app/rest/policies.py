@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.verdict import Verdict
 from app.ports.policies import PolicyRecord
 from app.rest.bodies import JsonRoute
+from app.rest.idempotency import RequestId
 from app.rest.pages import LINKED, Limit, Listed
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Manager, Reader, UsedServices
@@ -23,7 +24,9 @@ router = APIRouter(prefix="/v1/policies", tags=["policies"], route_class=JsonRou
 _MOST_CHANGES = 200
 _VERSION = r"^[a-z0-9-]{1,40}$"
 
-Version = Annotated[str, Path(pattern=_VERSION, description="Such as v3, or default-1.")]
+Version = Annotated[
+    str, Path(pattern=_VERSION, max_length=40, description="Such as v3, or default-1.", examples=["default-1"])
+]
 
 
 class PolicyBody(BaseModel):
@@ -35,7 +38,9 @@ class PolicyBody(BaseModel):
         description="A JSON Merge Patch (RFC 7396) of the settings: what is left out stays, null takes the default.",
         examples=[{"late": {"grace_days": 3}, "calendar": {"zone": "Europe/Berlin", "country": "DE"}}],
     )
-    based_on: Annotated[str, Field(pattern=_VERSION, description="By default the active version.")] | None = None
+    based_on: (
+        Annotated[str, Field(pattern=_VERSION, max_length=40, description="By default the active version.")] | None
+    ) = None
     note: Annotated[str, Field(max_length=500, pattern=NAME_PATTERN, description="Why, for people.")] | None = None
 
 
@@ -116,10 +121,14 @@ class PreviewAnswer(BaseModel):
 
 
 @router.post("", status_code=201, summary="Draft a policy")
-async def post_policy(body: PolicyBody, response: Response, principal: Manager, services: UsedServices) -> PolicyAnswer:
+async def draft_policy(
+    body: PolicyBody, response: Response, principal: Manager, services: UsedServices, request_id: RequestId
+) -> PolicyAnswer:
     """Make a new version from the active one, or from another. It counts for nothing until it is activated."""
     tenant_id = principal.tenant_id
-    found = await services.policies.draft(tenant_id, body.settings, body.based_on, body.note)
+    found = await services.policies.draft(
+        tenant_id, body.settings, body.based_on, body.note, principal.actor, request_id=request_id
+    )
     response.headers["Location"] = f"/v1/policies/{found.version}"
     return PolicyAnswer.of(found, await services.policies.active_version(tenant_id))
 
@@ -152,9 +161,12 @@ async def preview_policy(
 
 
 @router.post("/{version}/activate", summary="Activate a policy")
-async def activate_policy(version: Version, principal: Manager, services: UsedServices) -> PolicyAnswer:
+async def activate_policy(
+    version: Version, principal: Manager, services: UsedServices, request_id: RequestId
+) -> PolicyAnswer:
     """Let a version count from now on, for every answer; an earlier one can be activated again."""
-    found = await services.policies.activate(principal.tenant_id, version)
+    tenant_id = principal.tenant_id
+    found = await services.policies.activate(tenant_id, version, principal.actor, request_id=request_id)
     return PolicyAnswer.of(found, await services.policies.active_version(principal.tenant_id))
 
 

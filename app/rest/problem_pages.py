@@ -68,7 +68,12 @@ async def list_problem_types(accept: Accepted = "") -> Response:
 )
 async def get_problem_type(
     slug: Annotated[
-        str, Path(description="What follows `/problems/` in the `type`.", json_schema_extra={"enum": [*PROBLEM_TYPES]})
+        str,
+        Path(
+            description="What follows `/problems/` in the `type`.",
+            examples=[NOT_FOUND.slug],
+            json_schema_extra={"enum": [*PROBLEM_TYPES]},
+        ),
     ],
     accept: Accepted = "",
 ) -> Response:

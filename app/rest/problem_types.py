@@ -14,14 +14,21 @@ __all__ = [
     "DATABASE_UNAVAILABLE",
     "EVENT_CONFLICT",
     "FORBIDDEN",
+    "HEADERS_TOO_LARGE",
+    "IDEMPOTENCY_IN_FLIGHT",
+    "IDEMPOTENCY_KEY_REUSED",
     "INTERNAL_ERROR",
     "INVALID_REQUEST",
     "MALFORMED_REQUEST",
     "METHOD_NOT_ALLOWED",
+    "NOT_ACCEPTABLE",
     "NOT_FOUND",
     "PROBLEM_TYPES",
     "RATE_LIMITED",
+    "TARGET_TOO_LONG",
+    "TOO_MANY_CONNECTIONS",
     "TOO_MANY_FAILED_ATTEMPTS",
+    "TOO_SLOW",
     "UNAUTHENTICATED",
     "UNSUPPORTED_MEDIA_TYPE",
     "ProblemType",
@@ -103,6 +110,13 @@ EVENT_CONFLICT: Final = ProblemType(
     "An event with this source and id was stored before, with other content. The first one stays.",
     "Give each event an id of its own; correct an event by sending another one.",
 )
+IDEMPOTENCY_IN_FLIGHT: Final = ProblemType(
+    "idempotency-in-flight",
+    "Request in flight",
+    409,
+    "A request with this `Idempotency-Key` is being worked on, or the server that did so has died a moment ago.",
+    "Send it again after the seconds in `Retry-After`: you will get the answer, or the work is done again.",
+)
 CONTENT_TOO_LARGE: Final = ProblemType(
     "content-too-large",
     "Content too large",
@@ -116,6 +130,34 @@ UNSUPPORTED_MEDIA_TYPE: Final = ProblemType(
     415,
     "The body has a Content-Type or a Content-Encoding that is not read here; `detail` says what is.",
     "Send what `detail` names.",
+)
+NOT_ACCEPTABLE: Final = ProblemType(
+    "not-acceptable",
+    "Not acceptable",
+    406,
+    "`Accept` leaves out every media type that there is of this answer. `available` names them.",
+    "Accept one of them, or send no `Accept`.",
+)
+TOO_SLOW: Final = ProblemType(
+    "too-slow",
+    "Too slow",
+    408,
+    "The request did not arrive in the time that there is for it. The connection is closed.",
+    "Send it again, faster: headers at once, and a body without long pauses.",
+)
+TARGET_TOO_LONG: Final = ProblemType(
+    "target-too-long",
+    "Target too long",
+    414,
+    "The path and query are longer than what is read. The connection is closed.",
+    "Ask for less in one request; GraphQL documents can be sent by POST.",
+)
+HEADERS_TOO_LARGE: Final = ProblemType(
+    "headers-too-large",
+    "Headers too large",
+    431,
+    "There are more headers, or longer ones, than what is read. The connection is closed.",
+    "Leave out what is not needed.",
 )
 INVALID_REQUEST: Final = ProblemType(
     "invalid-request",
@@ -132,6 +174,13 @@ BATCH_REFUSED: Final = ProblemType(
     "The batch was to be stored as a whole (`?atomic=true`) and holds events that cannot be, so nothing was stored. "
     "`errors` names each field by its place in the batch.",
     "Correct or leave out those events and send the batch again; or send it without `atomic`, which stores the rest.",
+)
+IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
+    "idempotency-key-reused",
+    "Idempotency-Key reused",
+    422,
+    "This `Idempotency-Key` was sent before with another request: another path, query, Content-Type or body.",
+    "Give each request a key of its own; send a request again with the same bytes.",
 )
 RATE_LIMITED: Final = ProblemType(
     "rate-limited",
@@ -169,6 +218,13 @@ DATABASE_UNAVAILABLE: Final = ProblemType(
     "The database cannot be reached at present. Whether a write was stored is not known.",
     "Send it again after the seconds in `Retry-After`. Events may be sent again without harm.",
 )
+TOO_MANY_CONNECTIONS: Final = ProblemType(
+    "too-many-connections",
+    "Too many connections",
+    503,
+    "More connections are open at present than the server takes. This one is closed; nothing was read from it.",
+    "Send it again after the seconds in `Retry-After`, over fewer connections.",
+)
 
 # A new type gets its row here; its page, the OpenAPI document and the tests follow by themselves.
 _ALL: Final = (
@@ -180,15 +236,22 @@ _ALL: Final = (
     CONFLICT,
     AMBIGUOUS_ID,
     EVENT_CONFLICT,
+    IDEMPOTENCY_IN_FLIGHT,
     CONTENT_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    NOT_ACCEPTABLE,
+    TOO_SLOW,
+    TARGET_TOO_LONG,
+    HEADERS_TOO_LARGE,
     INVALID_REQUEST,
     BATCH_REFUSED,
+    IDEMPOTENCY_KEY_REUSED,
     RATE_LIMITED,
     TOO_MANY_FAILED_ATTEMPTS,
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,
+    TOO_MANY_CONNECTIONS,
 )
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
@@ -40,7 +41,7 @@ from app.use_cases.errors import (
 from app.wire.challenges import challenge
 from app.wire.faults import InvalidBodyError, MalformedBodyError, pointer_to
 
-__all__ = ["HttpError", "install", "problem", "problem_body", "rate_limited"]
+__all__ = ["HttpError", "answer_to", "install", "problem", "problem_body"]
 
 _TYPES: Mapping[type[PartwiseError], ProblemType] = {
     NotFoundError: NOT_FOUND,
@@ -92,7 +93,30 @@ def problem_body(kind: ProblemType, detail: str, errors: Sequence[Mapping[str, A
     return body
 
 
-def rate_limited(error: RateLimitedError) -> JSONResponse:
+def answer_to(error: PartwiseError | StoreUnavailableError) -> JSONResponse:
+    """The problem that an error becomes."""
+    if isinstance(error, StoreBusyError):
+        return problem(BUSY, str(error), headers={"Retry-After": _BUSY_SECONDS})
+    if isinstance(error, StoreUnavailableError):
+        detail = "the database is not available at present; try again"
+        return problem(DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+    if isinstance(error, HttpError):
+        return problem(error.kind, str(error), error.errors, error.headers)
+    if isinstance(error, RateLimitedError):
+        return _rate_limited(error)
+    found = next((kind for raised, kind in _TYPES.items() if isinstance(error, raised)), MALFORMED_REQUEST)
+    errors = []
+    if isinstance(error, InvalidRequestError):
+        errors = [{"pointer": error.pointer, "detail": str(error)}]
+    elif isinstance(error, InvalidFieldsError):
+        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in error.faults]
+    headers = {}
+    if isinstance(error, UnauthenticatedError | ForbiddenError):
+        headers["WWW-Authenticate"] = challenge(error)
+    return problem(found, str(error), errors, headers)
+
+
+def _rate_limited(error: RateLimitedError) -> JSONResponse:
     """Tell a key when to come again; the member is that of the draft of the RateLimit fields."""
     body = problem_body(RATE_LIMITED, str(error)) | {"violated-policies": [error.policy]}
     headers = {"Retry-After": str(error.wait)}
@@ -104,20 +128,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
     async def known(request: Request, error: Exception) -> JSONResponse:
         del request
-        if isinstance(error, HttpError):
-            return problem(error.kind, str(error), error.errors, error.headers)
-        if isinstance(error, RateLimitedError):
-            return rate_limited(error)
-        found = next((kind for raised, kind in _TYPES.items() if isinstance(error, raised)), MALFORMED_REQUEST)
-        errors = []
-        if isinstance(error, InvalidRequestError):
-            errors = [{"pointer": error.pointer, "detail": str(error)}]
-        elif isinstance(error, InvalidFieldsError):
-            errors = [{"pointer": pointer, "detail": detail} for pointer, detail in error.faults]
-        headers = {}
-        if isinstance(error, UnauthenticatedError | ForbiddenError):
-            headers["WWW-Authenticate"] = challenge(error)
-        return problem(found, str(error), errors, headers)
+        assert isinstance(error, PartwiseError | StoreUnavailableError)
+        return answer_to(error)
 
     async def malformed(request: Request, error: Exception) -> JSONResponse:
         del request
@@ -151,12 +163,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
             headers["Allow"] = ", ".join(sorted(methods)) or headers.get("Allow", "")
         return problem(kind, detail, headers=headers)
 
-    async def away(request: Request, error: Exception) -> JSONResponse:
-        del request
-        if isinstance(error, StoreBusyError):
-            return problem(BUSY, str(error), headers={"Retry-After": _BUSY_SECONDS})
-        detail = "the database is not available at present; try again"
-        return problem(DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+    async def gone(request: Request, error: Exception) -> JSONResponse:
+        del request, error
+        return problem(MALFORMED_REQUEST, "the request ended early")  # Nobody reads it.
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         del request, error
@@ -167,7 +176,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     app.add_exception_handler(InvalidBodyError, unusable)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(StoreUnavailableError, away)
+    app.add_exception_handler(StoreUnavailableError, known)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unforeseen)
 
 

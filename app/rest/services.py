@@ -1,5 +1,6 @@
 """Who asks, and what the routes are given by the composition root."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -34,7 +35,7 @@ async def _principal(
         raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
     principal = await services.keys.authenticate(credentials.credentials)
     await let_in(request.scope, services.rates, principal)
-    return principal
+    return replace(principal, request_id=request.scope.get("state", {}).get("request_id"))
 
 
 async def _allowance(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Allowance:

@@ -11,7 +11,9 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from app.ports.audit import AuditEntry
 from app.ports.ledger import NewEvent, Outcome
+from app.store.audit import note_beside
 from app.store.engine import retrying
 from app.store.profiles import PROFILE_TYPES, retell_profiles
 from app.store.writes import Writes
@@ -133,7 +135,9 @@ class Appends:
         self._writes = writes
         self._repeating: Recent[str, float] = Recent(_MOST_REPEATING)
 
-    async def __call__(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool) -> list[Outcome]:
+    async def __call__(
+        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool, entry: AuditEntry | None = None
+    ) -> list[Outcome]:
         """Store events; see the port."""
         erased: set[str] = set()
         hopeful = len(events) >= _MANY and not self._repeats(tenant_id)
@@ -144,8 +148,12 @@ class Appends:
                 return []
             async with self._writes.transaction(tenant_id) as connection:
                 if hopeful:
-                    return await _append_new(connection, tenant_id, fit)
-                return await _append(connection, tenant_id, fit, atomic=atomic)
+                    outcomes = await _append_new(connection, tenant_id, fit)
+                else:
+                    outcomes = await _append(connection, tenant_id, fit, atomic=atomic)
+                if entry is not None and Outcome.ACCEPTED in outcomes:
+                    await note_beside(connection, tenant_id, entry)
+                return outcomes
 
         while True:
             try:

@@ -9,10 +9,12 @@ from sqlalchemy import Row, Select, Table, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.ports.audit import CLI, Action, Actor, client_subject
 from app.ports.erasures import Erasure, Step
+from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.portfolios import hastened
-from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away
+from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away, request
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
 
@@ -48,7 +50,7 @@ class PostgresErasures:
         self._engine = engine
         self._rows = rows
 
-    async def begin(self, tenant_id: str, client_id: str, at: datetime) -> Erasure | None:
+    async def begin(self, tenant_id: str, client_id: str, at: datetime, by: Actor = CLI) -> Erasure | None:
         """Put a tombstone in the place of a client; see the port."""
         digest = digest_of(client_id)
         row = {"tenant_id": tenant_id, "digest": digest, "erased_at": at, "finished_at": None, "client_id": client_id}
@@ -58,12 +60,16 @@ class PostgresErasures:
                 # The row is the lock: who is adding events to the client is waited for, who comes later finds the
                 # tombstone.
                 gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
+                # Kept answers name it by its digest, and are written under the same lock.
+                about = (request.c.tenant_id == tenant_id, request.c.subject == digest)
+                await connection.execute(delete(request).where(*about))
                 if gone[0]:
                     await hastened(connection, tenant_id)
                     fresh = insert(erasure).values(row)
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")
                     await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=again))
+                    await note(connection, tenant_id, by.did(Action.CLIENT_ERASED, client_subject(client_id), at))
                 return await _get(connection, tenant_id, digest)
 
         return await retrying(once)

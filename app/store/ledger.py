@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.events import Event, EventData, EventRef
+from app.ports.audit import AuditEntry
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome, StoredEvent
 from app.store.appends import Appends
 from app.store.engine import transaction
@@ -27,9 +28,11 @@ class PostgresLedger:
         self._appends = Appends(writes)
         self._load = load
 
-    async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
+    async def append(
+        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False, entry: AuditEntry | None = None
+    ) -> list[Outcome]:
         """Store events; see the port."""
-        return await self._appends(tenant_id, events, atomic=atomic) if events else []
+        return await self._appends(tenant_id, events, atomic=atomic, entry=entry) if events else []
 
     async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
         """Find events by id; see the port."""

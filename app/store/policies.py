@@ -6,8 +6,11 @@ from typing import Any
 from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.ports.audit import CLI, Action, Actor
 from app.ports.policies import PolicyRecord
+from app.store.audit import note
 from app.store.engine import transaction
+from app.store.requests import made_by, note_made
 from app.store.tables import policy, policy_activation, portfolio, tenant
 
 __all__ = ["PostgresPolicies"]
@@ -47,11 +50,16 @@ class PostgresPolicies:
             rows = await connection.execute(statement)
             return [_record(row) for row in rows]
 
-    async def add(self, tenant_id: str, record: PolicyRecord) -> PolicyRecord:
+    async def add(
+        self, tenant_id: str, record: PolicyRecord, request_id: str | None = None, by: Actor = CLI
+    ) -> PolicyRecord:
         """Keep a new version; see the port."""
         async with transaction(self._engine, tenant_id) as connection:
             # Of two at once the second waits for the first, and then counts it.
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
+            made = await made_by(connection, tenant_id, request_id)
+            if made is not None:
+                return _record((await connection.execute(_records(tenant_id).where(policy.c.version == made))).one())
             last = select(func.coalesce(func.max(policy.c.number), 0)).where(policy.c.tenant_id == tenant_id)
             number = (await connection.execute(last)).scalar_one() + 1
             values = {
@@ -64,13 +72,22 @@ class PostgresPolicies:
                 "created_at": record.created_at,
             }
             await connection.execute(insert(policy).values(values))
+            subject = f"policy:v{number}"
+            entry = by.did(Action.POLICY_DRAFTED, subject, record.created_at, based_on=record.based_on)
+            await note(connection, tenant_id, entry)
+            await note_made(connection, tenant_id, request_id, f"v{number}")
             return _record((await connection.execute(_records(tenant_id).where(policy.c.number == number))).one())
 
-    async def activate(self, tenant_id: str, version: str, at: datetime) -> None:
+    async def activate(
+        self, tenant_id: str, version: str, at: datetime, request_id: str | None = None, by: Actor = CLI
+    ) -> None:
         """Make a version the active one; see the port."""
         activated = policy_activation.c
         async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
+            if await made_by(connection, tenant_id, request_id) is not None:
+                return
+            await note_made(connection, tenant_id, request_id, version)
             last = select(func.coalesce(func.max(activated.number), 0)).where(activated.tenant_id == tenant_id)
             number = (await connection.execute(last)).scalar_one() + 1
             values = {"tenant_id": tenant_id, "number": number, "version": version, "activated_at": at}
@@ -78,6 +95,7 @@ class PostgresPolicies:
             # All clients are to be held against a portfolio by this policy: that one is due, and they are after it.
             anew = {"changes": portfolio.c.changes + 1, "due_at": func.now()}
             await connection.execute(update(portfolio).where(portfolio.c.tenant_id == tenant_id).values(anew))
+            await note(connection, tenant_id, by.did(Action.POLICY_ACTIVATED, f"policy:{version}", at))
 
 
 def _records(tenant_id: str) -> Select[Any]:

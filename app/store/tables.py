@@ -26,10 +26,12 @@ __all__ = [
     "METADATA",
     "api_key",
     "assessment",
+    "audit_entry",
     "checkpoint",
     "client",
     "erasure",
     "event",
+    "former_secret",
     "policy",
     "policy_activation",
     "portfolio",
@@ -72,6 +74,36 @@ api_key = Table(
     Column("last_used_at", _INSTANT),
     PrimaryKeyConstraint("tenant_id", "key_id"),
     UniqueConstraint("digest"),
+)
+
+# Secrets that a key had before it was rotated, for as long as they still work; looked up like those of `api_key`.
+former_secret = Table(
+    "former_secret",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("ends_at", _INSTANT, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "key_id", "digest"),
+    Index("former_secret_by_digest", "digest"),
+)
+
+# Who changed what: only ever added to. A client is named by the digest of its id, as in its tombstone.
+audit_entry = Table(
+    "audit_entry",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+    Column("entry_id", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # JSON, read as a whole.
+    Column("details", Text, nullable=False),
+    Column("request_id", Text),
+    PrimaryKeyConstraint("tenant_id", "at", "entry_id"),
+    Index("audit_entry_of_subject", "tenant_id", "subject", "at", "entry_id"),
+    Index("audit_entry_of_actor", "tenant_id", "actor", "at", "entry_id"),
 )
 
 client = Table(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.ports.audit import CLI, Action, Actor, client_subject
 from app.ports.clients import ClientRecord, Clients
 from app.ports.clock import Clock
 from app.ports.ledger import Ledger, NewEvent, Outcome
@@ -59,7 +60,9 @@ class ManageClients:
         """All clients, by id."""
         return {one.client_id: one for one in await self._clients.all(tenant_id)}
 
-    async def put(self, tenant_id: str, client_id: str, profile: ClientProfile) -> tuple[ClientRecord, bool]:
+    async def put(
+        self, tenant_id: str, client_id: str, profile: ClientProfile, by: Actor = CLI
+    ) -> tuple[ClientRecord, bool]:
         """Say what a client is; putting the same again changes nothing.
 
         Returns:
@@ -82,6 +85,8 @@ class ManageClients:
         event_id = str(uuid.uuid4())
         digest = hashlib.sha256(f"{kind}\n{client_id}\n{now.isoformat()}\n{data}".encode()).digest()
         told = NewEvent(SOURCE, event_id, kind, client_id, now, data, digest)
-        if await self._ledger.append(tenant_id, [told]) == [Outcome.INVALID]:
+        # Which fields were told, not what.
+        entry = by.did(Action.CLIENT_PUT, client_subject(client_id), now, fields=sorted(said), created=before is None)
+        if await self._ledger.append(tenant_id, [told], entry=entry) == [Outcome.INVALID]:
             raise ConflictError("this client was erased: its id cannot be used again")
         return await self.get(tenant_id, client_id), before is None

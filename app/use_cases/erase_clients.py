@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Final
 
+from app.ports.audit import CLI, Actor
 from app.ports.clock import Clock
 from app.ports.erasures import Erasure, Erasures, Step
 from app.use_cases.errors import NotFoundError
@@ -27,7 +28,7 @@ class EraseClients:
         self._clock = clock
         self._at_once = at_once
 
-    async def __call__(self, tenant_id: str, client_id: str) -> Erasure:
+    async def __call__(self, tenant_id: str, client_id: str, by: Actor = CLI) -> Erasure:
         """Erase a client; once more is harmless, and goes on where it was broken off.
 
         Returns:
@@ -37,7 +38,7 @@ class EraseClients:
             NotFoundError: there neither is nor was such a client.
             StoreUnavailableError: not all is done, or it is not known; asking again is safe.
         """
-        erasure = await self._erasures.begin(tenant_id, client_id, self._clock.now())
+        erasure = await self._erasures.begin(tenant_id, client_id, self._clock.now(), by)
         if erasure is None:
             raise NotFoundError(f"there is no client {client_id!r}")
         if erasure.finished_at is None:

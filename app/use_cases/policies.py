@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.core.policy import DEFAULT_POLICY, Policy
+from app.ports.audit import CLI, Actor
 from app.ports.clock import Clock
 from app.ports.policies import Policies, PolicyFormat, PolicyRecord
 from app.use_cases.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -80,7 +81,14 @@ class ManagePolicies:
         return [*found, self._default()][:limit], len(found) >= limit
 
     async def draft(
-        self, tenant_id: str, patch: Mapping[str, Any], based_on: str | None = None, note: str | None = None
+        self,
+        tenant_id: str,
+        patch: Mapping[str, Any],
+        based_on: str | None = None,
+        note: str | None = None,
+        by: Actor = CLI,
+        *,
+        request_id: str | None = None,
     ) -> PolicyRecord:
         """Make a new version from another one, which does not yet count.
 
@@ -89,6 +97,8 @@ class ManagePolicies:
             patch: what changes, as a JSON Merge Patch.
             based_on: the other version; None for the active one.
             note: why, for people.
+            by: who does it.
+            request_id: of a request that is done once; None for others.
 
         Raises:
             InvalidRequestError: there is no version to base it on.
@@ -105,16 +115,18 @@ class ManagePolicies:
         if len(await self._policies.all(tenant_id)) >= MOST_VERSIONS:
             raise ConflictError(f"there are {MOST_VERSIONS} versions already, which is the most")
         record = PolicyRecord("", based_on, note, settings, self._clock.now())
-        return await self._policies.add(tenant_id, record)
+        return await self._policies.add(tenant_id, record, request_id, by)
 
-    async def activate(self, tenant_id: str, version: str) -> PolicyRecord:
+    async def activate(
+        self, tenant_id: str, version: str, by: Actor = CLI, *, request_id: str | None = None
+    ) -> PolicyRecord:
         """Let a version count from now on, for every answer.
 
         Raises:
             NotFoundError: there is no such version.
         """
         await self.record(tenant_id, version)
-        await self._policies.activate(tenant_id, version, self._clock.now())
+        await self._policies.activate(tenant_id, version, self._clock.now(), request_id, by)
         return await self.record(tenant_id, version)
 
     def _default(self) -> PolicyRecord:

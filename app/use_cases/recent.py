@@ -40,3 +40,8 @@ class Recent(Generic[K, V]):
         dropped = self._kept.pop(key, None)
         if dropped is not None:
             self._weight -= dropped[1]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._weight = 0

@@ -347,3 +347,46 @@ async def test_variables_are_bounded(api: httpx.AsyncClient):
     query = 'query ($v: [SupposedEvent!]!) { simulate(clientId: "a", events: $v) { scoreDifference } }'
     answer = await api.post("/graphql", json={"query": query, "variables": {"v": [{"type": "a"}] * 60_000}})
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "LIMIT_VARIABLES")
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "-" + "9" * 5_000, "9" * 5_000 + ".5", "1e" + "9" * 5_000])
+async def test_a_number_of_thousands_of_digits_is_refused_in_our_words(api: httpx.AsyncClient, number: str):
+    for query in (
+        f"{{ clients(first: {number}) {{ totalCount }} }}",
+        f'{{ client(clientId: "a", asOf: {number}) {{ id }} }}',
+    ):
+        answer = await api.post("/graphql", json={"query": query})
+        assert answer.status_code == 200
+        for error in answer.json()["errors"]:
+            assert "sys." not in error["message"]
+            assert len(error["message"]) < 400
+
+
+async def test_all_lines_of_a_header_count(api: httpx.AsyncClient):
+    for accepts in ((RESPONSE, "text/html"), ("text/html", RESPONSE)):
+        headers = [("Accept", one) for one in accepts]
+        answer = await api.post("/graphql", json={"query": ASKED}, headers=headers)
+        assert answer.headers["content-type"] == f"{RESPONSE}; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"query": "{ __typename }", "query": "{ __typename }"}', "/query"),
+        (b'{"query": "{ __typename }", "variables": {"a": [{"b": 1, "b": 1}]}}', "/variables/a/0/b"),
+    ],
+)
+async def test_a_name_that_stands_twice_is_named(api: httpx.AsyncClient, body: bytes, pointer: str):
+    answer = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"] == f"{pointer}: given more than once"
+
+
+async def test_a_parameter_that_stands_twice_is_named(api: httpx.AsyncClient):
+    for query, named in (
+        ("query={__typename}&query={__typename}", "?query"),
+        ('query={__typename}&variables={"a":1,"a":2}', "?variables/a"),
+    ):
+        answer = await api.get("/graphql?" + query)
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["message"] == f"{named}: given more than once"

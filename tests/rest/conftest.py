@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import httpx
+import orjson
 import pytest
 from fastapi import FastAPI
 
 from app.composition import create_app
 from app.ports.tenants import Scope
+from app.rest.problem_types import PROBLEM_TYPES
 from app.services import Services
 from app.settings import Settings
 
@@ -43,10 +45,23 @@ async def caller(application: FastAPI, services: Services) -> AsyncIterator[Call
                     transport=httpx.ASGITransport(application, raise_app_exceptions=False),
                     base_url="http://test",
                     headers={"Authorization": f"Bearer {key}"},
+                    event_hooks={"response": [_documented]},
                 )
             )
 
         yield make
+
+
+async def _documented(answer: httpx.Response) -> None:
+    """Whatever a test of this folder asks: a problem that comes back has a type of the table."""
+    if (
+        answer.is_error
+        and answer.request.method != "HEAD"
+        and answer.headers.get("content-type") == "application/problem+json"
+    ):
+        body = orjson.loads(await answer.aread())
+        kind = PROBLEM_TYPES[body["type"].removeprefix("/problems/")]
+        assert (kind.title, kind.status, kind.status) == (body["title"], body["status"], answer.status_code)
 
 
 @pytest.fixture

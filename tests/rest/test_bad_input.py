@@ -68,7 +68,7 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
         ("/v1/events?cursor=%00", 422, "?cursor"),
         ("/v1/events?client_id=", 422, "?client_id"),
         ("/v1/events?client_id=%00", 422, "?client_id"),
-        ("/v1/events?source=%ED%A0%80", 200, None),
+        ("/v1/events?source=%ED%A0%80", 422, "?source"),
         ("/v1/events?limit=-1", 422, "?limit"),
     ],
 )
@@ -183,7 +183,7 @@ async def test_what_is_no_json_is_said_to_be_none_and_where(api: httpx.AsyncClie
 async def test_a_header_is_not_named_like_a_field(api: httpx.AsyncClient):
     await api.put("/v1/clients/acme", json={})
     found = check(await api.get("/v1/clients/acme/explanation", headers={"Accept-Language": "x" * 1001}), 422)
-    assert [error["pointer"] for error in found["errors"]] == ["accept-language:"]
+    assert [error["pointer"] for error in found["errors"]] == ["Accept-Language:"]
 
 
 async def test_methods_that_do_not_exist(api: httpx.AsyncClient):

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.composition import SystemClock
+from app.ports.audit import Actor
 from app.ports.tenants import Scope
 from app.services import Services
 from app.store.engine import make_engine
@@ -45,8 +46,8 @@ async def hasty(services: Services, database_url: str, monkeypatch: pytest.Monke
     hasty = EraseClients(PostgresErasures(engine), SystemClock(), at_once=0.0)
     original = type(services.erase).__call__
 
-    async def erase(self: EraseClients, tenant_id: str, client_id: str) -> Any:
-        return await original(hasty, tenant_id, client_id)
+    async def erase(self: EraseClients, tenant_id: str, client_id: str, by: Actor) -> Any:
+        return await original(hasty, tenant_id, client_id, by)
 
     monkeypatch.setattr(EraseClients, "__call__", erase)
     yield hasty

@@ -110,9 +110,10 @@ async def test_what_an_earlier_version_stored_is_read(empty_database_url: str, r
     assert client is not None
     assert client.name == "name-of-old"
     tenants, policies = PostgresTenants(engine), PostgresPolicies(engine)
-    key = await tenants.key_by_digest(b"digest-of-old")
-    assert key is not None
-    assert (await tenants.keys_of("old"), await tenants.ensure("name-of-old")) == ([key], "old")
+    found = {one.digest: one.key for one in await tenants.keys_by_digests([b"digest-of-old", b"unknown"])}
+    (key,) = await tenants.keys_of("old")
+    assert found[b"digest-of-old"].key_id == key.key_id
+    assert await tenants.ensure("name-of-old") == "old"
     if "policy" in filled:
         assert await policies.active("old") == "v1"
         assert [one.version for one in await policies.all("old")] == ["v1"]

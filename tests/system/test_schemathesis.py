@@ -1,5 +1,6 @@
 """Schemathesis reads the OpenAPI document and tries to break the running server by it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("sys
 
 @pytest.mark.timeout(420)
 def test_the_server_keeps_what_the_document_promises(service: Service, tmp_path: Path):
-    key = service.key("schemathesis")
+    key = service.key("schemathesis", "ingest,read,manage")
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         f"--config-file={ROOT / 'schemathesis.toml'}",
@@ -27,5 +28,13 @@ def test_the_server_keeps_what_the_document_promises(service: Service, tmp_path:
         # The same cases every time: a red CI means a broken change, not a lucky draw.
         "--generation-deterministic",
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
     assert done.returncode == 0, done.stdout[-6000:]

@@ -1,4 +1,4 @@
-"""Rates over several replicas by a clock of the test: what is let in and what it takes, with the database and without."""
+"""Rates over several replicas by a clock of the test: what is let in, what it takes, with the database and without."""
 
 import asyncio
 from collections.abc import Sequence

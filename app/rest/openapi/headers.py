@@ -1,0 +1,124 @@
+"""Headers that many operations have. One that is the same everywhere it is gets its row here and nowhere else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.rest.idempotency import KEY_PATTERN, NOT_KEPT
+from app.rest.openapi.operations import Operation
+
+__all__ = ["REQUEST_HEADERS", "RESPONSE_HEADERS", "Header", "add_headers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header and the operations (and statuses) that it belongs to."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    example: Any
+    belongs: Callable[[Operation, int], bool]
+    """For a header of requests the status is 0."""
+
+
+_TEXT: Final = {"type": "string"}
+_SECONDS: Final = {"type": "integer", "minimum": 0, "maximum": 86_400}
+
+REQUEST_HEADERS: Final = (
+    Header(
+        "X-Request-Id",
+        "Your own name for the request, for logs; one that cannot be written there is replaced.",
+        _TEXT,
+        "crm-2026-10-01-17",
+        lambda operation, status: operation.is_api,
+    ),
+    Header(
+        "Idempotency-Key",
+        "A name for this request, such as a UUID, so that it can be sent again: for 24 hours the same request gets the "
+        "answer of the first, and another request is refused. Not for streams.",
+        {"type": "string", "pattern": KEY_PATTERN},
+        "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        lambda operation, status: operation.is_api and operation.method == "POST",
+    ),
+)
+"""Beyond those that the framework finds in the routes."""
+
+RESPONSE_HEADERS: Final = (
+    Header(
+        "X-Request-Id",
+        "The name of the request, which our logs have too: yours, or a new one.",
+        _TEXT,
+        "crm-2026-10-01-17",
+        lambda operation, status: operation.is_api,
+    ),
+    Header(
+        "WWW-Authenticate",
+        "How to be let in (RFC 6750).",
+        _TEXT,
+        'Bearer realm="partwise"',
+        lambda operation, status: operation.needs_key and status in (401, 403),
+    ),
+    Header(
+        "Retry-After",
+        "Seconds to wait before the request is sent again.",
+        _SECONDS,
+        1,
+        lambda operation, status: status == 503 or (operation.method == "POST" and status == 409),
+    ),
+    Header(
+        "Idempotency-Replayed",
+        "`true`, where this is the answer of the first request with this `Idempotency-Key`.",
+        {"type": "string", "enum": ["true"]},
+        "true",
+        lambda operation, status: operation.method == "POST" and status < 500 and status not in NOT_KEPT,
+    ),
+    Header(
+        "Content-Language",
+        "The language of the sentences in the answer.",
+        _TEXT,
+        "en",
+        lambda operation, status: status == 200 and operation.has_parameter("accept-language"),
+    ),
+    Header(
+        "Location",
+        "Where it is to be read: a path on this server.",
+        {"type": "string", "format": "uri-reference"},
+        "/v1/policies/v3",
+        lambda operation, status: (operation.id, status)
+        in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)},
+    ),
+    Header(
+        "Cache-Control",
+        "The answer holds a secret, and is not to be kept on its way.",
+        _TEXT,
+        "no-store",
+        lambda operation, status: (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)},
+    ),
+)
+
+
+def add_headers(document: dict[str, Any], operation: Operation) -> None:
+    """Add to an operation the headers that belong to it."""
+    shared = document["components"].setdefault("headers", {})
+    for header in REQUEST_HEADERS:
+        if header.belongs(operation, 0):
+            parameters = document["components"].setdefault("parameters", {})
+            parameters[header.name] = {
+                "name": header.name,
+                "in": "header",
+                "required": False,
+                "description": header.description,
+                "schema": dict(header.schema),
+                "example": header.example,
+            }
+            operation.spec.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{header.name}"})
+    for status, answer in operation.spec["responses"].items():
+        for header in RESPONSE_HEADERS:
+            if header.belongs(operation, int(status)):
+                shared[header.name] = {
+                    "description": header.description,
+                    "schema": dict(header.schema),
+                    "example": header.example,
+                }
+                answer.setdefault("headers", {})[header.name] = {"$ref": f"#/components/headers/{header.name}"}
