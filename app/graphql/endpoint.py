@@ -30,6 +30,7 @@ from app.ports.rates import Unit
 from app.services import Services, let_in
 from app.use_cases.errors import RateLimitedError, UnauthenticatedError
 from app.wire.challenges import NO_CREDENTIALS, challenge
+from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["GraphQLEndpoint"]
@@ -267,14 +268,20 @@ def _check_media(headers: Mapping[bytes, bytes]) -> None:
     charset = parameters.partition(b"charset=")[2].strip(b' "')
     if charset not in (b"", b"utf-8", b"utf8"):
         raise _Refused(415, "expected UTF-8", "UNSUPPORTED_MEDIA_TYPE")
-    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        raise _Refused(415, "expected a body without Content-Encoding", "UNSUPPORTED_MEDIA_TYPE")
 
 
 async def _body(receive: Receive) -> bytes:
     chunks, size = [], 0
     while True:
-        message = await receive()
+        try:
+            message = await receive()
+        except UnknownCodingError as error:
+            accepted = ((b"accept-encoding", ", ".join(CODINGS).encode()),)
+            raise _Refused(415, str(error), "UNSUPPORTED_MEDIA_TYPE", accepted) from None
+        except InflatedBodyError as error:
+            raise _Refused(413, str(error), "TOO_LARGE") from None
+        except BrokenCodingError as error:
+            raise _Refused(400, str(error), "BAD_REQUEST") from None
         if message["type"] == "http.disconnect":
             raise _Refused(400, "the request ended early", "BAD_REQUEST")
         chunk: bytes = message.get("body", b"")

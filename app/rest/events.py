@@ -75,11 +75,11 @@ async def send_events(
 
     2xx means durable. Sending an event again is harmless and answers `duplicate`.
     """
-    refuse_encoded(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == NDJSON:
         if atomic:
             raise InvalidRequestError("?atomic", "expected a batch: a stream cannot be atomic")
+        refuse_encoded(request)
         return NdjsonExchange(request.stream(), services, principal.tenant_id, allowance)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:

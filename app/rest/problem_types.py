@@ -135,8 +135,8 @@ NOT_ACCEPTABLE: Final = ProblemType(
     "not-acceptable",
     "Not acceptable",
     406,
-    "`Accept` leaves out every media type that there is of this answer. `available` names them.",
-    "Accept one of them, or send no `Accept`.",
+    "`Accept` or `Accept-Encoding` leaves out every form that there is of this answer; `detail` says which there are.",
+    "Accept what `detail` names, or leave the header out.",
 )
 TOO_SLOW: Final = ProblemType(
     "too-slow",

@@ -19,6 +19,7 @@ from app.rest.problem_types import (
     CONTENT_TOO_LARGE,
     DATABASE_UNAVAILABLE,
     INTERNAL_ERROR,
+    MALFORMED_REQUEST,
     RATE_LIMITED,
     ProblemType,
 )
@@ -27,6 +28,7 @@ from app.services import Services
 from app.use_cases.errors import RateLimitedError
 from app.use_cases.rates import Allowance
 from app.use_cases.record_events import Refused
+from app.wire.codings import BrokenCodingError, InflatedBodyError
 from app.wire.faults import Invalid
 from app.wire.ndjson import Lines, LineTooLongError
 
@@ -170,6 +172,10 @@ class NdjsonExchange(Response):
             return
         except LineTooLongError as error:
             last = _stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
+        except InflatedBodyError as error:
+            last = _stopped(CONTENT_TOO_LARGE, f"{error}; {_AGAIN}")
+        except BrokenCodingError as error:
+            last = _stopped(MALFORMED_REQUEST, f"{error}; {_AGAIN}")
         except RateLimitedError as error:
             last = _stopped(RATE_LIMITED, f"{error}; then send line {self._first} and all after it again")
             last["problem"] |= {"violated-policies": [error.policy], "retry_after": error.wait, "line": self._first}

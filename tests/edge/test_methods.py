@@ -27,6 +27,8 @@ READS = [
 @pytest.mark.parametrize("path", READS)
 async def test_head_is_get_without_a_body(api: httpx.AsyncClient, path: str):
     await api.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": STRUCTURED})
+    # Some answers tell of the instant, and are not always of one length when they are compressed.
+    api.headers["Accept-Encoding"] = "identity"
     got, head = await api.get(path), await api.head(path)
     assert head.content == b""
     assert head.status_code == got.status_code
