@@ -114,4 +114,5 @@ env-bench:
 env-node: env-dev
 	@$(VENV)/python -m tests.node tests/front_ends
 	@$(VENV)/python -m tests.node tests/api_tools
+	@$(VENV)/python -m tests.node tests/issuer
 	@$(VENV)/python -m tests.node graphiql

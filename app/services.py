@@ -7,6 +7,7 @@ from typing import Any, Final
 from app.ports.audit import AuditLog
 from app.ports.rates import Unit
 from app.use_cases.assess_clients import AssessClients
+from app.use_cases.authenticate import Authenticate
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import ACTING_FOR
@@ -32,6 +33,7 @@ ALLOWANCE: Final = "partwise.allowance"
 class Services:
     """The use cases, the decoder of events, and how much is taken in at once."""
 
+    authenticate: Authenticate
     keys: Keys
     rates: RateLimits
     audit: AuditLog

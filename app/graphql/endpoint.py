@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -27,8 +27,9 @@ from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import Unit
+from app.ports.tokens import IssuerUnavailableError
 from app.services import Services, let_in
-from app.use_cases.errors import RateLimitedError, UnauthenticatedError
+from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from app.wire.challenges import NO_CREDENTIALS, challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
@@ -156,19 +157,23 @@ class GraphQLEndpoint:
         try:
             if scheme.lower() != "bearer":
                 raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-            principal = await self._services.keys.authenticate(secret.strip())
+            request_id = scope.get("state", {}).get("request_id")
+            principal = await self._services.authenticate(secret.strip(), request_id)
             allowance = await let_in(scope, self._services.rates, principal)
         except UnauthenticatedError as error:
             told = ((b"www-authenticate", challenge(error).encode()),)
             raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
+        except ForbiddenError as error:
+            raise _Refused(403, str(error), "FORBIDDEN") from None
         except RateLimitedError as error:
             raise _limited(error) from None
+        except IssuerUnavailableError as error:
+            raise _Refused(503, str(error), "UNAVAILABLE", ((b"retry-after", b"5"),)) from None
         except StoreUnavailableError:
             message = "the database is not available at present; try again"
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
-        principal = replace(principal, request_id=scope.get("state", {}).get("request_id"))
         return Context(self._services, principal, speaker(language), allowance)
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
@@ -264,7 +269,8 @@ def _media(accept: bytes) -> bytes | None:
 def _check_media(headers: Mapping[bytes, bytes]) -> None:
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     if media.strip() != _JSON:
-        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE")
+        accepted = ((b"accept", _JSON),)
+        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE", accepted)
     charset = parameters.partition(b"charset=")[2].strip(b' "')
     if charset not in (b"", b"utf-8", b"utf8"):
         raise _Refused(415, "expected UTF-8", "UNSUPPORTED_MEDIA_TYPE")

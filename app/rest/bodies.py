@@ -40,7 +40,8 @@ def refuse_all_but_json(request: Request) -> None:
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected Content-Type application/json; got {media[:100] or 'none'}")
+        detail = f"expected Content-Type application/json; got {media[:100] or 'none'}"
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept": "application/json"})
 
 
 class JsonRoute(APIRoute):

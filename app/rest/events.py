@@ -84,7 +84,8 @@ async def send_events(
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
         expected = ", ".join(MEDIA_TYPES)
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected Content-Type {expected}; got {media[:100] or 'none'}")
+        detail = f"expected Content-Type {expected}; got {media[:100] or 'none'}"
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept": expected})
     size = announced_size(request)
     allowance.check(Unit.EVENTS, size)
     with services.intake.held(principal.tenant_id, size) as held:

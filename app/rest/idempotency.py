@@ -16,7 +16,7 @@ from app.rest.bodies import announced_size, read_body
 from app.rest.problem_types import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST
 from app.rest.problems import HttpError, answer_to
 from app.services import Services, let_in
-from app.use_cases.errors import PartwiseError, UnauthenticatedError
+from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
 from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
 from app.wire.seals import Seal
@@ -113,8 +113,8 @@ class IdempotencyKeys:
         if scheme.lower() != "bearer":
             return None
         try:
-            principal = await self._services.keys.authenticate(secret.strip())
-        except UnauthenticatedError:
+            principal = await self._services.authenticate(secret.strip())
+        except (UnauthenticatedError, ForbiddenError):
             return None
         # Counted here, and not again further in: what is replayed goes no further.
         await let_in(request.scope, self._services.rates, principal)

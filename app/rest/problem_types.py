@@ -19,6 +19,7 @@ __all__ = [
     "IDEMPOTENCY_KEY_REUSED",
     "INTERNAL_ERROR",
     "INVALID_REQUEST",
+    "ISSUER_UNAVAILABLE",
     "MALFORMED_REQUEST",
     "METHOD_NOT_ALLOWED",
     "NOT_ACCEPTABLE",
@@ -218,6 +219,13 @@ DATABASE_UNAVAILABLE: Final = ProblemType(
     "The database cannot be reached at present. Whether a write was stored is not known.",
     "Send it again after the seconds in `Retry-After`. Events may be sent again without harm.",
 )
+ISSUER_UNAVAILABLE: Final = ProblemType(
+    "issuer-unavailable",
+    "Issuer unavailable",
+    503,
+    "The keys that the token's issuer signs with cannot be read at present, and none are at hand. Nothing was done.",
+    "Send it again after the seconds in `Retry-After`. API keys go on working meanwhile.",
+)
 TOO_MANY_CONNECTIONS: Final = ProblemType(
     "too-many-connections",
     "Too many connections",
@@ -251,6 +259,7 @@ _ALL: Final = (
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,
+    ISSUER_UNAVAILABLE,
     TOO_MANY_CONNECTIONS,
 )
 

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
+from app.ports.tokens import IssuerUnavailableError
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
     BUSY,
@@ -20,6 +21,7 @@ from app.rest.problem_types import (
     FORBIDDEN,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    ISSUER_UNAVAILABLE,
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -100,6 +102,8 @@ def answer_to(error: PartwiseError | StoreUnavailableError) -> JSONResponse:
     """The problem that an error becomes."""
     if isinstance(error, StoreBusyError):
         return problem(BUSY, str(error), headers={"Retry-After": _BUSY_SECONDS})
+    if isinstance(error, IssuerUnavailableError):
+        return problem(ISSUER_UNAVAILABLE, str(error), headers={"Retry-After": _BUSY_SECONDS})
     if isinstance(error, StoreUnavailableError):
         detail = "the database is not available at present; try again"
         return problem(DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "1"})

@@ -1,6 +1,5 @@
 """Who asks, and what the routes are given by the composition root."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -23,7 +22,10 @@ async def _services(request: Request) -> Services:
 
 
 UsedServices = Annotated[Services, Depends(_services)]
-_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer pw_…`.")
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="An API key (`Authorization: Bearer pw_…`), or an access token (JWT) of a trusted OpenID provider.",
+)
 
 
 async def _principal(
@@ -33,9 +35,10 @@ async def _principal(
 ) -> Principal:
     if credentials is None:
         raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-    principal = await services.keys.authenticate(credentials.credentials)
+    request_id = request.scope.get("state", {}).get("request_id")
+    principal = await services.authenticate(credentials.credentials, request_id)
     await let_in(request.scope, services.rates, principal)
-    return replace(principal, request_id=request.scope.get("state", {}).get("request_id"))
+    return principal
 
 
 async def _allowance(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Allowance:

@@ -37,7 +37,7 @@ REQUEST_HEADERS: Final = (
         "Idempotency-Key",
         "A name for this request, such as a UUID, so that it can be sent again: for 24 hours the same request gets the "
         "answer of the first, and another request is refused. Not for streams.",
-        {"type": "string", "pattern": KEY_PATTERN},
+        {"type": "string", "pattern": KEY_PATTERN, "maxLength": 257},
         "8e03978e-40d5-43dd-bc93-6894a57f9324",
         lambda operation, status: operation.is_api and operation.method == "POST",
     ),
@@ -85,6 +85,20 @@ RESPONSE_HEADERS: Final = (
         _TEXT,
         '"burst";r=9983;t=7, "sustained";r=29872;t=37, "events";r=1199000;t=37',
         _is_limited,
+    ),
+    Header(
+        "Accept",
+        "The media types of bodies that are read here, where that of the request is none of them.",
+        _TEXT,
+        "application/json",
+        lambda operation, status: status == 415,
+    ),
+    Header(
+        "Accept-Encoding",
+        "The content codings of bodies that are read here, where that of the request is none of them.",
+        _TEXT,
+        "zstd, gzip",
+        lambda operation, status: status == 415,
     ),
     Header(
         "Idempotency-Replayed",
