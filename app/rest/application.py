@@ -1,6 +1,6 @@
 """The FastAPI application: routes, problems and the operators' endpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,7 @@ from app.rest import (
 )
 from app.rest.acceptable import refuse_unacceptable
 from app.rest.answers import StatusAnswer
+from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
@@ -70,7 +71,9 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def create_rest(services: Services, lifespan: Lifespan) -> Application:
+def create_rest(
+    services: Services, lifespan: Lifespan, deprecations: Sequence[Deprecation] = DEPRECATIONS
+) -> Application:
     """Build the application around the use cases."""
     rest = Application(
         title="Partwise",
@@ -83,6 +86,8 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)
+    if deprecations:
+        rest.add_middleware(Deprecated, table=deprecations)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router
@@ -111,7 +116,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest.add_api_route(
         "/metrics", get_metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
     )
-    rest.openapi = lambda: openapi_document(rest, services)  # type: ignore[method-assign]
+    rest.openapi = lambda: openapi_document(rest, services, deprecations)  # type: ignore[method-assign]
     return rest
 
 
