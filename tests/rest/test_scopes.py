@@ -12,9 +12,21 @@ from app.scopes import OPEN, REST
 from app.services import Services
 from tests.rest.conftest import Caller
 from tests.rest.test_bad_input import check
-from tests.rest.walks import LOG, OPERATIONS, ask, named, world_of
+from tests.rest.walks import LOG, OPERATIONS, ask, named, new_entries, world_of
 
 SETS = [frozenset(some) for size in range(len(Scope) + 1) for some in combinations(Scope, size)]
+TELLING = {
+    "GET /v1/events",
+    "GET /v1/events/{event_id}",
+    "GET /v1/clients",
+    "GET /v1/clients/{client_id}",
+    "GET /v1/clients/{client_id}/explanation",
+    "GET /v1/policies",
+    "GET /v1/policies/{version}",
+    "POST /v1/policies/{version}/activate",
+    "GET /v1/api-keys",
+}
+"""Those whose answers tell what the tenant wrote, so that one sees whether another tenant's do."""
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 
 
@@ -50,6 +62,7 @@ async def test_what_each_may(
         if needed in scopes:
             answer = await answer_to(scopes)
             assert answer.is_success, answer.text
+            assert (world.mark in answer.text) == (named(operation) in TELLING)
 
 
 def without_walkers(everything: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +70,20 @@ def without_walkers(everything: dict[str, Any]) -> dict[str, Any]:
     keys = [one for one in everything["keys"] if one["name"] != "walk"]
     log = [one for one in everything[LOG]["items"] if one["actor"] != "cli"]
     return {**everything, "keys": keys, LOG: log}
+
+
+@each_operation
+async def test_what_changes_something_is_in_the_audit_log(caller: Caller, tenant: str, operation: Operation):
+    """With who did it, and by which request; events are a log of their own."""
+    world = await world_of(caller, tenant)
+    before = await world.everything()
+    world.owner.headers["X-Request-Id"] = "walk"
+    answer = await ask(world.owner, operation, world.names)
+    assert answer.is_success, answer.text
+    sends = named(operation) == "POST /v1/events"
+    noted = await new_entries(world, before, sends=sends)
+    changing = operation.method != "GET" and not operation.path.endswith("/simulate")
+    assert bool(noted) == (changing and not sends)
 
 
 @each_operation

@@ -17,7 +17,7 @@ from app.rest.openapi.operations import Operation, operations_of
 from tests.cloud_events import STRUCTURED, as_json, cloud_event
 from tests.rest.conftest import Caller
 
-__all__ = ["LOG", "OPERATIONS", "World", "ask", "named", "world_of"]
+__all__ = ["LOG", "OPERATIONS", "World", "ask", "named", "new_entries", "world_of"]
 
 
 def named(operation: Operation) -> str:
@@ -27,6 +27,7 @@ def named(operation: Operation) -> str:
 
 OPERATIONS = [one for one in operations_of(document_of_the_code()) if one.needs_key]
 
+EVENTS = "/v1/events"
 LOG = "/v1/audit-log?limit=200"
 
 
@@ -51,7 +52,7 @@ class World:
         keys = await self.owner.get("/v1/api-keys?limit=200")
         kept = [{**one, "last_used_at": None} for one in keys.json()["items"]]
         client = f"/v1/clients/{self.names['client_id']}"
-        paths = ("/v1/clients", "/v1/events", "/v1/policies", "/v1/erasures", LOG, client)
+        paths = ("/v1/clients", EVENTS, "/v1/policies", "/v1/erasures", LOG, client)
         found = {path: (await self.owner.get(path)).json() for path in paths}
         return {**found, "keys": kept}
 
@@ -105,3 +106,21 @@ async def ask(
         headers, content = {"Content-Type": media}, json.dumps(body)
     path = operation.path.format_map(names)
     return await client.request(operation.method, path, params=query, headers=headers, content=content)
+
+
+async def new_entries(world: World, before: dict[str, Any], *, sends: bool) -> list[dict[str, Any]]:
+    """What the audit log has since then: one entry if the request `walk` changed anything, none if it did not.
+
+    Of one that sends events there is none: these are a log of their own.
+    """
+    after = await world.everything()
+    known = {one["id"] for one in before[LOG]["items"]}
+    entries = [one for one in after[LOG]["items"] if one["id"] not in known]
+    # A client that is put becomes an event, too.
+    changed = {name for name in after if name not in (LOG, EVENTS) and after[name] != before[name]}
+    assert len(entries) == (1 if changed and not sends else 0), changed
+    assert all(one["request_id"] == "walk" and one["actor"].startswith("key:") for one in entries)
+    # Nothing of what people wrote.
+    assert world.mark not in json.dumps(after[LOG])
+    assert world.names["client_id"] not in json.dumps(after[LOG])
+    return entries
