@@ -1,7 +1,7 @@
 """The FastAPI application: routes, problems and the operators' endpoints."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cache
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from app.rest import (
 )
 from app.rest.acceptable import refuse_unacceptable
 from app.rest.answers import StatusAnswer
+from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
 from app.rest.fixed import Fixed
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
@@ -74,7 +75,9 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def create_rest(services: Services, lifespan: Lifespan) -> Application:
+def create_rest(
+    services: Services, lifespan: Lifespan, deprecations: Sequence[Deprecation] = DEPRECATIONS
+) -> Application:
     """Build the application around the use cases."""
     rest = Application(
         title="Partwise",
@@ -91,6 +94,8 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)
+    if deprecations:
+        rest.add_middleware(Deprecated, table=deprecations)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router
@@ -120,7 +125,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest.add_api_route(
         "/metrics", get_metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
     )
-    rest.openapi = lambda: openapi_document(rest, services)  # type: ignore[method-assign]
+    rest.openapi = lambda: openapi_document(rest, services, deprecations)  # type: ignore[method-assign]
     rest.add_api_route("/openapi.json", _document_of(rest), include_in_schema=False)
     return rest
 

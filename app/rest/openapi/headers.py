@@ -67,6 +67,20 @@ RESPONSE_HEADERS: Final = (
         lambda operation, status: status == 503 or (operation.method == "POST" and status == 409),
     ),
     Header(
+        "Deprecation",
+        "Since when this is deprecated: `@` and seconds since 1970 (RFC 9745).",
+        {"type": "string", "pattern": "^@[0-9]{1,12}$", "maxLength": 13},
+        "@1767225600",
+        lambda operation, status: operation.is_deprecated,
+    ),
+    Header(
+        "Sunset",
+        "From when on it may be gone (RFC 8594), where that is known.",
+        _TEXT,
+        "Thu, 31 Dec 2026 23:59:59 GMT",
+        lambda operation, status: operation.is_deprecated,
+    ),
+    Header(
         "Accept",
         "The media types of bodies that are read here, where that of the request is none of them.",
         _TEXT,
