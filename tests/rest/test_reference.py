@@ -103,3 +103,9 @@ async def test_who_has_it_is_told_so(anybody: httpx.AsyncClient, path: str, medi
         assert known == "*" or again.headers["etag"] == tag
     changed = await anybody.get(path, headers={"If-None-Match": '"other"'})
     assert (changed.status_code, changed.content) == (200, first.content)
+
+
+@pytest.mark.parametrize(("path", "accept"), [("/docs", "text/html"), ("/docs/assets/page.css", "text/css")])
+async def test_what_a_browser_accepts_is_what_it_gets(anybody: httpx.AsyncClient, path: str, accept: str):
+    answer = await anybody.get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, f"{accept}; charset=utf-8")

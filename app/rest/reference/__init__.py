@@ -32,7 +32,7 @@ _POLICY: Final = (
 )
 
 
-@router.get("/docs")
+@router.get("/docs", response_class=HTMLResponse)
 async def get_reference() -> Response:
     """The page."""
     nonce = secrets.token_urlsafe(16)
@@ -46,7 +46,7 @@ async def get_reference() -> Response:
     return HTMLResponse(_PAGE.replace("{nonce}", nonce), headers=headers)
 
 
-@router.get("/docs/assets/{name}")
+@router.get("/docs/assets/{name}", response_class=Response)
 async def get_asset(name: str, request: Request) -> Response:
     """A file of the page."""
     found = _ASSETS.get(name)
