@@ -15,8 +15,10 @@ from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
+from app.use_cases.unchanged import Unchanged
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
+from app.wire.tags import Taggers
 
 __all__ = ["Services"]
 
@@ -37,6 +39,8 @@ class Services:
     policies: ManagePolicies
     decoder: EventDecoder
     cursors: Cursors
+    tags: Taggers
+    unchanged: Unchanged
     once: Once
     intake: Intake
     ready: Callable[[], Awaitable[bool]]

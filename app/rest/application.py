@@ -25,6 +25,7 @@ from app.rest import (
     simulations,
 )
 from app.rest.answers import StatusAnswer
+from app.rest.etags import EntityTags, UnchangedError, not_modified
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
@@ -82,6 +83,8 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)
+    rest.add_middleware(EntityTags)
+    rest.add_exception_handler(UnchangedError, not_modified)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router

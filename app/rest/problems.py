@@ -22,6 +22,7 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    PRECONDITION_FAILED,
     UNAUTHENTICATED,
     ProblemType,
     type_of_status,
@@ -34,6 +35,7 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    PreconditionFailedError,
     UnauthenticatedError,
 )
 from app.wire.challenges import challenge
@@ -47,6 +49,7 @@ _TYPES: Mapping[type[PartwiseError], ProblemType] = {
     ForbiddenError: FORBIDDEN,
     AmbiguousError: AMBIGUOUS_ID,
     ConflictError: CONFLICT,
+    PreconditionFailedError: PRECONDITION_FAILED,
     InvalidFieldsError: INVALID_REQUEST,
     InvalidRequestError: INVALID_REQUEST,
 }

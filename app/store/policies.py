@@ -1,5 +1,6 @@
 """Policies in Postgres."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -23,14 +24,18 @@ class PostgresPolicies:
         """Use a pool."""
         self._engine = engine
 
-    async def active(self, tenant_id: str) -> str | None:
+    async def active(self, tenant_id: str) -> tuple[str, int] | None:
         """Find the active version; see the port."""
         activated = policy_activation.c
         statement = (
-            select(activated.version).where(activated.tenant_id == tenant_id).order_by(activated.number.desc()).limit(1)
+            select(activated.version, activated.number)
+            .where(activated.tenant_id == tenant_id)
+            .order_by(activated.number.desc())
+            .limit(1)
         )
         async with transaction(self._engine, tenant_id) as connection:
-            return (await connection.execute(statement)).scalar_one_or_none()
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else (row.version, row.number)
 
     async def get(self, tenant_id: str, version: str) -> PolicyRecord | None:
         """Find one version; see the port."""
@@ -78,24 +83,33 @@ class PostgresPolicies:
             await note_made(connection, tenant_id, request_id, f"v{number}")
             return _record((await connection.execute(_records(tenant_id).where(policy.c.number == number))).one())
 
-    async def activate(
-        self, tenant_id: str, version: str, at: datetime, request_id: str | None = None, by: Actor = CLI
-    ) -> None:
+    async def activate(  # noqa: PLR0917 - what it is made from
+        self,
+        tenant_id: str,
+        version: str,
+        at: datetime,
+        request_id: str | None = None,
+        by: Actor = CLI,
+        fits: Callable[[int], bool] | None = None,
+    ) -> bool:
         """Make a version the active one; see the port."""
         activated = policy_activation.c
         async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
             if await made_by(connection, tenant_id, request_id) is not None:
-                return
-            await note_made(connection, tenant_id, request_id, version)
+                return True
             last = select(func.coalesce(func.max(activated.number), 0)).where(activated.tenant_id == tenant_id)
             number = (await connection.execute(last)).scalar_one() + 1
+            if fits is not None and not fits(number - 1):
+                return False
+            await note_made(connection, tenant_id, request_id, version)
             values = {"tenant_id": tenant_id, "number": number, "version": version, "activated_at": at}
             await connection.execute(insert(policy_activation).values(values))
             # All clients are to be held against a portfolio by this policy: that one is due, and they are after it.
             anew = {"changes": portfolio.c.changes + 1, "due_at": func.now()}
             await connection.execute(update(portfolio).where(portfolio.c.tenant_id == tenant_id).values(anew))
             await note(connection, tenant_id, by.did(Action.POLICY_ACTIVATED, f"policy:{version}", at))
+            return True
 
 
 def _records(tenant_id: str) -> Select[Any]:

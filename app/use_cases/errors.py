@@ -10,6 +10,7 @@ __all__ = [
     "InvalidRequestError",
     "NotFoundError",
     "PartwiseError",
+    "PreconditionFailedError",
     "UnauthenticatedError",
 ]
 
@@ -20,6 +21,10 @@ class PartwiseError(Exception):
 
 class NotFoundError(PartwiseError):
     """There is no such thing, or it is another tenant's."""
+
+
+class PreconditionFailedError(PartwiseError):
+    """It is not as the caller thinks that it is."""
 
 
 class UnauthenticatedError(PartwiseError):

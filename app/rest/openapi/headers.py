@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.rest.etags import TAGS_PATTERN
 from app.rest.idempotency import KEY_PATTERN, NOT_KEPT
 from app.rest.openapi.operations import Operation
 
-__all__ = ["REQUEST_HEADERS", "RESPONSE_HEADERS", "Header", "add_headers"]
+__all__ = ["NOT_MODIFIED", "REQUEST_HEADERS", "RESPONSE_HEADERS", "Header", "add_headers", "is_tagged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,17 @@ class Header:
     """For a header of requests the status is 0."""
 
 
+NOT_MODIFIED: Final = {"description": "You have it: one of the tags in `If-None-Match` still holds. No content."}
 _TEXT: Final = {"type": "string"}
 _SECONDS: Final = {"type": "integer", "minimum": 0, "maximum": 86_400}
+
+
+
+def is_tagged(operation: Operation, status: int = 0) -> bool:
+    """Whether the answers of an operation have tags."""
+    del status
+    return operation.method == "GET" and operation.path.startswith("/v1/")
+
 
 REQUEST_HEADERS: Final = (
     Header(
@@ -41,10 +51,33 @@ REQUEST_HEADERS: Final = (
         "8e03978e-40d5-43dd-bc93-6894a57f9324",
         lambda operation, status: operation.is_api and operation.method == "POST",
     ),
+    Header(
+        "If-None-Match",
+        "Tags of answers that you have, from `ETag`: where one of them still holds, the answer is 304 without content.",
+        _TEXT,
+        '"3q2-7wAAAAAAAAAAAAAAAA"',
+        is_tagged,
+    ),
+    Header(
+        "If-Match",
+        "The `ETag` of what you change as you know it: if it was changed since, nothing happens (412). `*` for whatever "
+        "it is. An activation needs it (428).",
+        {"type": "string", "pattern": TAGS_PATTERN},
+        "*",
+        lambda operation, status: operation.id in {"putClient", "activatePolicy"},
+    ),
 )
 """Beyond those that the framework finds in the routes."""
 
 RESPONSE_HEADERS: Final = (
+    Header(
+        "ETag",
+        "Tells this answer from any other one: for `If-None-Match`, and `If-Match` where that is taken.",
+        _TEXT,
+        '"3q2-7wAAAAAAAAAAAAAAAA"',
+        lambda operation, status: (is_tagged(operation, status) and status in (200, 304))
+        or (operation.id, status) in {("draftPolicy", 201), ("activatePolicy", 200)},
+    ),
     Header(
         "X-Request-Id",
         "The name of the request, which our logs have too: yours, or a new one.",

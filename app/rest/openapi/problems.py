@@ -20,6 +20,8 @@ from app.rest.problem_types import (
     INVALID_REQUEST,
     MALFORMED_REQUEST,
     NOT_FOUND,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
@@ -72,7 +74,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
 _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "sendEvents": (EVENT_CONFLICT, BATCH_REFUSED),
     "getEvent": (AMBIGUOUS_ID,),
-    "putClient": (CONFLICT,),
+    "putClient": (PRECONDITION_FAILED, CONFLICT,),
+    "activatePolicy": (PRECONDITION_FAILED, PRECONDITION_REQUIRED),
     "draftPolicy": (CONFLICT,),
     "createApiKey": (CONFLICT,),
     "rotateApiKey": (CONFLICT,),
