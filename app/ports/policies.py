@@ -64,7 +64,7 @@ class Policies(Protocol):
         request_id: str | None = None,
         by: Actor = CLI,
         fits: Callable[[int], bool] | None = None,
-    ) -> bool:
+    ) -> None:
         """Make a version the active one, from now on; not again by a request that has done so already.
 
         Args:
@@ -75,8 +75,8 @@ class Policies(Protocol):
             by: who does it.
             fits: whether it is to be, after so many activations as there are.
 
-        Returns:
-            Whether it was to be.
+        Raises:
+            UnfitError: it is not to be.
         """
         ...
 

@@ -9,7 +9,7 @@ from app.core.money import CURRENCIES
 from app.core.verdict import Verdict
 from app.rest.answers import ClientAnswer, ClientPage, Score
 from app.rest.bodies import JsonRoute
-from app.rest.etags import AskedOnce, TagsOfClient
+from app.rest.etags import AskedOnce, TagsOfClient, quoted
 from app.rest.explanation import ExplanationAnswer
 from app.rest.language import Spoken
 from app.rest.pages import LINKED, Limit, Listed, Page, read_place
@@ -73,6 +73,7 @@ async def put_client(  # noqa: PLR0917 - each is a part of the request
         principal.tenant_id, client_id, profile, principal.actor, tags.fit if tags.conditions else None
     )
     response.status_code = 201 if new else 200
+    response.headers["ETag"] = quoted(tags.of(client))
     return ClientAnswer.of(client)
 
 
@@ -173,5 +174,5 @@ async def get_client(  # noqa: PLR0917 - query parameters
     record = await services.clients.get(principal.tenant_id, client_id)
     if as_of is not None or known_at is not None:
         record = (await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)).record(record)
-    response.headers["ETag"] = tags.of(record)
+    response.headers["ETag"] = quoted(tags.of(record))
     return ClientAnswer.of(record)

@@ -8,30 +8,34 @@ from fastapi import Depends, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.ports.clients import ClientRecord
-from app.rest.problem_types import PRECONDITION_REQUIRED
+from app.rest.paths import ClientIdPath
+from app.rest.problem_types import MALFORMED_REQUEST, PRECONDITION_REQUIRED
 from app.rest.problems import HttpError
 from app.rest.services import Permitted, UsedServices
 from app.services import Services
 from app.use_cases.cases import Basis, Case
-from app.use_cases.errors import InvalidRequestError
 from app.use_cases.unchanged import NOW_ALONE
 from app.use_cases.viewpoint import Viewpoint
+from app.wire.resource_tags import ClientTags, Conditions, KeyTags, PolicyTags, client_tags, key_tags, policy_tags
 from app.wire.tags import Tagger, Tags, read_tags, tag_of
 
 __all__ = [
+    "TAGGED",
     "TAGS_PATTERN",
     "AskedOnce",
     "EntityTags",
     "TagsOfClient",
+    "TagsOfKey",
     "TagsOfPolicy",
     "UnchangedError",
     "not_modified",
+    "quoted",
     "require_match",
 ]
 
 TAGS_PATTERN: Final = r'^(?:\*|(?:W/)?"[!#-~]*"(?: *, *(?:W/)?"[!#-~]*")*)$'
-_TAGGED: Final = ("/v1/", "/openapi.json")
+TAGGED: Final = ("/v1/", "/problems", "/openapi.json")
+"""Paths whose answers have tags begin so."""
 
 
 class UnchangedError(Exception):
@@ -40,7 +44,7 @@ class UnchangedError(Exception):
     def __init__(self, tag: str, headers: dict[str, str]) -> None:
         """Name what the sender has."""
         super().__init__(tag)
-        self.headers = {"ETag": f'"{tag}"', **headers}
+        self.headers = {"ETag": quoted(tag), **headers}
 
 
 async def not_modified(request: Request, error: Exception) -> Response:
@@ -59,7 +63,7 @@ class EntityTags:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].startswith(_TAGGED):
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].startswith(TAGGED):
             await self._app(scope, receive, _Tagged(scope, send))
         else:
             await self._app(scope, receive, send)
@@ -87,7 +91,7 @@ class _Tagged:
     async def _whole(self, start: Message, body: bytes) -> None:
         headers = MutableHeaders(raw=list(start["headers"]))
         if "etag" not in headers:
-            headers["ETag"] = f'"{tag_of(body)}"'
+            headers["ETag"] = quoted(tag_of(body))
         wanted = _given(self._scope, b"if-none-match")
         if wanted is not None and (wanted.everything or headers["etag"].strip('"') in wanted.all):
             for name in ("content-type", "content-length"):
@@ -97,74 +101,14 @@ class _Tagged:
         await self._send({"type": "http.response.body", "body": body})
 
 
-class Conditions:
-    """The conditions of a request that changes something."""
-
-    def __init__(self, request: Request) -> None:
-        """Read them.
-
-        Raises:
-            InvalidRequestError: a header holds no tags.
-        """
-        self.match = _strictly(request, "if-match")
-        self.none_match = _strictly(request, "if-none-match")
-
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return self.match is not None or self.none_match is not None
-
-
 async def _conditions(request: Request) -> Conditions:
-    return Conditions(request)
+    if request.method == "GET":
+        return Conditions()
+    return Conditions(_strictly(request, "if-match"), _strictly(request, "if-none-match"))
 
 
 Conditioned = Annotated[Conditions, Depends(_conditions)]
-
-
-class ClientTags:
-    """The tags of one client as it is known, and the conditions of who changes it."""
-
-    def __init__(self, tagger: Tagger, conditions: Conditions) -> None:
-        """Tag with a tagger."""
-        self._tagger = tagger
-        self.conditions = conditions
-
-    def of(self, record: ClientRecord) -> str:
-        """The value of `ETag`."""
-        return f'"{self._tagger.tag(*_parts(record))}"'
-
-    def fit(self, record: ClientRecord | None) -> bool:
-        """Whether the conditions hold for a client, or for there being none."""
-        match, none = self.conditions.match, self.conditions.none_match
-        if match is not None and (record is None or not self._among(match, record, match.strong)):
-            return False
-        return none is None or record is None or not self._among(none, record, none.all)
-
-    def _among(self, tags: Tags, record: ClientRecord, named: Sequence[str]) -> bool:
-        return tags.everything or self._tagger.knows(named, *_parts(record))
-
-
-def _parts(record: ClientRecord) -> tuple[object, ...]:
-    """All that the answer about it shows."""
-    return record.name, record.country, record.currency, record.time_zone, record.created_at.isoformat()
-
-
-class PolicyTags:
-    """The tags of policies: they change with whichever version is activated, so that nobody overlooks that."""
-
-    def __init__(self, tagger: Tagger, conditions: Conditions) -> None:
-        """Tag with a tagger."""
-        self._tagger = tagger
-        self.conditions = conditions
-
-    def of(self, version: str, activation: int) -> str:
-        """The value of `ETag`."""
-        return f'"{self._tagger.tag(version, activation)}"'
-
-    def fit(self, version: str, activation: int) -> bool:
-        """Whether `If-Match` holds for a version after so many activations."""
-        match = self.conditions.match
-        return match is None or match.everything or self._tagger.knows(match.strong, version, activation)
+"""The conditions of a request that changes something."""
 
 
 def require_match(conditions: Conditions, what: str) -> None:
@@ -218,7 +162,7 @@ class Asked:
         """Name the answer that is made from a case: it is the same for as long as that is."""
         basis: Basis | None = case.basis
         if basis is not None and self._is_of_now:
-            self._response.headers["ETag"] = f'"{self._tagger.tag_at(case.viewpoint.as_of, *basis, language)}"'
+            self._response.headers["ETag"] = quoted(self._tagger.tag_at(case.viewpoint.as_of, *basis, language))
 
 
 async def _asked(request: Request, response: Response, principal: Permitted, services: UsedServices) -> Asked:
@@ -230,19 +174,31 @@ AskedOnce = Annotated[Asked, Depends(_asked)]
 
 
 async def _client_tags(
-    request: Request, principal: Permitted, services: UsedServices, conditions: Conditioned
+    client_id: ClientIdPath, principal: Permitted, services: UsedServices, conditions: Conditioned
 ) -> ClientTags:
-    return ClientTags(await services.tags.of(principal.tenant_id, "client", request.url.path), conditions)
+    return await client_tags(services.tags, principal.tenant_id, client_id, conditions)
 
 
 TagsOfClient = Annotated[ClientTags, Depends(_client_tags)]
 
 
 async def _policy_tags(principal: Permitted, services: UsedServices, conditions: Conditioned) -> PolicyTags:
-    return PolicyTags(await services.tags.of(principal.tenant_id, "policy"), conditions)
+    return await policy_tags(services.tags, principal.tenant_id, conditions)
 
 
 TagsOfPolicy = Annotated[PolicyTags, Depends(_policy_tags)]
+
+
+async def _key_tags(principal: Permitted, services: UsedServices, conditions: Conditioned) -> KeyTags:
+    return await key_tags(services.tags, principal.tenant_id, conditions)
+
+
+TagsOfKey = Annotated[KeyTags, Depends(_key_tags)]
+
+
+def quoted(tag: str) -> str:
+    """A tag as headers have it."""
+    return f'"{tag}"'
 
 
 def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str | None:
@@ -262,5 +218,6 @@ def _strictly(request: Request, name: str) -> Tags | None:
         return None
     found = read_tags(text)
     if found is None or not (found.everything or found.all):
-        raise InvalidRequestError(f"{name}:", 'expected `*`, or tags such as "abc", separated by commas')
+        detail = 'expected `*`, or tags such as "abc", separated by commas'
+        raise HttpError(MALFORMED_REQUEST, detail, [{"pointer": f"{name}:", "detail": detail}])
     return found

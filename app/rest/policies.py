@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.verdict import Verdict
 from app.ports.policies import PolicyRecord
 from app.rest.bodies import JsonRoute
-from app.rest.etags import TagsOfPolicy, require_match
+from app.rest.etags import TagsOfPolicy, quoted, require_match
 from app.rest.idempotency import RequestId
 from app.rest.pages import LINKED, Limit, Listed
 from app.rest.parameters import NAME_PATTERN
@@ -138,7 +138,7 @@ async def draft_policy(  # noqa: PLR0917 - each is a part of the request
     )
     active, activation = await services.policies.activation(tenant_id)
     response.headers["Location"] = f"/v1/policies/{found.version}"
-    response.headers["ETag"] = tags.of(found.version, activation)
+    response.headers["ETag"] = quoted(tags.of(found.version, activation))
     return PolicyAnswer.of(found, active)
 
 
@@ -162,7 +162,7 @@ async def get_policy(
     # Before the version: of what is activated in between, the tag may know too little, and never too much.
     active, activation = await services.policies.activation(principal.tenant_id)
     found = await services.policies.record(principal.tenant_id, version)
-    response.headers["ETag"] = tags.of(version, activation)
+    response.headers["ETag"] = quoted(tags.of(version, activation))
     return PolicyAnswer.of(found, active)
 
 
@@ -194,7 +194,7 @@ async def activate_policy(  # noqa: PLR0917 - each is a part of the request
     )
     active, activation = await services.policies.activation(tenant_id)
     response.headers["Content-Location"] = f"/v1/policies/{version}"
-    response.headers["ETag"] = tags.of(version, activation)
+    response.headers["ETag"] = quoted(tags.of(version, activation))
     return PolicyAnswer.of(found, active)
 
 

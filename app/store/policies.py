@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.audit import CLI, Action, Actor
+from app.ports.conditions import UnfitError
 from app.ports.policies import PolicyRecord
 from app.store.audit import note
 from app.store.engine import transaction
@@ -91,17 +92,17 @@ class PostgresPolicies:
         request_id: str | None = None,
         by: Actor = CLI,
         fits: Callable[[int], bool] | None = None,
-    ) -> bool:
+    ) -> None:
         """Make a version the active one; see the port."""
         activated = policy_activation.c
         async with transaction(self._engine, tenant_id) as connection:
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
             if await made_by(connection, tenant_id, request_id) is not None:
-                return True
+                return
             last = select(func.coalesce(func.max(activated.number), 0)).where(activated.tenant_id == tenant_id)
             number = (await connection.execute(last)).scalar_one() + 1
             if fits is not None and not fits(number - 1):
-                return False
+                raise UnfitError
             await note_made(connection, tenant_id, request_id, version)
             values = {"tenant_id": tenant_id, "number": number, "version": version, "activated_at": at}
             await connection.execute(insert(policy_activation).values(values))
@@ -109,7 +110,6 @@ class PostgresPolicies:
             anew = {"changes": portfolio.c.changes + 1, "due_at": func.now()}
             await connection.execute(update(portfolio).where(portfolio.c.tenant_id == tenant_id).values(anew))
             await note(connection, tenant_id, by.did(Action.POLICY_ACTIVATED, f"policy:{version}", at))
-            return True
 
 
 def _records(tenant_id: str) -> Select[Any]:

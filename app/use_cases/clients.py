@@ -105,7 +105,7 @@ class ManageClients:
     ) -> tuple[ClientRecord, bool]:
         before = await self._clients.get(tenant_id, client_id)
         if fits is not None and not fits(before):
-            raise PreconditionFailedError("If-Match or If-None-Match fails: the client is not as you know it")
+            raise PreconditionFailedError("the client is not as you know it: it was changed since, or made")
         said = {
             name: value
             for name in ("country", "currency", "name", "time_zone")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from app.core.policy import DEFAULT_POLICY, Policy
 from app.ports.audit import CLI, Actor
 from app.ports.clock import Clock
+from app.ports.conditions import UnfitError
 from app.ports.policies import Policies, PolicyFormat, PolicyRecord
 from app.use_cases.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError
 from app.use_cases.recent import Recent
@@ -149,8 +150,10 @@ class ManagePolicies:
             PreconditionFailedError: it does not fit.
         """
         await self.record(tenant_id, version)
-        if not await self._policies.activate(tenant_id, version, self._clock.now(), request_id, by, fits):
-            raise PreconditionFailedError("If-Match fails: another version was activated since")
+        try:
+            await self._policies.activate(tenant_id, version, self._clock.now(), request_id, by, fits)
+        except UnfitError:
+            raise PreconditionFailedError("it is not as you know it: a version was activated since") from None
         return await self.record(tenant_id, version)
 
     def _default(self) -> PolicyRecord:

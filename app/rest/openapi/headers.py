@@ -2,13 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, Final
 
-from app.rest.etags import TAGS_PATTERN
+from app.rest.etags import TAGGED, TAGS_PATTERN
 from app.rest.idempotency import KEY_PATTERN, NOT_KEPT
 from app.rest.openapi.operations import Operation
 
-__all__ = ["NOT_MODIFIED", "REQUEST_HEADERS", "RESPONSE_HEADERS", "Header", "add_headers", "is_tagged"]
+__all__ = [
+    "NOT_MODIFIED",
+    "REQUEST_HEADERS",
+    "RESPONSE_HEADERS",
+    "Header",
+    "add_headers",
+    "is_conditional",
+    "is_tagged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +33,21 @@ class Header:
 
 
 NOT_MODIFIED: Final = {"description": "You have it: one of the tags in `If-None-Match` still holds. No content."}
+_TAGGED_CHANGES: Final = frozenset(
+    {("putClient", 200), ("putClient", 201), ("draftPolicy", 201), ("activatePolicy", 200), ("createApiKey", 201)}
+)
 _TEXT: Final = {"type": "string"}
 _SECONDS: Final = {"type": "integer", "minimum": 0, "maximum": 86_400}
 
 
-
-def is_tagged(operation: Operation, status: int = 0) -> bool:
+def is_tagged(operation: Operation) -> bool:
     """Whether the answers of an operation have tags."""
-    del status
-    return operation.method == "GET" and operation.path.startswith("/v1/")
+    return operation.method == "GET" and operation.path.startswith(TAGGED)
+
+
+def is_conditional(operation: Operation) -> bool:
+    """Whether an operation changes what has a tag."""
+    return operation.id in {"putClient", "eraseClient", "activatePolicy", "rotateApiKey", "revokeApiKey"}
 
 
 REQUEST_HEADERS: Final = (
@@ -56,15 +71,22 @@ REQUEST_HEADERS: Final = (
         "Tags of answers that you have, from `ETag`: where one of them still holds, the answer is 304 without content.",
         _TEXT,
         '"3q2-7wAAAAAAAAAAAAAAAA"',
-        is_tagged,
+        lambda operation, status: is_tagged(operation),
     ),
     Header(
         "If-Match",
-        "The `ETag` of what you change as you know it: if it was changed since, nothing happens (412). `*` for whatever "
-        "it is. An activation needs it (428).",
+        "The `ETag` of what you change as you know it: if it was changed since, nothing happens (412). `*` for "
+        "whatever it is. An activation needs it (428).",
         {"type": "string", "pattern": TAGS_PATTERN},
         "*",
-        lambda operation, status: operation.id in {"putClient", "activatePolicy"},
+        lambda operation, status: is_conditional(operation),
+    ),
+    Header(
+        "If-None-Match",
+        "`*` to make a client that is not there yet; of one that is, nothing is changed (412).",
+        {"type": "string", "pattern": TAGS_PATTERN},
+        "*",
+        lambda operation, status: operation.id == "putClient",
     ),
 )
 """Beyond those that the framework finds in the routes."""
@@ -75,8 +97,9 @@ RESPONSE_HEADERS: Final = (
         "Tells this answer from any other one: for `If-None-Match`, and `If-Match` where that is taken.",
         _TEXT,
         '"3q2-7wAAAAAAAAAAAAAAAA"',
-        lambda operation, status: (is_tagged(operation, status) and status in (200, 304))
-        or (operation.id, status) in {("draftPolicy", 201), ("activatePolicy", 200)},
+        lambda operation, status: (
+            (is_tagged(operation) and status in (200, 304)) or (operation.id, status) in _TAGGED_CHANGES
+        ),
     ),
     Header(
         "X-Request-Id",
@@ -118,15 +141,26 @@ RESPONSE_HEADERS: Final = (
         "Where it is to be read: a path on this server.",
         {"type": "string", "format": "uri-reference"},
         "/v1/policies/v3",
-        lambda operation, status: (operation.id, status)
-        in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)},
+        lambda operation, status: (
+            (operation.id, status) in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)}
+        ),
     ),
     Header(
         "Cache-Control",
-        "The answer holds a secret, and is not to be kept on its way.",
+        "Who may keep the answer: what has an `ETag` who asked, to ask by it again; what holds a secret nobody.",
         _TEXT,
-        "no-store",
-        lambda operation, status: (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)},
+        "private, no-cache",
+        lambda operation, status: (
+            (is_tagged(operation) and status in (200, 304))
+            or (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)}
+        ),
+    ),
+    Header(
+        "Vary",
+        "Headers of the request that the answer depends on.",
+        _TEXT,
+        "Accept-Encoding, Accept-Language",
+        lambda operation, status: is_tagged(operation) and status in (200, 304),
     ),
 )
 
@@ -137,7 +171,7 @@ def add_headers(document: dict[str, Any], operation: Operation) -> None:
     for header in REQUEST_HEADERS:
         if header.belongs(operation, 0):
             parameters = document["components"].setdefault("parameters", {})
-            parameters[header.name] = {
+            parameter = {
                 "name": header.name,
                 "in": "header",
                 "required": False,
@@ -145,7 +179,9 @@ def add_headers(document: dict[str, Any], operation: Operation) -> None:
                 "schema": dict(header.schema),
                 "example": header.example,
             }
-            operation.spec.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{header.name}"})
+            names = chain([header.name], (f"{header.name}-{number}" for number in count(2)))
+            free = next(one for one in names if parameters.setdefault(one, parameter) == parameter)
+            operation.spec.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{free}"})
     for status, answer in operation.spec["responses"].items():
         for header in RESPONSE_HEADERS:
             if header.belongs(operation, int(status)):

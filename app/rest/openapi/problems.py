@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
+from app.rest.openapi.headers import is_conditional
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -61,6 +62,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (UNAUTHENTICATED, lambda operation: operation.needs_key),
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
+    (PRECONDITION_FAILED, is_conditional),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
@@ -74,8 +76,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
 _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "sendEvents": (EVENT_CONFLICT, BATCH_REFUSED),
     "getEvent": (AMBIGUOUS_ID,),
-    "putClient": (PRECONDITION_FAILED, CONFLICT,),
-    "activatePolicy": (PRECONDITION_FAILED, PRECONDITION_REQUIRED),
+    "putClient": (CONFLICT,),
+    "activatePolicy": (PRECONDITION_REQUIRED,),
     "draftPolicy": (CONFLICT,),
     "createApiKey": (CONFLICT,),
     "rotateApiKey": (CONFLICT,),
