@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs bad-inputs clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -80,6 +80,9 @@ docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md a
 	$(VENV)/python -m docs.plots
 	$(VENV)/python -m docs.stories
 
+bad-inputs: env-dev ## Send everything that nobody should send to a server; writes docs/bad-inputs.md
+	@$(VENV)/python -m tests.bad_inputs.table
+
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs a package index)
 	@test -x .venv-lock/bin/uv || ($(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install -qq uv==$(UV_VERSION))
 	$(UV) --extra local --group bench --output-file requirements/bench.lock
@@ -111,4 +114,5 @@ env-bench:
 env-node: env-dev
 	@$(VENV)/python -m tests.node tests/front_ends
 	@$(VENV)/python -m tests.node tests/api_tools
+	@$(VENV)/python -m tests.node tests/issuer
 	@$(VENV)/python -m tests.node graphiql

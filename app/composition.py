@@ -21,6 +21,7 @@ from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
 from app.graphql.schema import make_schema
 from app.metrics.freshness import CountedProgress
+from app.oidc.jwt_tokens import JwtTokens
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tenants import Tenants
 from app.rest.application import create_rest
@@ -41,6 +42,7 @@ from app.store.secrets import PostgresSecrets
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
+from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
@@ -89,9 +91,12 @@ class _Wired:
     engine: AsyncEngine
     reads: Reads
     writes: Writes
+    tokens: JwtTokens | None
 
     async def close(self) -> None:
         await self.services.keys.close()
+        if self.tokens is not None:
+            await self.tokens.close()
         await self.writes.close()
         await self.reads.close()
         await self.engine.dispose()
@@ -187,7 +192,9 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     secrets = PostgresSecrets(engine, settings.signing_secrets)
     tenants = PostgresTenants(engine)
     keys = Keys(tenants, clock)
+    tokens = JwtTokens(settings.oidc) if settings.oidc else None
     services = Services(
+        authenticate=Authenticate(keys, tokens, tenants, clock),
         keys=keys,
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger),
@@ -217,4 +224,4 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, tokens)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.ports.audit import AuditLog
 from app.use_cases.assess_clients import AssessClients
+from app.use_cases.authenticate import Authenticate
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.find_events import FindEvents
@@ -27,6 +28,7 @@ __all__ = ["Services"]
 class Services:
     """The use cases, the decoder of events, and how much is taken in at once."""
 
+    authenticate: Authenticate
     keys: Keys
     audit: AuditLog
     record: RecordEvents

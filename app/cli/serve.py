@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import resource
 import signal
 import socket
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from app.cli import log_lines
 from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
@@ -50,7 +50,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
     from app.store.connection import refuse_unsafe_role
 
     asyncio.run(refuse_unsafe_role(settings.database_url or ""))
-    _log(settings.log_level)
+    log_lines.set_up(settings.log_level)
     _allow_open_files(settings.connections)
     limits = Limits(
         head_seconds=settings.head_seconds,
@@ -81,19 +81,6 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         listener.close()
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
-
-
-def _log(level: str) -> None:
-    """Log to stderr, each line with the id of the request that it is about."""
-    from app.edge.request_ids import WithRequestId
-
-    handler = logging.StreamHandler()
-    handler.addFilter(WithRequestId())
-    logging.basicConfig(
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s",
-        handlers=[handler],
-    )
 
 
 def _allow_open_files(connections: int) -> None:

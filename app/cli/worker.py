@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli import log_lines
 from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
@@ -45,7 +46,7 @@ def worker(
     settings = read_settings()
     if not settings.database_url:
         raise CommandError("DATABASE_URL is not set; `python -m app run` has a worker of its own")
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.set_up(settings.log_level)
     with ending_cleanly():
         if until_stdin_ends:
             threading.Thread(target=_end_with_stdin, daemon=True).start()

@@ -8,12 +8,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.edge import request_ids
 from app.edge.answers import Finish
 from app.edge.cors import Cors
+from app.edge.decoding import decoded
+from app.edge.encoding import Encoded, without_codings
 from app.edge.methods import AskedForMethods, with_methods_of_ours
-from app.rest.problem_types import INTERNAL_ERROR
+from app.rest.problem_types import INTERNAL_ERROR, NOT_ACCEPTABLE
 from app.rest.problems import problem
+from app.wire.codings import CODINGS, wanted
 
 __all__ = ["Edge"]
 
+_LONGEST: Final = 500
 _log: Final = logging.getLogger("partwise.edge")
 
 
@@ -31,19 +35,27 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = _lines_together(scope["headers"])
         method: str = scope["method"]
         request_id = request_ids.named(headers.get(request_ids.HEADER))
         # A dictionary of its own, that copies of the scope share.
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, self._finish, method, headers, request_id)
+        if b"content-encoding" in headers:
+            scope, receive = decoded(scope, receive)
+        scope, tags = without_codings(scope, headers)
+        takes = wanted(headers.get(b"accept-encoding", b"")[:_LONGEST])
+        sender = Encoded(answer, takes, tags) if takes.coding or tags else answer
         try:
-            if method == "OPTIONS":
-                await self._options(scope, receive, answer, headers)
+            if not takes.coding and not takes.takes_plain:
+                detail = f"expected Accept-Encoding with {', '.join(CODINGS)} or identity"
+                await problem(NOT_ACCEPTABLE, detail)(scope, receive, answer)
+            elif method == "OPTIONS":
+                await self._options(scope, receive, sender, headers)
             elif method == "HEAD":
-                await self._app({**scope, "method": "GET"}, receive, answer)
+                await self._app({**scope, "method": "GET"}, receive, sender)
             else:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, sender)
         except Exception:
             if answer.is_started:
                 raise
@@ -57,6 +69,16 @@ class Edge:
             await send({"type": "http.response.body", "body": b""})
         else:
             await self._app(scope, receive, AskedForMethods(send))
+
+
+def _lines_together(given: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; one that has several lines is a list (RFC 9110, 5.2)."""
+    found = dict(given)
+    if len(found) != len(given):
+        found = {}
+        for name, value in given:
+            found[name] = found[name] + b", " + value if name in found else value
+    return found
 
 
 class _Answer:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -26,9 +26,11 @@ from app.graphql.graphiql import GraphiQL
 from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tokens import IssuerUnavailableError
 from app.services import Services
-from app.use_cases.errors import UnauthenticatedError
+from app.use_cases.errors import ForbiddenError, UnauthenticatedError
 from app.wire.challenges import NO_CREDENTIALS, challenge
+from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["GraphQLEndpoint"]
@@ -146,16 +148,20 @@ class GraphQLEndpoint:
         try:
             if scheme.lower() != "bearer":
                 raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-            principal = await self._services.keys.authenticate(secret.strip())
+            principal = await self._services.authenticate(secret.strip(), request_id)
         except UnauthenticatedError as error:
             told = ((b"www-authenticate", challenge(error).encode()),)
             raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
+        except ForbiddenError as error:
+            raise _Refused(403, str(error), "FORBIDDEN") from None
+        except IssuerUnavailableError as error:
+            raise _Refused(503, str(error), "UNAVAILABLE", ((b"retry-after", b"5"),)) from None
         except StoreUnavailableError:
             message = "the database is not available at present; try again"
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
-        return Context(self._services, replace(principal, request_id=request_id), speaker(language))
+        return Context(self._services, principal, speaker(language))
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions or ()
@@ -250,18 +256,25 @@ def _media(accept: bytes) -> bytes | None:
 def _check_media(headers: Mapping[bytes, bytes]) -> None:
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     if media.strip() != _JSON:
-        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE")
+        accepted = ((b"accept", _JSON),)
+        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE", accepted)
     charset = parameters.partition(b"charset=")[2].strip(b' "')
     if charset not in (b"", b"utf-8", b"utf8"):
         raise _Refused(415, "expected UTF-8", "UNSUPPORTED_MEDIA_TYPE")
-    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        raise _Refused(415, "expected a body without Content-Encoding", "UNSUPPORTED_MEDIA_TYPE")
 
 
 async def _body(receive: Receive) -> bytes:
     chunks, size = [], 0
     while True:
-        message = await receive()
+        try:
+            message = await receive()
+        except UnknownCodingError as error:
+            accepted = ((b"accept-encoding", ", ".join(CODINGS).encode()),)
+            raise _Refused(415, str(error), "UNSUPPORTED_MEDIA_TYPE", accepted) from None
+        except InflatedBodyError as error:
+            raise _Refused(413, str(error), "TOO_LARGE") from None
+        except BrokenCodingError as error:
+            raise _Refused(400, str(error), "BAD_REQUEST") from None
         if message["type"] == "http.disconnect":
             raise _Refused(400, "the request ended early", "BAD_REQUEST")
         chunk: bytes = message.get("body", b"")

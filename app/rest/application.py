@@ -1,11 +1,11 @@
 """The FastAPI application: routes, problems and the operators' endpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,7 +24,9 @@ from app.rest import (
     recourse,
     simulations,
 )
+from app.rest.acceptable import refuse_unacceptable
 from app.rest.answers import StatusAnswer
+from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
 from app.rest.etags import EntityTags, UnchangedError, not_modified
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
@@ -70,7 +72,9 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def create_rest(services: Services, lifespan: Lifespan) -> Application:
+def create_rest(
+    services: Services, lifespan: Lifespan, deprecations: Sequence[Deprecation] = DEPRECATIONS
+) -> Application:
     """Build the application around the use cases."""
     rest = Application(
         title="Partwise",
@@ -78,13 +82,15 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
         summary=_SUMMARY,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        dependencies=[Depends(refuse_unclear_query)],
+        dependencies=[Depends(_refuse_unclear)],
         generate_unique_id_function=operation_id,
     )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)
     rest.add_middleware(EntityTags)
     rest.add_exception_handler(UnchangedError, not_modified)
+    if deprecations:
+        rest.add_middleware(Deprecated, table=deprecations)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router
@@ -113,8 +119,14 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest.add_api_route(
         "/metrics", get_metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
     )
-    rest.openapi = lambda: openapi_document(rest, services)  # type: ignore[method-assign]
+    rest.openapi = lambda: openapi_document(rest, services, deprecations)  # type: ignore[method-assign]
     return rest
+
+
+async def _refuse_unclear(request: Request) -> None:
+    """What every route refuses. One dependency: each costs the hot route something."""
+    refuse_unclear_query(request)
+    refuse_unacceptable(request)
 
 
 async def get_liveness() -> dict[str, str]:

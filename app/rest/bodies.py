@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from app.rest.problem_types import CONTENT_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
 from app.rest.problems import HttpError
 from app.use_cases.intake import Held
+from app.wire.codings import coding_of
 from app.wire.faults import InvalidBodyError, MalformedBodyError
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
@@ -22,26 +23,25 @@ MOST_JSON_BYTES = 1024 * 1024
 
 
 def refuse_encoded(request: Request) -> None:
-    """Refuse a body that is compressed.
+    """Refuse a body in a coding that is not read here, before anything is answered.
 
     Raises:
-        HttpError: 415, when it is.
+        UnknownCodingError: it is in one.
     """
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", ""):
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected a body without Content-Encoding, got {encoding[:40]}")
+    # The edge has decoded all others.
+    coding_of([value.encode("latin-1") for value in request.headers.getlist("content-encoding")])
 
 
 def refuse_all_but_json(request: Request) -> None:
-    """Refuse a body that is not said to be JSON, or is compressed.
+    """Refuse a body that is not said to be JSON.
 
     Raises:
         HttpError: 415, when it is so.
     """
-    refuse_encoded(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected Content-Type application/json; got {media[:100] or 'none'}")
+        detail = f"expected Content-Type application/json; got {media[:100] or 'none'}"
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept": "application/json"})
 
 
 class JsonRoute(APIRoute):

@@ -73,16 +73,17 @@ async def send_events(
 
     2xx means durable. Sending an event again is harmless and answers `duplicate`.
     """
-    refuse_encoded(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == NDJSON:
         if atomic:
             raise InvalidRequestError("?atomic", "expected a batch: a stream cannot be atomic")
+        refuse_encoded(request)
         return NdjsonExchange(request.stream(), services, principal.tenant_id)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
         expected = ", ".join(MEDIA_TYPES)
-        raise HttpError(UNSUPPORTED_MEDIA_TYPE, f"expected Content-Type {expected}; got {media[:100] or 'none'}")
+        detail = f"expected Content-Type {expected}; got {media[:100] or 'none'}"
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept": expected})
     with services.intake.held(announced_size(request)) as held:
         body = await read_body(request, held)
         return await _recorded(request, services, principal, body, binary=binary, media=media, atomic=atomic)

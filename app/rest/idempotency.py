@@ -16,7 +16,7 @@ from app.rest.bodies import announced_size, read_body
 from app.rest.problem_types import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST
 from app.rest.problems import HttpError, answer_to
 from app.services import Services
-from app.use_cases.errors import PartwiseError, UnauthenticatedError
+from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
 from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
 from app.wire.seals import Seal
@@ -34,7 +34,16 @@ _FORM: Final = re.compile(f"{_QUOTED}|{_BARE}")
 _EXPECTED: Final = f'expected one string of 1 to {MOST_CHARACTERS} printable ASCII characters, such as "8e03978e-40d5"'
 KEY_PATTERN: Final = f"^(?:{_QUOTED}|{_BARE})$"
 _KEPT_HEADERS: Final = frozenset(
-    {b"content-type", b"content-language", b"location", b"etag", b"vary", b"cache-control", b"link"}
+    {
+        b"content-type",
+        b"content-language",
+        b"content-location",
+        b"location",
+        b"etag",
+        b"vary",
+        b"cache-control",
+        b"link",
+    }
 )
 NOT_KEPT: Final = frozenset({401, 403, 406, 408, 412, 425, 428, 429})
 """What has to do with who asks, when, or with other headers: it may be another the next time."""
@@ -113,8 +122,8 @@ class IdempotencyKeys:
         if scheme.lower() != "bearer":
             return None
         try:
-            return await self._services.keys.authenticate(secret.strip())
-        except UnauthenticatedError:
+            return await self._services.authenticate(secret.strip())
+        except (UnauthenticatedError, ForbiddenError):
             return None
 
 

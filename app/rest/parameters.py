@@ -15,7 +15,7 @@ __all__ = ["NAME_PATTERN", "moment", "refuse_unclear_query"]
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 
 
-async def refuse_unclear_query(request: Request) -> None:
+def refuse_unclear_query(request: Request) -> None:
     """Refuse a query string that readers understand differently.
 
     Raises:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.rest.problem_types import NOT_FOUND, PROBLEM_TYPES, ProblemType
 from app.rest.problems import problem
+from app.wire.media import best_media
 
 __all__ = ["router"]
 
@@ -85,7 +86,7 @@ async def get_problem_type(
 
 
 def _wants_page(accept: str) -> bool:
-    return "text/html" in accept.lower()
+    return best_media(accept[:1000], ("application/json", "text/html")) == "text/html"
 
 
 def _json(found: BaseModel) -> Response:

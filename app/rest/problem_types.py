@@ -19,6 +19,7 @@ __all__ = [
     "IDEMPOTENCY_KEY_REUSED",
     "INTERNAL_ERROR",
     "INVALID_REQUEST",
+    "ISSUER_UNAVAILABLE",
     "MALFORMED_REQUEST",
     "METHOD_NOT_ALLOWED",
     "NOT_ACCEPTABLE",
@@ -142,8 +143,8 @@ NOT_ACCEPTABLE: Final = ProblemType(
     "not-acceptable",
     "Not acceptable",
     406,
-    "`Accept` leaves out every media type that there is of this answer. `available` names them.",
-    "Accept one of them, or send no `Accept`.",
+    "`Accept` or `Accept-Encoding` leaves out every form that there is of this answer; `detail` says which there are.",
+    "Accept what `detail` names, or leave the header out.",
 )
 TOO_SLOW: Final = ProblemType(
     "too-slow",
@@ -217,6 +218,13 @@ DATABASE_UNAVAILABLE: Final = ProblemType(
     "The database cannot be reached at present. Whether a write was stored is not known.",
     "Send it again after the seconds in `Retry-After`. Events may be sent again without harm.",
 )
+ISSUER_UNAVAILABLE: Final = ProblemType(
+    "issuer-unavailable",
+    "Issuer unavailable",
+    503,
+    "The keys that the token's issuer signs with cannot be read at present, and none are at hand. Nothing was done.",
+    "Send it again after the seconds in `Retry-After`. API keys go on working meanwhile.",
+)
 TOO_MANY_CONNECTIONS: Final = ProblemType(
     "too-many-connections",
     "Too many connections",
@@ -250,6 +258,7 @@ _ALL: Final = (
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,
+    ISSUER_UNAVAILABLE,
     TOO_MANY_CONNECTIONS,
 )
 

@@ -11,19 +11,23 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
+from app.ports.tokens import IssuerUnavailableError
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
     BUSY,
     CONFLICT,
+    CONTENT_TOO_LARGE,
     DATABASE_UNAVAILABLE,
     FORBIDDEN,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    ISSUER_UNAVAILABLE,
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     PRECONDITION_FAILED,
     UNAUTHENTICATED,
+    UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
     type_of_status,
 )
@@ -39,6 +43,7 @@ from app.use_cases.errors import (
     UnauthenticatedError,
 )
 from app.wire.challenges import challenge
+from app.wire.codings import CODINGS, InflatedBodyError, UnknownCodingError
 from app.wire.faults import InvalidBodyError, MalformedBodyError, pointer_to
 
 __all__ = ["HttpError", "answer_to", "install", "problem", "problem_body"]
@@ -98,6 +103,8 @@ def answer_to(error: PartwiseError | StoreUnavailableError) -> JSONResponse:
     """The problem that an error becomes."""
     if isinstance(error, StoreBusyError):
         return problem(BUSY, str(error), headers={"Retry-After": _BUSY_SECONDS})
+    if isinstance(error, IssuerUnavailableError):
+        return problem(ISSUER_UNAVAILABLE, str(error), headers={"Retry-After": _BUSY_SECONDS})
     if isinstance(error, StoreUnavailableError):
         detail = "the database is not available at present; try again"
         return problem(DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
@@ -155,6 +162,12 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
             headers["Allow"] = ", ".join(sorted(methods)) or headers.get("Allow", "")
         return problem(kind, detail, headers=headers)
 
+    async def unreadable(request: Request, error: Exception) -> JSONResponse:
+        del request
+        if isinstance(error, InflatedBodyError):
+            return problem(CONTENT_TOO_LARGE, str(error))
+        return problem(UNSUPPORTED_MEDIA_TYPE, str(error), headers={"Accept-Encoding": ", ".join(CODINGS)})
+
     async def gone(request: Request, error: Exception) -> JSONResponse:
         del request, error
         return problem(MALFORMED_REQUEST, "the request ended early")  # Nobody reads it.
@@ -169,6 +182,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(StoreUnavailableError, known)
+    app.add_exception_handler(UnknownCodingError, unreadable)
+    app.add_exception_handler(InflatedBodyError, unreadable)
     app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unforeseen)
 

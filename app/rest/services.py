@@ -1,6 +1,5 @@
 """Who asks, and what the routes are given by the composition root."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -22,7 +21,10 @@ async def _services(request: Request) -> Services:
 
 
 UsedServices = Annotated[Services, Depends(_services)]
-_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer pw_…`.")
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="An API key (`Authorization: Bearer pw_…`), or an access token (JWT) of a trusted OpenID provider.",
+)
 
 
 async def _principal(
@@ -32,8 +34,7 @@ async def _principal(
 ) -> Principal:
     if credentials is None:
         raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-    principal = await services.keys.authenticate(credentials.credentials)
-    return replace(principal, request_id=request.scope.get("state", {}).get("request_id"))
+    return await services.authenticate(credentials.credentials, request.scope.get("state", {}).get("request_id"))
 
 
 async def _permitted(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Principal:

@@ -13,10 +13,18 @@ from starlette.types import Receive, Scope, Send
 
 from app.ports.ledger import NewEvent, StoreBusyError, StoreUnavailableError
 from app.rest.answers import result
-from app.rest.problem_types import BUSY, CONTENT_TOO_LARGE, DATABASE_UNAVAILABLE, INTERNAL_ERROR, ProblemType
+from app.rest.problem_types import (
+    BUSY,
+    CONTENT_TOO_LARGE,
+    DATABASE_UNAVAILABLE,
+    INTERNAL_ERROR,
+    MALFORMED_REQUEST,
+    ProblemType,
+)
 from app.rest.problems import problem_body
 from app.services import Services
 from app.use_cases.record_events import Refused
+from app.wire.codings import BrokenCodingError, InflatedBodyError
 from app.wire.faults import Invalid
 from app.wire.ndjson import Lines, LineTooLongError
 
@@ -155,6 +163,10 @@ class NdjsonExchange(Response):
             return
         except LineTooLongError as error:
             last = _stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
+        except InflatedBodyError as error:
+            last = _stopped(CONTENT_TOO_LARGE, f"{error}; {_AGAIN}")
+        except BrokenCodingError as error:
+            last = _stopped(MALFORMED_REQUEST, f"{error}; {_AGAIN}")
         except StoreBusyError:
             last = _stopped(BUSY, f"the database is too busy; {_AGAIN}")
         except StoreUnavailableError:

@@ -7,29 +7,29 @@ import string
 import zlib
 from typing import Final
 
-__all__ = ["digest_of", "hint_of", "is_well_formed", "new_secret"]
+__all__ = ["PREFIX", "digest_of", "hint_of", "is_well_formed", "new_secret"]
 
-_PREFIX: Final = "pw_"
+PREFIX: Final = "pw_"
 _DIGITS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM: Final = 43
 """Digits to the base of 62 that 256 bits take."""
 _CHECKSUM: Final = 6
 """Digits that a CRC-32 takes."""
-_FORM: Final = re.compile(rf"{_PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECKSUM}}}")
+_FORM: Final = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECKSUM}}}")
 # As keys were made before they had a checksum: 256 bits in the alphabet of URLs.
-_OLD_FORM: Final = re.compile(rf"{_PREFIX}[0-9A-Za-z_-]{{43}}")
+_OLD_FORM: Final = re.compile(rf"{PREFIX}[0-9A-Za-z_-]{{43}}")
 
 
 def new_secret() -> str:
     """A new key: 256 random bits and their checksum."""
     random = _to_base_62(secrets.randbits(256), _RANDOM)
-    return f"{_PREFIX}{random}{_checksum(random)}"
+    return f"{PREFIX}{random}{_checksum(random)}"
 
 
 def is_well_formed(secret: str) -> bool:
     """Whether this can be a key of ours at all."""
     if _FORM.fullmatch(secret):
-        return _checksum(secret[len(_PREFIX) : -_CHECKSUM]) == secret[-_CHECKSUM:]
+        return _checksum(secret[len(PREFIX) : -_CHECKSUM]) == secret[-_CHECKSUM:]
     return _OLD_FORM.fullmatch(secret) is not None
 
 

@@ -111,7 +111,7 @@ class Keys:
         """Wait for what is still to be noted."""
         await self._uses.close()
 
-    async def authenticate(self, secret: str) -> Principal:
+    async def authenticate(self, secret: str, request_id: str | None = None) -> Principal:
         """Find out whose key this is.
 
         Raises:
@@ -123,7 +123,7 @@ class Keys:
         if found is None or found.ended(now):
             raise UnauthenticatedError("this API key is unknown, expired or revoked")
         self._uses.note(found.key, now)
-        return Principal(found.key.tenant_id, f"key:{found.key.key_id}", found.key.scopes)
+        return Principal(found.key.tenant_id, f"key:{found.key.key_id}", found.key.scopes, request_id)
 
     async def create(
         self, tenant: str, scopes: frozenset[Scope], name: str = "key", expires_at: datetime | None = None

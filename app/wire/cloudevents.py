@@ -249,7 +249,7 @@ def _place(error: Exception) -> str:
 
 
 def _plain(error: Exception) -> str:
-    return str(error).replace("`", "").partition(" - at ")[0]
+    return str(error).replace("`", "").partition(" - at ")[0][:200]
 
 
 def _text(raw: msgspec.Raw | None) -> str | None:

@@ -27,12 +27,17 @@ READS = [
 @pytest.mark.parametrize("path", READS)
 async def test_head_is_get_without_a_body(api: httpx.AsyncClient, path: str):
     await api.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": STRUCTURED})
+    # Some answers tell of the instant, and are not always of one length when they are compressed.
+    api.headers["Accept-Encoding"] = "identity"
     got, head = await api.get(path), await api.head(path)
     assert head.content == b""
     assert head.status_code == got.status_code
     volatile = (
         {"x-request-id", "content-length"} if path in ("/metrics", "/v1/clients/acme/score") else {"x-request-id"}
     )
+    if path in ("/v1/clients/acme/score", "/v1/clients/acme/explanation"):
+        # Of another instant, they have another tag.
+        volatile |= {"etag"}
     volatile |= {name for name in got.headers if name.startswith("ratelimit")}
     same = [{name: value for name, value in one.headers.items() if name not in volatile} for one in (got, head)]
     assert same[0] == same[1]

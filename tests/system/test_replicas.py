@@ -23,8 +23,8 @@ WITHIN_SECONDS = 10
 
 
 @contextmanager
-def serving(url: str, home: Path) -> Iterator[str]:
-    service = Service(home, free_port(), database_url=url, kind="serve")
+def serving(url: str, home: Path, settings: dict[str, str]) -> Iterator[str]:
+    service = Service(home, free_port(), database_url=url, kind="serve", settings=settings)
     service.start()
     try:
         yield service.url
@@ -35,11 +35,20 @@ def serving(url: str, home: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def replicas(fresh_database_url: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
+def server_settings() -> dict[str, str]:
+    """Environment variables for both servers."""
+    return {}
+
+
+@pytest.fixture
+def replicas(fresh_database_url: str, tmp_path: Path, server_settings: dict[str, str]) -> Iterator[tuple[str, str]]:
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
     other.mkdir()
-    with serving(fresh_database_url, one) as first, serving(fresh_database_url, other) as second:
+    with (
+        serving(fresh_database_url, one, server_settings) as first,
+        serving(fresh_database_url, other, server_settings) as second,
+    ):
         yield first, second
 
 

@@ -62,7 +62,7 @@ REQUEST_HEADERS: Final = (
         "Idempotency-Key",
         "A name for this request, such as a UUID, so that it can be sent again: for 24 hours the same request gets the "
         "answer of the first, and another request is refused. Not for streams.",
-        {"type": "string", "pattern": KEY_PATTERN},
+        {"type": "string", "pattern": KEY_PATTERN, "maxLength": 257},
         "8e03978e-40d5-43dd-bc93-6894a57f9324",
         lambda operation, status: operation.is_api and operation.method == "POST",
     ),
@@ -121,6 +121,34 @@ RESPONSE_HEADERS: Final = (
         _SECONDS,
         1,
         lambda operation, status: status == 503 or (operation.method == "POST" and status == 409),
+    ),
+    Header(
+        "Deprecation",
+        "Since when this is deprecated: `@` and seconds since 1970 (RFC 9745).",
+        {"type": "string", "pattern": "^@[0-9]{1,12}$", "maxLength": 13},
+        "@1767225600",
+        lambda operation, status: operation.is_deprecated,
+    ),
+    Header(
+        "Sunset",
+        "From when on it may be gone (RFC 8594), where that is known.",
+        _TEXT,
+        "Thu, 31 Dec 2026 23:59:59 GMT",
+        lambda operation, status: operation.is_deprecated,
+    ),
+    Header(
+        "Accept",
+        "The media types of bodies that are read here, where that of the request is none of them.",
+        _TEXT,
+        "application/json",
+        lambda operation, status: status == 415,
+    ),
+    Header(
+        "Accept-Encoding",
+        "The content codings of bodies that are read here, where that of the request is none of them.",
+        _TEXT,
+        "zstd, gzip",
+        lambda operation, status: status == 415,
     ),
     Header(
         "Idempotency-Replayed",

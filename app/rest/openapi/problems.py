@@ -19,7 +19,9 @@ from app.rest.problem_types import (
     IDEMPOTENCY_KEY_REUSED,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    ISSUER_UNAVAILABLE,
     MALFORMED_REQUEST,
+    NOT_ACCEPTABLE,
     NOT_FOUND,
     PRECONDITION_FAILED,
     PRECONDITION_REQUIRED,
@@ -62,6 +64,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (UNAUTHENTICATED, lambda operation: operation.needs_key),
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
+    (NOT_ACCEPTABLE, lambda operation: True),
     (PRECONDITION_FAILED, is_conditional),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
@@ -72,6 +75,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (INTERNAL_ERROR, lambda operation: True),
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
+    (ISSUER_UNAVAILABLE, lambda operation: operation.needs_key),
 )
 _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "sendEvents": (EVENT_CONFLICT, BATCH_REFUSED),
