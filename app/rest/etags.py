@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 TAGS_PATTERN: Final = r'^(?:\*|(?:W/)?"[!#-~]*"(?: *, *(?:W/)?"[!#-~]*")*)$'
-TAGGED: Final = ("/v1/", "/problems", "/openapi.json")
+TAGGED: Final = ("/v1/", "/problems")
 """Paths whose answers have tags begin so."""
 
 

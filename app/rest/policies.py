@@ -187,8 +187,9 @@ async def activate_policy(  # noqa: PLR0917 - each is a part of the request
 
     `If-Match` names the version by its `ETag`, which tells whether another one was activated since; `*` does it anyway.
     """
-    require_match(tags.conditions, f"/v1/policies/{version}")
     tenant_id = principal.tenant_id
+    await services.policies.record(tenant_id, version)
+    require_match(tags.conditions, f"/v1/policies/{version}")
     found = await services.policies.activate(
         tenant_id, version, principal.actor, request_id=request_id, fits=partial(tags.fit, version)
     )

@@ -27,8 +27,10 @@ __all__ = [
     "PRECONDITION_FAILED",
     "PRECONDITION_REQUIRED",
     "PROBLEM_TYPES",
+    "RATE_LIMITED",
     "TARGET_TOO_LONG",
     "TOO_MANY_CONNECTIONS",
+    "TOO_MANY_FAILED_ATTEMPTS",
     "TOO_SLOW",
     "UNAUTHENTICATED",
     "UNSUPPORTED_MEDIA_TYPE",
@@ -197,6 +199,21 @@ PRECONDITION_REQUIRED: Final = ProblemType(
     "This change needs `If-Match`, so that nobody undoes what another has done meanwhile without knowing.",
     "Read what `detail` names and send its `ETag` in `If-Match`; or `If-Match: *` where it is to be done in any case.",
 )
+RATE_LIMITED: Final = ProblemType(
+    "rate-limited",
+    "Rate limited",
+    429,
+    "The key has asked for more than it may within a window; `violated-policies` names the limit, as the fields "
+    "`RateLimit-Policy` and `RateLimit` do. Nothing was stored.",
+    "Send it again after the seconds in `Retry-After`, and not faster than `RateLimit` lets you.",
+)
+TOO_MANY_FAILED_ATTEMPTS: Final = ProblemType(
+    "too-many-failed-attempts",
+    "Too many failed attempts",
+    429,
+    "Too many requests with keys that do not count came from this address; for a while no new key is looked at.",
+    "Check the key, then come again after the seconds in `Retry-After`.",
+)
 INTERNAL_ERROR: Final = ProblemType(
     "internal-error",
     "Internal error",
@@ -255,6 +272,8 @@ _ALL: Final = (
     BATCH_REFUSED,
     IDEMPOTENCY_KEY_REUSED,
     PRECONDITION_REQUIRED,
+    RATE_LIMITED,
+    TOO_MANY_FAILED_ATTEMPTS,
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,

@@ -70,7 +70,7 @@ async def test_every_read_is_answered_by_304_to_who_has_it(filled: httpx.AsyncCl
         whole = await settled(filled, path)
         tag = whole.headers["ETag"]
         assert STRONG.fullmatch(tag), path
-        assert whole.headers["Cache-Control"] in ("private, no-cache", "no-cache", "public, max-age=3600")
+        assert "no-store" not in whole.headers["Cache-Control"]
         for given in (tag, f"W/{tag}", f'"x", {tag}', f'W/"x" , {tag},"y"', "*"):
             answer = await filled.get(path, headers={"If-None-Match": given})
             assert (answer.status_code, answer.content) == (304, b""), (path, given)

@@ -10,6 +10,7 @@ from app.rest.idempotency import KEY_PATTERN, NOT_KEPT
 from app.rest.openapi.operations import Operation
 
 __all__ = [
+    "NEED_MATCH",
     "NOT_MODIFIED",
     "REQUEST_HEADERS",
     "RESPONSE_HEADERS",
@@ -30,9 +31,12 @@ class Header:
     example: Any
     belongs: Callable[[Operation, int], bool]
     """For a header of requests the status is 0."""
+    required: bool = False
 
 
 NOT_MODIFIED: Final = {"description": "You have it: one of the tags in `If-None-Match` still holds. No content."}
+NEED_MATCH: Final = frozenset({"activatePolicy"})
+"""Changes that are made on a condition alone."""
 _TAGGED_CHANGES: Final = frozenset(
     {("putClient", 200), ("putClient", 201), ("draftPolicy", 201), ("activatePolicy", 200), ("createApiKey", 201)}
 )
@@ -76,10 +80,19 @@ REQUEST_HEADERS: Final = (
     Header(
         "If-Match",
         "The `ETag` of what you change as you know it: if it was changed since, nothing happens (412). `*` for "
-        "whatever it is. An activation needs it (428).",
+        "whatever it is.",
         {"type": "string", "pattern": TAGS_PATTERN},
         "*",
-        lambda operation, status: is_conditional(operation),
+        lambda operation, status: is_conditional(operation) and operation.id not in NEED_MATCH,
+    ),
+    Header(
+        "If-Match",
+        "The `ETag` of the version as you know it, which tells whether any version was activated since: then nothing "
+        "happens (412). `*` for whatever was. Without it nothing happens either (428).",
+        {"type": "string", "pattern": TAGS_PATTERN},
+        "*",
+        lambda operation, status: operation.id in NEED_MATCH,
+        required=True,
     ),
     Header(
         "If-None-Match",
@@ -90,6 +103,12 @@ REQUEST_HEADERS: Final = (
     ),
 )
 """Beyond those that the framework finds in the routes."""
+
+
+def _is_limited(operation: Operation, status: int) -> bool:
+    # Who is not known has no limits that could be told.
+    return operation.needs_key and status != 401
+
 
 RESPONSE_HEADERS: Final = (
     Header(
@@ -120,7 +139,21 @@ RESPONSE_HEADERS: Final = (
         "Seconds to wait before the request is sent again.",
         _SECONDS,
         1,
-        lambda operation, status: status == 503 or (operation.method == "POST" and status == 409),
+        lambda operation, status: status in (429, 503) or (operation.method == "POST" and status == 409),
+    ),
+    Header(
+        "RateLimit-Policy",
+        "The limits of the key: for each its name, its quota `q` and the seconds `w` of its window.",
+        _TEXT,
+        '"burst";q=10000;w=10, "sustained";q=30000;w=60, "events";q=1200000;w=60',
+        _is_limited,
+    ),
+    Header(
+        "RateLimit",
+        "What is left of each limit: `r` of its units, for the `t` seconds until its window ends.",
+        _TEXT,
+        '"burst";r=9983;t=7, "sustained";r=29872;t=37, "events";r=1199000;t=37',
+        _is_limited,
     ),
     Header(
         "Deprecation",
@@ -202,7 +235,7 @@ def add_headers(document: dict[str, Any], operation: Operation) -> None:
             parameter = {
                 "name": header.name,
                 "in": "header",
-                "required": False,
+                "required": header.required,
                 "description": header.description,
                 "schema": dict(header.schema),
                 "example": header.example,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
-from app.rest.openapi.headers import is_conditional
+from app.rest.openapi.headers import NEED_MATCH, is_conditional
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -25,6 +25,8 @@ from app.rest.problem_types import (
     NOT_FOUND,
     PRECONDITION_FAILED,
     PRECONDITION_REQUIRED,
+    RATE_LIMITED,
+    TOO_MANY_FAILED_ATTEMPTS,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
@@ -54,6 +56,12 @@ PROBLEM: Final[dict[str, Any]] = {
             "description": "What is wrong with fields of the request, one by one.",
             "items": {"$ref": "#/components/schemas/FaultAnswer"},
         },
+        "violated-policies": {
+            "type": "array",
+            "maxItems": 10,
+            "description": "The limits, as `RateLimit-Policy` names them, that do not let the request through now.",
+            "items": {"type": "string", "maxLength": 20},
+        },
     },
 }
 
@@ -66,12 +74,15 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (NOT_FOUND, lambda operation: operation.names_one),
     (NOT_ACCEPTABLE, lambda operation: True),
     (PRECONDITION_FAILED, is_conditional),
+    (PRECONDITION_REQUIRED, lambda operation: operation.id in NEED_MATCH),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
     (INVALID_REQUEST, lambda operation: True),
     (IDEMPOTENCY_IN_FLIGHT, lambda operation: operation.method == "POST"),
     (IDEMPOTENCY_KEY_REUSED, lambda operation: operation.method == "POST"),
+    (RATE_LIMITED, lambda operation: operation.needs_key),
+    (TOO_MANY_FAILED_ATTEMPTS, lambda operation: operation.needs_key),
     (INTERNAL_ERROR, lambda operation: True),
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
@@ -81,7 +92,6 @@ _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "sendEvents": (EVENT_CONFLICT, BATCH_REFUSED),
     "getEvent": (AMBIGUOUS_ID,),
     "putClient": (CONFLICT,),
-    "activatePolicy": (PRECONDITION_REQUIRED,),
     "draftPolicy": (CONFLICT,),
     "createApiKey": (CONFLICT,),
     "rotateApiKey": (CONFLICT,),
