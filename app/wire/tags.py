@@ -12,12 +12,14 @@ from typing import Final
 
 from app.ports.secrets import Secrets
 
-__all__ = ["Tagger", "Taggers", "Tags", "read_tags", "tag_of"]
+__all__ = ["MOST_CHARACTERS", "MOST_TAGS", "Tagger", "Taggers", "Tags", "read_tags", "tag_of"]
 
 _PURPOSE: Final = b"partwise tag 1\0"
 _BYTES: Final = 16
 _INSTANT_BYTES: Final = 8
-_MOST_TAGS: Final = 50
+MOST_TAGS: Final = 50
+MOST_CHARACTERS: Final = 4_096
+"""Of a header of tags, as many as are looked at."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LIST: Final = re.compile(r'\s*(?:(W/)?"([!#-~\x80-\xff]*)")?\s*(?:,|$)')
@@ -46,12 +48,14 @@ def read_tags(header: str) -> Tags | None:
     """The tags in If-Match or If-None-Match; None for what is no list of tags, or too long a one."""
     if header.strip() == "*":
         return Tags(everything=True)
+    if len(header) > MOST_CHARACTERS:
+        return None
     strong: list[str] = []
     weak: list[str] = []
     place = 0
     while place < len(header):
         found = _LIST.match(header, place)
-        if found is None or found.end() == place or len(strong) + len(weak) == _MOST_TAGS:
+        if found is None or found.end() == place or len(strong) + len(weak) == MOST_TAGS:
             return None
         if found[2] is not None:
             (weak if found[1] else strong).append(found[2])

@@ -8,6 +8,7 @@ from typing import Any, Final
 from app.rest.etags import TAGGED, TAGS_PATTERN
 from app.rest.idempotency import KEY_PATTERN, NOT_KEPT
 from app.rest.openapi.operations import Operation
+from app.wire.tags import MOST_CHARACTERS
 
 __all__ = [
     "NEED_MATCH",
@@ -41,6 +42,7 @@ _TAGGED_CHANGES: Final = frozenset(
     {("putClient", 200), ("putClient", 201), ("draftPolicy", 201), ("activatePolicy", 200), ("createApiKey", 201)}
 )
 _TEXT: Final = {"type": "string"}
+_TAGS: Final = {"type": "string", "maxLength": MOST_CHARACTERS, "pattern": TAGS_PATTERN}
 _SECONDS: Final = {"type": "integer", "minimum": 0, "maximum": 86_400}
 
 
@@ -73,7 +75,7 @@ REQUEST_HEADERS: Final = (
     Header(
         "If-None-Match",
         "Tags of answers that you have, from `ETag`: where one of them still holds, the answer is 304 without content.",
-        _TEXT,
+        {"type": "string", "maxLength": MOST_CHARACTERS},
         '"3q2-7wAAAAAAAAAAAAAAAA"',
         lambda operation, status: is_tagged(operation),
     ),
@@ -81,7 +83,7 @@ REQUEST_HEADERS: Final = (
         "If-Match",
         "The `ETag` of what you change as you know it: if it was changed since, nothing happens (412). `*` for "
         "whatever it is.",
-        {"type": "string", "pattern": TAGS_PATTERN},
+        _TAGS,
         "*",
         lambda operation, status: is_conditional(operation) and operation.id not in NEED_MATCH,
     ),
@@ -89,7 +91,7 @@ REQUEST_HEADERS: Final = (
         "If-Match",
         "The `ETag` of the version as you know it, which tells whether any version was activated since: then nothing "
         "happens (412). `*` for whatever was. Without it nothing happens either (428).",
-        {"type": "string", "pattern": TAGS_PATTERN},
+        _TAGS,
         "*",
         lambda operation, status: operation.id in NEED_MATCH,
         required=True,
@@ -97,7 +99,7 @@ REQUEST_HEADERS: Final = (
     Header(
         "If-None-Match",
         "`*` to make a client that is not there yet; of one that is, nothing is changed (412).",
-        {"type": "string", "pattern": TAGS_PATTERN},
+        _TAGS,
         "*",
         lambda operation, status: operation.id == "putClient",
     ),
