@@ -19,6 +19,7 @@ from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
 from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
+from app.wire.credentials import bearer_secret
 from app.wire.seals import Seal
 
 __all__ = ["KEY_PATTERN", "NOT_KEPT", "IdempotencyKeys", "RequestId"]
@@ -118,11 +119,8 @@ class IdempotencyKeys:
         await answer.send_to(send)
 
     async def _principal(self, request: Request) -> Principal | None:
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
         try:
-            principal = await self._services.authenticate(secret.strip())
+            principal = await self._services.authenticate(bearer_secret(request.scope["headers"]))
         except (UnauthenticatedError, ForbiddenError):
             return None
         # Counted here, and not again further in: what is replayed goes no further.

@@ -50,6 +50,11 @@ PROBLEM: Final[dict[str, Any]] = {
         "title": {"type": "string", "description": "The same for all problems of a type."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
         "detail": {"type": "string", "description": "What happened this time, for people."},
+        "request_id": {
+            "type": "string",
+            "description": "The name of the request, as in `X-Request-Id`: our logs have it too.",
+            "examples": ["crm-2026-10-01-17"],
+        },
         "errors": {
             "type": "array",
             "maxItems": 100_000,
@@ -153,4 +158,5 @@ def _answer(kinds: Sequence[ProblemType]) -> dict[str, Any]:
 
 def _example(kind: ProblemType) -> dict[str, Any]:
     detail, errors = _SAID.get(kind, (kind.meaning, ()))
-    return problem_body(kind, detail, [{"pointer": pointer, "detail": text} for pointer, text in errors])
+    faults = [{"pointer": pointer, "detail": text} for pointer, text in errors]
+    return problem_body(kind, detail, faults, "crm-2026-10-01-17")
