@@ -35,7 +35,16 @@ _FORM: Final = re.compile(f"{_QUOTED}|{_BARE}")
 _EXPECTED: Final = f'expected one string of 1 to {MOST_CHARACTERS} printable ASCII characters, such as "8e03978e-40d5"'
 KEY_PATTERN: Final = f"^(?:{_QUOTED}|{_BARE})$"
 _KEPT_HEADERS: Final = frozenset(
-    {b"content-type", b"content-language", b"location", b"etag", b"vary", b"cache-control", b"link"}
+    {
+        b"content-type",
+        b"content-language",
+        b"content-location",
+        b"location",
+        b"etag",
+        b"vary",
+        b"cache-control",
+        b"link",
+    }
 )
 NOT_KEPT: Final = frozenset({401, 403, 406, 408, 412, 425, 428, 429})
 """What has to do with who asks, when, or with other headers: it may be another the next time."""

@@ -26,6 +26,7 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    PRECONDITION_FAILED,
     RATE_LIMITED,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
@@ -40,6 +41,7 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    PreconditionFailedError,
     RateLimitedError,
     UnauthenticatedError,
 )
@@ -55,6 +57,7 @@ _TYPES: Mapping[type[PartwiseError], ProblemType] = {
     ForbiddenError: FORBIDDEN,
     AmbiguousError: AMBIGUOUS_ID,
     ConflictError: CONFLICT,
+    PreconditionFailedError: PRECONDITION_FAILED,
     InvalidFieldsError: INVALID_REQUEST,
     InvalidRequestError: INVALID_REQUEST,
 }

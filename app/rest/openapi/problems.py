@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
+from app.rest.openapi.headers import NEED_MATCH, is_conditional
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -22,6 +23,8 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     NOT_ACCEPTABLE,
     NOT_FOUND,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
     RATE_LIMITED,
     TOO_MANY_FAILED_ATTEMPTS,
     UNAUTHENTICATED,
@@ -75,6 +78,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
     (NOT_ACCEPTABLE, lambda operation: True),
+    (PRECONDITION_FAILED, is_conditional),
+    (PRECONDITION_REQUIRED, lambda operation: operation.id in NEED_MATCH),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
