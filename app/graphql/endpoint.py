@@ -26,11 +26,13 @@ from app.graphql.graphiql import GraphiQL
 from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
+from app.ports.rates import Unit
 from app.ports.tokens import IssuerUnavailableError
-from app.services import Services
-from app.use_cases.errors import ForbiddenError, UnauthenticatedError
-from app.wire.challenges import NO_CREDENTIALS, challenge
+from app.services import Services, let_in
+from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from app.wire.challenges import challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
+from app.wire.credentials import bearer_secret
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["GraphQLEndpoint"]
@@ -52,6 +54,10 @@ class _Refused(Exception):
         self.status = status
         self.errors = [{"message": message, "extensions": {"code": code}}]
         self.headers = headers
+
+
+def _limited(error: RateLimitedError) -> _Refused:
+    return _Refused(429, str(error), "RATE_LIMITED", ((b"retry-after", str(error.wait).encode()),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ class GraphQLEndpoint:
             raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
         if method == "POST":
             _check_media(headers)
-        context = await self._context(headers, scope.get("state", {}).get("request_id"))
+        context = await self._context(scope, headers)
         request = _read(await _body(receive)) if method == "POST" else _of_query(scope["query_string"])
         try:
             text = self._documents.text_of(request.query, request.digest)
@@ -140,20 +146,27 @@ class GraphQLEndpoint:
             variables = self._variables(operation, request.variables)
         except InvalidDocument as invalid:
             return _failed(invalid.errors, strict=strict)
+        try:
+            await context.allowance.take(Unit.COST, operation.cost)
+        except RateLimitedError as error:
+            raise _limited(error) from None
         work = self._run(operation, variables, request, context)
         return 200, await (_while_connected(work, receive) if operation.is_costly else work)
 
-    async def _context(self, headers: Mapping[bytes, bytes], request_id: str | None) -> Context:
-        scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
         try:
-            if scheme.lower() != "bearer":
-                raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-            principal = await self._services.authenticate(secret.strip(), request_id)
+            secret = bearer_secret(scope["headers"])
+            request_id = scope.get("state", {}).get("request_id")
+            principal = await self._services.authenticate(secret, request_id)
+            allowance = await let_in(scope, self._services.rates, principal)
         except UnauthenticatedError as error:
             told = ((b"www-authenticate", challenge(error).encode()),)
             raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
         except ForbiddenError as error:
-            raise _Refused(403, str(error), "FORBIDDEN") from None
+            told = ((b"www-authenticate", challenge(error).encode()),)
+            raise _Refused(403, str(error), "FORBIDDEN", told) from None
+        except RateLimitedError as error:
+            raise _limited(error) from None
         except IssuerUnavailableError as error:
             raise _Refused(503, str(error), "UNAVAILABLE", ((b"retry-after", b"5"),)) from None
         except StoreUnavailableError:
@@ -161,7 +174,7 @@ class GraphQLEndpoint:
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
-        return Context(self._services, principal, speaker(language))
+        return Context(self._services, principal, speaker(language), allowance)
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions or ()
@@ -213,7 +226,7 @@ async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -
     Raises:
         _Refused: nobody does.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -222,6 +235,12 @@ async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -
     finally:
         leaving.cancel()
         working.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    """Wait until the client has gone; a request without a body still begins with an empty one."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _written(answer: dict[str, Any]) -> bytes:

@@ -15,10 +15,11 @@ from app.ports.requests import RequestKey
 from app.rest.bodies import announced_size, read_body
 from app.rest.problem_types import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST
 from app.rest.problems import HttpError, answer_to
-from app.services import Services
+from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
 from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
+from app.wire.credentials import bearer_secret
 from app.wire.seals import Seal
 
 __all__ = ["KEY_PATTERN", "NOT_KEPT", "IdempotencyKeys", "RequestId"]
@@ -34,7 +35,16 @@ _FORM: Final = re.compile(f"{_QUOTED}|{_BARE}")
 _EXPECTED: Final = f'expected one string of 1 to {MOST_CHARACTERS} printable ASCII characters, such as "8e03978e-40d5"'
 KEY_PATTERN: Final = f"^(?:{_QUOTED}|{_BARE})$"
 _KEPT_HEADERS: Final = frozenset(
-    {b"content-type", b"content-language", b"location", b"etag", b"vary", b"cache-control", b"link"}
+    {
+        b"content-type",
+        b"content-language",
+        b"content-location",
+        b"location",
+        b"etag",
+        b"vary",
+        b"cache-control",
+        b"link",
+    }
 )
 NOT_KEPT: Final = frozenset({401, 403, 406, 408, 412, 425, 428, 429})
 """What has to do with who asks, when, or with other headers: it may be another the next time."""
@@ -87,7 +97,7 @@ class IdempotencyKeys:
             raise _unusable("expected none with a stream, whose answer has no end: its events are known by their ids")
         seal = Seal(principal.tenant_id, principal.name, name)
         target = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
-        with self._services.intake.held(announced_size(request)) as held:
+        with self._services.intake.held(principal.tenant_id, announced_size(request)) as held:
             body = await read_body(request, held)
             fingerprint = seal.fingerprint(b"POST", target, scope["query_string"], media.encode("latin-1"), body)
             key = RequestKey(principal.tenant_id, principal.name, seal.digest)
@@ -109,13 +119,13 @@ class IdempotencyKeys:
         await answer.send_to(send)
 
     async def _principal(self, request: Request) -> Principal | None:
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
         try:
-            return await self._services.authenticate(secret.strip())
+            principal = await self._services.authenticate(bearer_secret(request.scope["headers"]))
         except (UnauthenticatedError, ForbiddenError):
             return None
+        # Counted here, and not again further in: what is replayed goes no further.
+        await let_in(request.scope, self._services.rates, principal)
+        return principal
 
 
 class _Again:

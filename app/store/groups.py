@@ -6,11 +6,10 @@ only wait; together they are one commit, and touch each client once.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from app.ports.audit import AuditEntry
 from app.ports.ledger import NewEvent, Outcome, StoreBusyError, StoreUnavailableError
 
 __all__ = ["AT_ONCE", "GroupedAppends"]
@@ -19,12 +18,6 @@ AT_ONCE: Final = 2
 """Transactions of a tenant at once: while one holds its clients, the next one stores its events."""
 _MOST_EVENTS: Final = 2_000
 """Of a transaction that is made of several."""
-
-
-class _Append(Protocol):
-    async def __call__(
-        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool, entry: AuditEntry | None
-    ) -> list[Outcome]: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -46,8 +39,8 @@ class _Line:
 class GroupedAppends:
     """Appends as they come while there are few, and in groups where they would wait."""
 
-    def __init__(self, append: _Append, patience: float) -> None:
-        """Append by a function that keeps the promise of `app.ports.ledger.Ledger.append`.
+    def __init__(self, append: Callable[[str, Sequence[NewEvent]], Awaitable[list[Outcome]]], patience: float) -> None:
+        """Append by a function that keeps the promise of `app.ports.ledger.Ledger.append`, events each on its own.
 
         Args:
             append: what is called.
@@ -58,22 +51,19 @@ class GroupedAppends:
         self._lines: dict[str, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(
-        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool, entry: AuditEntry | None
-    ) -> list[Outcome]:
-        """Store events; see the port. What is atomic, or comes with an entry for the audit log, is never grouped.
+    async def __call__(self, tenant_id: str, events: Sequence[NewEvent]) -> list[Outcome]:
+        """Store events; see the port.
 
         Raises:
             StoreBusyError: those before it take too long; nothing was stored.
+            StoreUnavailableError: the database is away.
         """
-        if atomic or entry is not None:
-            return await self._append(tenant_id, events, atomic=atomic, entry=entry)
         line = self._lines.setdefault(tenant_id, _Line())
         if line.running >= AT_ONCE:
             return await self._wait(line, events)
         line.running += 1
         try:
-            return await self._append(tenant_id, events, atomic=False, entry=None)
+            return await self._append(tenant_id, events)
         finally:
             self._go_on(tenant_id, line)
 
@@ -117,7 +107,7 @@ class GroupedAppends:
     async def _together(self, tenant_id: str, group: Sequence[_Waiting]) -> None:
         events = group[0].events if len(group) == 1 else [event for one in group for event in one.events]
         try:
-            outcomes = await self._append(tenant_id, events, atomic=False, entry=None)
+            outcomes = await self._append(tenant_id, events)
         except Exception as error:
             if len(group) == 1 or isinstance(error, StoreUnavailableError):
                 for one in group:

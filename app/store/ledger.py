@@ -26,14 +26,26 @@ class PostgresLedger:
     def __init__(self, engine: AsyncEngine, writes: Writes, load: Callable[[str, str], EventData]) -> None:
         """Use pools to read and to write, and a way to turn stored data into the catalogue's dataclass, by type."""
         self._engine = engine
-        self._append = GroupedAppends(Appends(writes), writes.patience)
+        self._appends = Appends(writes)
+        self._grouped = GroupedAppends(self._appends, writes.patience)
         self._load = load
 
     async def append(
-        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False, entry: AuditEntry | None = None
+        self,
+        tenant_id: str,
+        events: Sequence[NewEvent],
+        *,
+        atomic: bool = False,
+        entry: AuditEntry | None = None,
+        after: int | None = None,
     ) -> list[Outcome]:
         """Store events; see the port."""
-        return await self._append(tenant_id, events, atomic=atomic, entry=entry) if events else []
+        if not events:
+            return []
+        if atomic or entry is not None or after is not None:
+            # Which depends on more than its events is a transaction of its own.
+            return await self._appends(tenant_id, events, atomic=atomic, entry=entry, after=after)
+        return await self._grouped(tenant_id, events)
 
     async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
         """Find events by id; see the port."""

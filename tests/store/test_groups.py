@@ -93,7 +93,7 @@ async def test_what_cannot_be_stored_is_nobody_elses_fault(ledger: PostgresLedge
     async with stuck(ledger, engine, tenant):
         before, bad, after = begin(ledger, tenant, [[event(1)], [event(2, NEVER_STORED)], [event(3)]])
         await asyncio.sleep(0.1)
-    assert await asyncio.gather(before, after) == [[A], [A]]
+    assert (await before, await after) == ([A], [A])
     with pytest.raises(asyncpg.PostgresError):
         await bad
     # And the line goes on.

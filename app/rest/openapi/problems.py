@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
+from app.rest.openapi.headers import NEED_MATCH, is_conditional
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -22,6 +23,10 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     NOT_ACCEPTABLE,
     NOT_FOUND,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
+    RATE_LIMITED,
+    TOO_MANY_FAILED_ATTEMPTS,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
@@ -45,11 +50,22 @@ PROBLEM: Final[dict[str, Any]] = {
         "title": {"type": "string", "description": "The same for all problems of a type."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
         "detail": {"type": "string", "description": "What happened this time, for people."},
+        "request_id": {
+            "type": "string",
+            "description": "The name of the request, as in `X-Request-Id`: our logs have it too.",
+            "examples": ["crm-2026-10-01-17"],
+        },
         "errors": {
             "type": "array",
             "maxItems": 100_000,
             "description": "What is wrong with fields of the request, one by one.",
             "items": {"$ref": "#/components/schemas/FaultAnswer"},
+        },
+        "violated-policies": {
+            "type": "array",
+            "maxItems": 10,
+            "description": "The limits, as `RateLimit-Policy` names them, that do not let the request through now.",
+            "items": {"type": "string", "maxLength": 20},
         },
     },
 }
@@ -62,12 +78,16 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
     (NOT_ACCEPTABLE, lambda operation: True),
+    (PRECONDITION_FAILED, is_conditional),
+    (PRECONDITION_REQUIRED, lambda operation: operation.id in NEED_MATCH),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
     (INVALID_REQUEST, lambda operation: True),
     (IDEMPOTENCY_IN_FLIGHT, lambda operation: operation.method == "POST"),
     (IDEMPOTENCY_KEY_REUSED, lambda operation: operation.method == "POST"),
+    (RATE_LIMITED, lambda operation: operation.needs_key),
+    (TOO_MANY_FAILED_ATTEMPTS, lambda operation: operation.needs_key),
     (INTERNAL_ERROR, lambda operation: True),
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
@@ -138,4 +158,5 @@ def _answer(kinds: Sequence[ProblemType]) -> dict[str, Any]:
 
 def _example(kind: ProblemType) -> dict[str, Any]:
     detail, errors = _SAID.get(kind, (kind.meaning, ()))
-    return problem_body(kind, detail, [{"pointer": pointer, "detail": text} for pointer, text in errors])
+    faults = [{"pointer": pointer, "detail": text} for pointer, text in errors]
+    return problem_body(kind, detail, faults, "crm-2026-10-01-17")
