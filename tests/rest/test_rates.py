@@ -161,6 +161,10 @@ async def test_a_stream_beyond_the_limit_ends_with_a_problem_that_says_where(lim
     assert [one["status"] for one in told] == ["accepted"] * len(told)
     assert problem["line"] == len(told) + 1
     assert 900 <= len(told) <= 1000
+    # What comes after that has nothing to say before.
+    for _ in range(2):
+        answer = await client.post("/v1/events", content=b"\n".join(lines), headers={"Content-Type": NDJSON})
+    assert_limited(answer, "events")
 
 
 async def test_a_stream_is_held_back_until_it_may_go_on(limited: Limited):
