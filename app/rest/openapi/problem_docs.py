@@ -9,10 +9,11 @@ __all__ = ["problems_document"]
 
 _HEAD: Final = """# Problems
 
-Every error is a problem ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), of the media type `application/problem+json`. Its `type` is one of
-those below: compare it, for it never changes its meaning and is never taken away; new ones may be added. It is a reference relative to the server,
-which answers it with what is written here, as a page or as JSON. `detail` is for people and may change. `errors` names each field that is wrong: a JSON
-pointer into the body, `?name` for a query parameter, `{name}` for a part of the path, `name:` for a header.
+Every error is a problem ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), of the media type
+`application/problem+json`. Its `type` is one of those below: compare it, for it never changes its meaning and is never
+taken away; new ones may be added. It is a reference relative to the server, which answers it with what is written here,
+as a page or as JSON. `detail` is for people and may change. `errors` names each field that is wrong: a JSON pointer
+into the body, `?name` for a query parameter, `{name}` for a part of the path, `name:` for a header.
 
 GraphQL has its own codes: [graphql.md](graphql.md). `make openapi` writes this page from the code.
 """
