@@ -155,7 +155,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         del request
         assert isinstance(error, RequestValidationError)
-        errors = [{"pointer": _pointer(each["loc"]), "detail": str(each["msg"])} for each in error.errors()]
+        # A parameter that several dependencies take has failed in each.
+        faults = dict.fromkeys((_pointer(each["loc"]), str(each["msg"])) for each in error.errors())
+        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
         for each in error.errors():
             if each["type"] == "json_invalid":
                 where = f"{each['ctx']['error']} at character {each['loc'][-1]}"
