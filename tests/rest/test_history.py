@@ -113,7 +113,7 @@ async def test_pages_of_a_timeline_keep_to_their_viewpoint(acme: httpx.AsyncClie
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=W10", "cursor=%00"])
 async def test_a_page_that_cannot_be_is_refused(acme: httpx.AsyncClient, query: str):
-    check(await acme.get(f"/v1/clients/acme/timeline?{query}"), 422)
+    check(await acme.get(f"/v1/clients/acme/timeline?{query}"), 400 if "cursor" in query else 422)
 
 
 async def test_a_cursor_of_another_list_is_refused(acme: httpx.AsyncClient):
