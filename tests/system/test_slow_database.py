@@ -45,7 +45,7 @@ class Stream(threading.Thread):
     def _read(self) -> None:
         while data := self._socket.recv(MEBIBYTE):
             self.answers += data
-            if self.answers.endswith(b"\r\n0\r\n\r\n"):
+            if self.answers.endswith(b"\r\n0\r\n\r\n") or not self.answers.startswith(b"HTTP/1.1 200"):
                 return
 
     def accepted(self) -> int:
