@@ -51,7 +51,9 @@ class Stream(threading.Thread):
     def accepted(self) -> int:
         """How many lines the summary says were accepted."""
         last = next(line for line in reversed(self.answers.splitlines()) if line.startswith(b"{"))
-        return int(json.loads(last)["summary"]["accepted"])
+        found = json.loads(last)
+        assert "summary" in found, found
+        return int(found["summary"]["accepted"])
 
 
 def test_memory_is_bounded_while_postgres_stands_still():
