@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
-from app.rest.openapi.headers import NEED_MATCH, is_conditional
+from app.rest.openapi.headers import NEED_MATCH, is_conditional, is_tagged
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -73,7 +73,7 @@ PROBLEM: Final[dict[str, Any]] = {
 
 def _may_be_malformed(operation: Operation) -> bool:
     has_key = operation.method == "POST"
-    return operation.has_body or has_key or is_conditional(operation) or operation.has_parameter("cursor")
+    return operation.has_body or has_key or is_conditional(operation) or is_tagged(operation)
 
 
 _Rule = tuple[ProblemType, Callable[[Operation], bool]]
