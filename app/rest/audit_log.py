@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.ports.audit import Action, AuditEntry, AuditFilter, client_subject
 from app.rest.pages import LINKED, Limit, Listed, read_place
-from app.rest.parameters import NAME_PATTERN, moment
+from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 
@@ -24,7 +24,7 @@ def _text(description: str, example: str, most: int = 600) -> Any:
 
 
 def _moment(description: str, example: str) -> Any:
-    return Query(max_length=40, description=description, examples=[example])
+    return Query(max_length=40, json_schema_extra=MOMENT, description=description, examples=[example])
 
 
 class AuditEntryAnswer(BaseModel):

@@ -11,7 +11,7 @@ from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.rest.answers import EventAnswer, EventPage, EventTypeList, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.pages import LINKED, Limit, Listed, read_place
-from app.rest.parameters import NAME_PATTERN, moment
+from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.paths import EventIdPath
 from app.rest.problem_types import (
     BATCH_REFUSED,
@@ -48,7 +48,7 @@ def _text(description: str, example: str) -> Any:
 
 
 def _moment(description: str, example: str) -> Any:
-    return Query(max_length=40, description=description, examples=[example])
+    return Query(max_length=40, json_schema_extra=MOMENT, description=description, examples=[example])
 
 
 Source = Annotated[str | None, _text("Only events from this source.", "/billing")]

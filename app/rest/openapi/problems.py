@@ -22,6 +22,7 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     NOT_ACCEPTABLE,
     NOT_FOUND,
+    TARGET_TOO_LONG,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
@@ -63,6 +64,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (NOT_FOUND, lambda operation: operation.names_one),
     (NOT_ACCEPTABLE, lambda operation: True),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
+    (TARGET_TOO_LONG, lambda operation: operation.has_variable_target),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
     (INVALID_REQUEST, lambda operation: True),
