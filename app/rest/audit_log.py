@@ -80,7 +80,7 @@ async def list_audit_log(  # noqa: PLR0917 - query parameters
             raise InvalidRequestError("?client_id", "expected only one of client_id and subject")
         subject = client_subject(client_id)
     times = [
-        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text is not None else None
         for text, name in ((since, "since"), (until, "until"))
     ]
     wanted = AuditFilter(actor, action, subject, *times)

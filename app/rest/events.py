@@ -156,7 +156,7 @@ async def list_events(  # noqa: PLR0917 - query parameters
 ) -> EventPage:
     """List events by time, oldest first; `since <= time < until`, instants or days."""
     times = [
-        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text is not None else None
         for text, name in ((since, "since"), (until, "until"), (as_of, "as_of"), (known_at, "known_at"))
     ]
     after = None

@@ -22,11 +22,11 @@ class World:
 
     Attributes:
         keys: by tenant.
-        own: the ids of these keys, that are not to be revoked.
+        ids: of a spare key of the first, and of these keys, that are not to be revoked.
     """
 
     keys: dict[str, str]
-    own: tuple[str, ...]
+    ids: tuple[str, ...]
 
     def written(self, folder: Path) -> Path:
         """Write the keys down as Web Fuzzing Commons has it."""
@@ -42,12 +42,13 @@ class World:
 
 def made(service: Service) -> World:
     """Make the tenants and what they have."""
-    keys, own = {}, []
+    keys, own, spare = {}, [], ""
     for tenant, name in TENANTS.items():
         keys[tenant] = service.key(tenant, ",".join(Scope))
         headers = {"Authorization": f"Bearer {keys[tenant]}"}
         with httpx.Client(base_url=service.url, headers=headers, timeout=60) as http:
             own += [key["key_id"] for key in http.get("/v1/api-keys").raise_for_status().json()["items"]]
+            spare = spare or http.post("/v1/api-keys", json={"name": "spare", "scopes": ["read"]}).json()["key_id"]
             http.put("/v1/clients/acme", json={"name": name, "country": "US", "currency": "USD"}).raise_for_status()
             for client in ("acme", "other"):
                 told = [{**event, "subject": client, "id": f"{event['id']}-{client}-{tenant}"} for event in EVENTS]
@@ -56,4 +57,4 @@ def made(service: Service) -> World:
             made = http.post("/v1/policies", json={"settings": {}, "note": name}).raise_for_status().json()
             http.post(f"/v1/policies/{made['version']}/activate").raise_for_status()
             http.delete("/v1/clients/other").raise_for_status()
-    return World(keys, tuple(own))
+    return World(keys, (spare, *own))

@@ -1,40 +1,37 @@
-"""Schemathesis reads the OpenAPI document and tries to break the running server by it."""
+"""Schemathesis reads the OpenAPI document and the GraphQL schema, and tries to break the running server by them."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.fuzzing.runs import GRAPHQL, REST, Target, run
+from tests.fuzzing.world import World, made
 from tests.service import Service
 
-ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system")]
 
 
+@pytest.fixture(scope="module")
+def world(service: Service) -> World:
+    return made(service)
+
+
 @pytest.mark.timeout(420)
-def test_the_server_keeps_what_the_document_promises(service: Service, tmp_path: Path):
-    key = service.key("schemathesis", "ingest,read,manage")
-    command = [
-        str(Path(sys.executable).with_name("schemathesis")),
-        f"--config-file={ROOT / 'schemathesis.toml'}",
-        "run",
-        f"{service.url}/openapi.json",
-        "--header",
-        f"Authorization: Bearer {key}",
-        "--max-examples=5",
-        "--no-color",
-        # The same cases every time: a red CI means a broken change, not a lucky draw.
-        "--generation-deterministic",
-    ]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=400,
-    )
-    assert done.returncode == 0, done.stdout[-6000:]
+@pytest.mark.parametrize(("target", "examples"), [(REST, 5), (GRAPHQL, 5)], ids=["rest", "graphql"])
+def test_the_server_keeps_what_its_schemas_promise(
+    target: Target,
+    examples: int,
+    service: Service,
+    world: World,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+):
+    # The same cases every time: a red CI means a broken change, not a lucky draw.
+    options = [f"--max-examples={examples}", "--generation-deterministic"]
+    outcome = run(target, service, world, tmp_path, options, 400)
+    record_property("summary", outcome.line)
+    assert outcome.ok, outcome.output[-6000:]
+    assert {name: phase["status"] for name, phase in outcome.report["phases"].items() if name in target.phases} == {
+        name: "success" for name in target.phases
+    }
