@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs bad-inputs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs bad-inputs clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -49,6 +49,9 @@ openapi: env-local ## Write openapi/ anew from the code
 
 graphiql: env-dev ## Put the page at /graphql together anew from graphiql/ (needs the npm registry the first time)
 	$(VENV)/python -m tests.node graphiql build.mjs app/graphql/graphiql
+
+reference: env-dev ## Put the page at /docs together anew from reference/ (needs the npm registry the first time)
+	$(VENV)/python -m tests.node reference build.mjs app/rest/reference
 
 messages: env-local ## Bring the catalogues of app/language up to date with the texts in the code
 	$(VENV)/pybabel -q extract -k N_ -k P_:1,2 --omit-header --no-location --sort-output -o $(LOCALE)/partwise.pot app
@@ -116,3 +119,4 @@ env-node: env-dev
 	@$(VENV)/python -m tests.node tests/api_tools
 	@$(VENV)/python -m tests.node tests/issuer
 	@$(VENV)/python -m tests.node graphiql
+	@$(VENV)/python -m tests.node reference

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.edge.cors import Cors
 from app.edge.edge import Edge
+from app.edge.rates import RateGate
 from app.graphql.documents import Documents, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
@@ -35,6 +35,7 @@ from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.portfolios import PostgresPortfolios
+from app.store.rates import PostgresRates
 from app.store.reads import Reads
 from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
@@ -45,6 +46,7 @@ from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
+from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
@@ -54,6 +56,7 @@ from app.use_cases.memories import Memories
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
+from app.use_cases.rates import RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
@@ -88,6 +91,7 @@ class _Wired:
     engine: AsyncEngine
     reads: Reads
     writes: Writes
+    rates: PostgresRates
     tokens: JwtTokens | None
 
     async def close(self) -> None:
@@ -95,6 +99,7 @@ class _Wired:
         if self.tokens is not None:
             await self.tokens.close()
         await self.writes.close()
+        await self.rates.close()
         await self.reads.close()
         await self.engine.dispose()
 
@@ -108,12 +113,13 @@ def create_app(settings: Settings) -> FastAPI:
         del rest
         # What the core works out shares the interpreter with the loop: two threads are as quick as many, and give way.
         # The loop ends them when it closes.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2, "core"))
+        asyncio.get_running_loop().set_default_executor(FairThreads(2, "core"))
         yield
         await wired.close()
 
     rest = create_rest(wired.services, lifespan)
     rest.fronts = {"/graphql": _graphql(wired.services, settings)}
+    rest.surround(lambda inside: RateGate(inside, settings.failed_attempts, settings.trusted_proxies))
     rest.surround(lambda inside: Edge(inside, Cors(settings.cors_origins), settings.hsts_seconds))
     return rest
 
@@ -187,11 +193,13 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         return True
 
     tenants = PostgresTenants(engine)
+    rates = PostgresRates(settings.database_url or "", engine, reads)
     keys = Keys(tenants, clock)
     tokens = JwtTokens(settings.oidc) if settings.oidc else None
     services = Services(
         authenticate=Authenticate(keys, tokens, tenants, clock),
         keys=keys,
+        rates=RateLimits(rates, settings.rate_limits),
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
@@ -209,6 +217,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         ),
         cursors=Cursors(PostgresSecrets(engine, settings.signing_secrets)),
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
+        rate_patience=settings.rate_patience,
         ready=ready,
     )
     # What else is stored beside the events gets its check here.
@@ -218,4 +227,4 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, tokens)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, tokens)

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
 from app.oidc.issuers import Issuer
+from app.ports.rates import Rate, parse_rates
 
 _SECRET_CHARACTERS = 32
 
@@ -51,6 +52,22 @@ class Settings(BaseSettings):
 
     ingest_patience: float = Field(default=10.0, gt=0, le=60)
     """Seconds that events wait for their turn to be written; then who sent them is told to send them again."""
+
+    rate_limits: Annotated[tuple[Rate, ...], NoDecode] = parse_rates(
+        "burst=10000/10 sustained=30000/60 events=1200000/60 cost=6000000/60"
+    )
+    """What one key may ask for, over all replicas: `name=quota/seconds` for each policy, `off` for none. `burst` and
+    `sustained` count requests, `events` what is sent, `cost` what GraphQL queries cost."""
+
+    rate_patience: float = Field(default=20.0, ge=0, le=300)
+    """Seconds that a stream of events is held back when its key has sent all it may; beyond that it ends early."""
+
+    failed_attempts: int = Field(default=60, ge=1)
+    """Requests with keys that do not count which one address may send in a minute."""
+
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    """Proxies in front of the server that each add to X-Forwarded-For whom they were asked by; 0 where there are none,
+    and the field is not believed."""
 
     worker_lease: float = Field(default=60.0, ge=1, le=3600)
     """Seconds that a worker has for what it claims; when it dies, another one takes over after that."""
@@ -127,6 +144,11 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin):
                 raise ValueError("must be origins with commas between, in lower case: https://app.example")
         return origins
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _read_rates(cls, text: object) -> object:
+        return parse_rates(text) if isinstance(text, str) else text
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

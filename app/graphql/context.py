@@ -21,6 +21,7 @@ from app.services import Services
 from app.use_cases.cases import Case, assessments_of, explanations_of, timelines_of
 from app.use_cases.errors import NotFoundError
 from app.use_cases.keys import Principal
+from app.use_cases.rates import Allowance
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.cursors import Places
 
@@ -37,6 +38,7 @@ class Context:
     services: Services
     principal: Principal
     speaker: Speaker
+    allowance: Allowance
 
     @property
     def tenant_id(self) -> str:

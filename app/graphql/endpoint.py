@@ -26,9 +26,10 @@ from app.graphql.graphiql import GraphiQL
 from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
+from app.ports.rates import Unit
 from app.ports.tokens import IssuerUnavailableError
-from app.services import Services
-from app.use_cases.errors import ForbiddenError, UnauthenticatedError
+from app.services import Services, let_in
+from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from app.wire.challenges import NO_CREDENTIALS, challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
@@ -52,6 +53,10 @@ class _Refused(Exception):
         self.status = status
         self.errors = [{"message": message, "extensions": {"code": code}}]
         self.headers = headers
+
+
+def _limited(error: RateLimitedError) -> _Refused:
+    return _Refused(429, str(error), "RATE_LIMITED", ((b"retry-after", str(error.wait).encode()),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class GraphQLEndpoint:
             raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
         if method == "POST":
             _check_media(headers)
-        context = await self._context(headers, scope.get("state", {}).get("request_id"))
+        context = await self._context(scope, headers)
         request = _read(await _body(receive)) if method == "POST" else _of_query(scope["query_string"])
         try:
             text = self._documents.text_of(request.query, request.digest)
@@ -140,20 +145,28 @@ class GraphQLEndpoint:
             variables = self._variables(operation, request.variables)
         except InvalidDocument as invalid:
             return _failed(invalid.errors, strict=strict)
+        try:
+            await context.allowance.take(Unit.COST, operation.cost)
+        except RateLimitedError as error:
+            raise _limited(error) from None
         work = self._run(operation, variables, request, context)
         return 200, await (_while_connected(work, receive) if operation.is_costly else work)
 
-    async def _context(self, headers: Mapping[bytes, bytes], request_id: str | None) -> Context:
+    async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
         scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         try:
             if scheme.lower() != "bearer":
                 raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
+            request_id = scope.get("state", {}).get("request_id")
             principal = await self._services.authenticate(secret.strip(), request_id)
+            allowance = await let_in(scope, self._services.rates, principal)
         except UnauthenticatedError as error:
             told = ((b"www-authenticate", challenge(error).encode()),)
             raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
         except ForbiddenError as error:
             raise _Refused(403, str(error), "FORBIDDEN") from None
+        except RateLimitedError as error:
+            raise _limited(error) from None
         except IssuerUnavailableError as error:
             raise _Refused(503, str(error), "UNAVAILABLE", ((b"retry-after", b"5"),)) from None
         except StoreUnavailableError:
@@ -161,7 +174,7 @@ class GraphQLEndpoint:
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
-        return Context(self._services, principal, speaker(language))
+        return Context(self._services, principal, speaker(language), allowance)
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions or ()

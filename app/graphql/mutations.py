@@ -13,6 +13,7 @@ from app.graphql.fields import described
 from app.graphql.policies import PolicyVersion, policy_named
 from app.graphql.scalars import JSON, encode_json
 from app.ports.ledger import NewEvent, Outcome
+from app.ports.rates import Unit
 from app.use_cases.clients import ClientProfile
 from app.use_cases.errors import (
     ConflictError,
@@ -181,6 +182,7 @@ class Mutation:
         except (PartwiseError, MalformedBodyError) as error:
             return _problem(error)
         sent = [one if isinstance(one, NewEvent) else _refused(one) for one in found]
+        await context.allowance.take(Unit.EVENTS, len(sent))
         answers = await context.services.record(context.tenant_id, sent, atomic=input.atomic)
         return EventsSent(
             results=[

@@ -1,7 +1,9 @@
 """The FastAPI application: routes, problems and the operators' endpoints."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -22,10 +24,13 @@ from app.rest import (
     problem_pages,
     problems,
     recourse,
+    reference,
     simulations,
 )
 from app.rest.acceptable import refuse_unacceptable
 from app.rest.answers import StatusAnswer
+from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
+from app.rest.fixed import Fixed
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
@@ -70,7 +75,9 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def create_rest(services: Services, lifespan: Lifespan) -> Application:
+def create_rest(
+    services: Services, lifespan: Lifespan, deprecations: Sequence[Deprecation] = DEPRECATIONS
+) -> Application:
     """Build the application around the use cases."""
     rest = Application(
         title="Partwise",
@@ -80,9 +87,15 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
         lifespan=lifespan,
         dependencies=[Depends(_refuse_unclear)],
         generate_unique_id_function=operation_id,
+        # Served below, and by app.rest.reference.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
     )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)
+    if deprecations:
+        rest.add_middleware(Deprecated, table=deprecations)
     rest.add_middleware(SlashesInIds)
     routers = [
         part.router
@@ -97,6 +110,7 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
             api_keys,
             audit_log,
             problem_pages,
+            reference,
         )
     ]
     problems.install(rest, [route for router in routers for route in router.routes])
@@ -111,8 +125,20 @@ def create_rest(services: Services, lifespan: Lifespan) -> Application:
     rest.add_api_route(
         "/metrics", get_metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
     )
-    rest.openapi = lambda: openapi_document(rest, services)  # type: ignore[method-assign]
+    rest.openapi = lambda: openapi_document(rest, services, deprecations)  # type: ignore[method-assign]
+    rest.add_api_route("/openapi.json", _document_of(rest), include_in_schema=False)
     return rest
+
+
+def _document_of(rest: FastAPI) -> Callable[[Request], Awaitable[Response]]:
+    @cache
+    def document() -> Fixed:
+        return Fixed(json.dumps(rest.openapi(), ensure_ascii=False).encode(), "application/json", "public, max-age=300")
+
+    async def get_document(request: Request) -> Response:
+        return document().answer(request)
+
+    return get_document
 
 
 async def _refuse_unclear(request: Request) -> None:

@@ -1,13 +1,14 @@
 """Events: send, find and list them, and the catalogue of their types."""
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
+from app.ports.rates import Unit
 from app.rest.answers import EventAnswer, EventPage, EventTypeList, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.pages import LINKED, Limit, Listed, read_place
@@ -21,11 +22,11 @@ from app.rest.problem_types import (
     UNSUPPORTED_MEDIA_TYPE,
 )
 from app.rest.problems import HttpError, problem
-from app.rest.services import Ingester, Reader, Services, UsedServices
+from app.rest.services import Ingester, Reader, Services, UsedAllowance, UsedServices
 from app.rest.streaming import NdjsonExchange, taken
 from app.rest.viewpoint import AsOf, KnownAt
 from app.use_cases.errors import InvalidRequestError
-from app.use_cases.keys import Principal
+from app.use_cases.rates import Allowance
 from app.use_cases.record_events import Answer
 from app.wire.cloudevents import EventDecoder
 from app.wire.faults import Invalid
@@ -67,6 +68,7 @@ async def send_events(
     request: Request,
     principal: Ingester,
     services: UsedServices,
+    allowance: UsedAllowance,
     atomic: Annotated[bool, Query(description="All or none; not for streams.", examples=[True])] = False,
 ) -> Any:
     """Record CloudEvents: one (structured or binary), a batch, or an NDJSON stream of any length.
@@ -78,31 +80,45 @@ async def send_events(
         if atomic:
             raise InvalidRequestError("?atomic", "expected a batch: a stream cannot be atomic")
         refuse_encoded(request)
-        return NdjsonExchange(request.stream(), services, principal.tenant_id)
+        return NdjsonExchange(request.stream(), services, principal.tenant_id, allowance)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
         expected = ", ".join(MEDIA_TYPES)
         detail = f"expected Content-Type {expected}; got {media[:100] or 'none'}"
         raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept": expected})
-    with services.intake.held(announced_size(request)) as held:
+    size = announced_size(request)
+    allowance.check(Unit.EVENTS, size)
+    with services.intake.held(principal.tenant_id, size) as held:
         body = await read_body(request, held)
-        return await _recorded(request, services, principal, body, binary=binary, media=media, atomic=atomic)
+        sender = _Sender(services, principal.tenant_id, allowance)
+        return await _recorded(request, sender, body, binary=binary, media=media, atomic=atomic)
+
+
+class _Sender(NamedTuple):
+    """Whose events are recorded, and what for."""
+
+    services: Services
+    tenant_id: str
+    allowance: Allowance
 
 
 async def _recorded(
-    request: Request, services: Services, principal: Principal, body: bytes, *, binary: bool, media: str, atomic: bool
+    request: Request, sender: _Sender, body: bytes, *, binary: bool, media: str, atomic: bool
 ) -> Response:
+    decoder = sender.services.decoder
     if binary and media == "application/json":
-        return await _single(services, principal, services.decoder.binary(request.headers.items(), body))
+        return await _single(sender, decoder.binary(request.headers.items(), body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
-        return await _batch(services, principal, body, atomic=atomic)
-    return await _single(services, principal, services.decoder.structured(body))
+        return await _batch(sender, body, atomic=atomic)
+    return await _single(sender, decoder.structured(body))
 
 
-async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> Response:
-    async with services.intake.turn():
+async def _batch(sender: _Sender, body: bytes, *, atomic: bool) -> Response:
+    services, tenant_id, allowance = sender
+    async with services.intake.turn(tenant_id):
         found = services.decoder.batch(body, MOST_EVENTS)
-        answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
+        await allowance.take(Unit.EVENTS, len(found), len(body))
+        answers = await services.record(tenant_id, [taken(one) for one in found], atomic=atomic)
     refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)
     if refused:
         errors = [
@@ -121,10 +137,11 @@ def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> Response:
+async def _single(sender: _Sender, found: NewEvent | Invalid) -> Response:
     if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
         raise HttpError(MALFORMED_REQUEST, f"the body is no CloudEvent: {found.faults[0].detail}")
-    (answer,) = await services.record(principal.tenant_id, [taken(found)])
+    await sender.allowance.take(Unit.EVENTS)
+    (answer,) = await sender.services.record(sender.tenant_id, [taken(found)])
     refusal = _REFUSALS.get(answer.outcome)
     if refusal is not None:
         faults = answer.faults or _conflict(answer)

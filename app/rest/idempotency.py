@@ -15,7 +15,7 @@ from app.ports.requests import RequestKey
 from app.rest.bodies import announced_size, read_body
 from app.rest.problem_types import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST
 from app.rest.problems import HttpError, answer_to
-from app.services import Services
+from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
 from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
@@ -87,7 +87,7 @@ class IdempotencyKeys:
             raise _unusable("expected none with a stream, whose answer has no end: its events are known by their ids")
         seal = Seal(principal.tenant_id, principal.name, name)
         target = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
-        with self._services.intake.held(announced_size(request)) as held:
+        with self._services.intake.held(principal.tenant_id, announced_size(request)) as held:
             body = await read_body(request, held)
             fingerprint = seal.fingerprint(b"POST", target, scope["query_string"], media.encode("latin-1"), body)
             key = RequestKey(principal.tenant_id, principal.name, seal.digest)
@@ -113,9 +113,12 @@ class IdempotencyKeys:
         if scheme.lower() != "bearer":
             return None
         try:
-            return await self._services.authenticate(secret.strip())
+            principal = await self._services.authenticate(secret.strip())
         except (UnauthenticatedError, ForbiddenError):
             return None
+        # Counted here, and not again further in: what is replayed goes no further.
+        await let_in(request.scope, self._services.rates, principal)
+        return principal
 
 
 class _Again:

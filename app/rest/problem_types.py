@@ -25,8 +25,10 @@ __all__ = [
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
     "PROBLEM_TYPES",
+    "RATE_LIMITED",
     "TARGET_TOO_LONG",
     "TOO_MANY_CONNECTIONS",
+    "TOO_MANY_FAILED_ATTEMPTS",
     "TOO_SLOW",
     "UNAUTHENTICATED",
     "UNSUPPORTED_MEDIA_TYPE",
@@ -181,6 +183,21 @@ IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
     "This `Idempotency-Key` was sent before with another request: another path, query, Content-Type or body.",
     "Give each request a key of its own; send a request again with the same bytes.",
 )
+RATE_LIMITED: Final = ProblemType(
+    "rate-limited",
+    "Rate limited",
+    429,
+    "The key has asked for more than it may within a window; `violated-policies` names the limit, as the fields "
+    "`RateLimit-Policy` and `RateLimit` do. Nothing was stored.",
+    "Send it again after the seconds in `Retry-After`, and not faster than `RateLimit` lets you.",
+)
+TOO_MANY_FAILED_ATTEMPTS: Final = ProblemType(
+    "too-many-failed-attempts",
+    "Too many failed attempts",
+    429,
+    "Too many requests with keys that do not count came from this address; for a while no new key is looked at.",
+    "Check the key, then come again after the seconds in `Retry-After`.",
+)
 INTERNAL_ERROR: Final = ProblemType(
     "internal-error",
     "Internal error",
@@ -237,6 +254,8 @@ _ALL: Final = (
     INVALID_REQUEST,
     BATCH_REFUSED,
     IDEMPOTENCY_KEY_REUSED,
+    RATE_LIMITED,
+    TOO_MANY_FAILED_ATTEMPTS,
     INTERNAL_ERROR,
     BUSY,
     DATABASE_UNAVAILABLE,

@@ -25,6 +25,7 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    RATE_LIMITED,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
@@ -38,6 +39,7 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    RateLimitedError,
     UnauthenticatedError,
 )
 from app.wire.challenges import challenge
@@ -107,6 +109,8 @@ def answer_to(error: PartwiseError | StoreUnavailableError) -> JSONResponse:
         return problem(DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
     if isinstance(error, HttpError):
         return problem(error.kind, str(error), error.errors, error.headers)
+    if isinstance(error, RateLimitedError):
+        return _rate_limited(error)
     found = next((kind for raised, kind in _TYPES.items() if isinstance(error, raised)), MALFORMED_REQUEST)
     errors = []
     if isinstance(error, InvalidRequestError):
@@ -117,6 +121,13 @@ def answer_to(error: PartwiseError | StoreUnavailableError) -> JSONResponse:
     if isinstance(error, UnauthenticatedError | ForbiddenError):
         headers["WWW-Authenticate"] = challenge(error)
     return problem(found, str(error), errors, headers)
+
+
+def _rate_limited(error: RateLimitedError) -> JSONResponse:
+    """Tell a key when to come again; the member is that of the draft of the RateLimit fields."""
+    body = problem_body(RATE_LIMITED, str(error)) | {"violated-policies": [error.policy]}
+    headers = {"Retry-After": str(error.wait)}
+    return JSONResponse(body, RATE_LIMITED.status, headers, media_type="application/problem+json")
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:

@@ -6,12 +6,13 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.scopes import REST
-from app.services import Services
+from app.services import ALLOWANCE, Services, let_in
 from app.use_cases.errors import ForbiddenError, UnauthenticatedError
 from app.use_cases.keys import Principal
+from app.use_cases.rates import Allowance
 from app.wire.challenges import NO_CREDENTIALS
 
-__all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedServices"]
+__all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedAllowance", "UsedServices"]
 
 
 # Coroutines, though they wait for nothing: the framework would run plain functions in a thread.
@@ -34,7 +35,16 @@ async def _principal(
 ) -> Principal:
     if credentials is None:
         raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
-    return await services.authenticate(credentials.credentials, request.scope.get("state", {}).get("request_id"))
+    request_id = request.scope.get("state", {}).get("request_id")
+    principal = await services.authenticate(credentials.credentials, request_id)
+    await let_in(request.scope, services.rates, principal)
+    return principal
+
+
+async def _allowance(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Allowance:
+    del principal
+    found: Allowance = request.scope["state"][ALLOWANCE]
+    return found
 
 
 async def _permitted(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Principal:
@@ -45,6 +55,8 @@ async def _permitted(request: Request, principal: Annotated[Principal, Depends(_
     return principal
 
 
+UsedAllowance = Annotated[Allowance, Depends(_allowance)]
+"""What the key that asks may still ask for."""
 Permitted = Annotated[Principal, Depends(_permitted)]
 """Who asks, with the scope that `app.scopes` asks of the route."""
 # Until every route says Permitted.

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.ports.ledger import NewEvent, StoreBusyError, StoreUnavailableError
+from app.ports.rates import Unit
 from app.rest.answers import result
 from app.rest.problem_types import (
     BUSY,
@@ -19,10 +20,13 @@ from app.rest.problem_types import (
     DATABASE_UNAVAILABLE,
     INTERNAL_ERROR,
     MALFORMED_REQUEST,
+    RATE_LIMITED,
     ProblemType,
 )
 from app.rest.problems import problem_body
 from app.services import Services
+from app.use_cases.errors import RateLimitedError
+from app.use_cases.rates import Allowance
 from app.use_cases.record_events import Refused
 from app.wire.codings import BrokenCodingError, InflatedBodyError
 from app.wire.faults import Invalid
@@ -118,18 +122,19 @@ class NdjsonExchange(Response):
     that reads only after it has sent all would hang, but it does wait for the database.
     """
 
-    def __init__(self, body: AsyncIterator[bytes], services: Services, tenant_id: str) -> None:
+    def __init__(self, body: AsyncIterator[bytes], services: Services, tenant_id: str, allowance: Allowance) -> None:
         """Take a tenant's events from a body."""
         super().__init__(media_type="application/x-ndjson")
         self._body = body
         self._services = services
         self._tenant_id = tenant_id
+        self._allowance = allowance
         self._counts: Counter[str] = Counter()
-        self._line = 0
+        self._line = self._first = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        with self._services.intake.held(_STREAM_BYTES):
+        with self._services.intake.held(self._tenant_id, _STREAM_BYTES):
             await self._exchange(send)
 
     async def _exchange(self, send: Send) -> None:
@@ -155,8 +160,12 @@ class NdjsonExchange(Response):
         waiting = _Waiting()
         reading = asyncio.create_task(self._read(waiting))
         try:
+            most = self._allowance.most_at_once(Unit.EVENTS)
             while group := await waiting.get():
-                await self._answer(group, spool)
+                for start in range(0, len(group), most):
+                    part = group[start : start + most]
+                    await self._until_allowed(part)
+                    await self._answer(part, spool)
             await reading
             last = {"summary": {"lines": self._line, **dict(sorted(self._counts.items()))}}
         except ClientDisconnect:
@@ -167,6 +176,9 @@ class NdjsonExchange(Response):
             last = _stopped(CONTENT_TOO_LARGE, f"{error}; {_AGAIN}")
         except BrokenCodingError as error:
             last = _stopped(MALFORMED_REQUEST, f"{error}; {_AGAIN}")
+        except RateLimitedError as error:
+            last = _stopped(RATE_LIMITED, f"{error}; then send line {self._first} and all after it again")
+            last["problem"] |= {"violated-policies": [error.policy], "retry_after": error.wait, "line": self._first}
         except StoreBusyError:
             last = _stopped(BUSY, f"the database is too busy; {_AGAIN}")
         except StoreUnavailableError:
@@ -210,8 +222,23 @@ class NdjsonExchange(Response):
         events = self._services.decoder.lines(list(lines.values())) if lines else []
         return [(number, taken(event)) for number, event in zip(lines, events, strict=True)]
 
+    async def _until_allowed(self, group: list[tuple[int, NewEvent | Refused]]) -> None:
+        """Hold a stream back until its key may send so many more; what was read waits, and so does the sender.
+
+        Raises:
+            RateLimitedError: that would take too long.
+        """
+        self._first = group[0][0]
+        while True:
+            try:
+                return await self._allowance.take(Unit.EVENTS, len(group))
+            except RateLimitedError as error:
+                if error.wait > self._services.rate_patience:
+                    raise
+                await asyncio.sleep(error.wait)
+
     async def _answer(self, group: list[tuple[int, NewEvent | Refused]], spool: _Spool) -> None:
-        async with self._services.intake.turn():
+        async with self._services.intake.turn(self._tenant_id):
             answers = await self._services.record(self._tenant_id, [event for _, event in group])
         lines = []
         for (number, _), answer in zip(group, answers, strict=True):

@@ -37,6 +37,8 @@ __all__ = [
     "portfolio",
     "portfolio_share",
     "put_away",
+    "rate_limit",
+    "rate_use",
     "request",
     "secret",
     "tenant",
@@ -300,6 +302,34 @@ portfolio = Table(
     # The rate of each client, which takes most of the room.
     Column("rates", LargeBinary),
     Index("portfolio_due", "due_at"),
+)
+
+# What holds for one principal of a tenant, or for all ('') of them, instead of the default.
+rate_limit = Table(
+    "rate_limit",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # NULL where the policy is not to hold.
+    Column("quota", BigInteger),
+    Column("seconds", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "who", "name"),
+    CheckConstraint("quota > 0 AND seconds > 0", "rate_limit_positive"),
+)
+
+# How many tokens of the present window the replicas have taken. Unlogged: after a crash of Postgres all windows begin
+# anew, which is all that can be lost.
+rate_use = Table(
+    "rate_use",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "who", "name"),
+    prefixes=["UNLOGGED"],
 )
 
 # What a tenant's cursors and tags are signed with, where the settings name no secrets.

@@ -10,6 +10,7 @@ __all__ = [
     "InvalidRequestError",
     "NotFoundError",
     "PartwiseError",
+    "RateLimitedError",
     "UnauthenticatedError",
 ]
 
@@ -64,3 +65,13 @@ class InvalidRequestError(PartwiseError):
         """Name the field by a JSON pointer, or by `?name` for a query parameter."""
         super().__init__(detail)
         self.pointer = pointer
+
+
+class RateLimitedError(PartwiseError):
+    """A key asks for more than it may; `policy` names the limit, after `wait` seconds it may ask again."""
+
+    def __init__(self, message: str, policy: str, wait: int) -> None:
+        """Say when to come again."""
+        super().__init__(message)
+        self.policy = policy
+        self.wait = wait

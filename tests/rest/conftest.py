@@ -65,6 +65,14 @@ async def _documented(answer: httpx.Response) -> None:
 
 
 @pytest.fixture
+async def anybody(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API without credentials."""
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as found:
+        yield found
+
+
+@pytest.fixture
 def tenant() -> str:
     return f"tenant-{uuid.uuid4()}"
 

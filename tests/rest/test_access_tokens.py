@@ -38,14 +38,6 @@ def services(application: FastAPI) -> Services:
 
 
 @pytest.fixture
-async def anybody(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """Without credentials."""
-    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as found:
-        yield found
-
-
-@pytest.fixture
 def tokens(issuer: LocalIssuer, tenant: str, api: httpx.AsyncClient) -> "Tokens":
     del api  # Which makes the tenant.
     return Tokens(issuer, tenant)

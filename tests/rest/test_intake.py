@@ -145,7 +145,10 @@ async def test_a_stream_stops_reading_and_ends_with_a_problem(administrator_url:
 
 
 async def test_a_stream_has_to_find_room_too(small: FastAPI, client: httpx.AsyncClient):
-    with small.state.services.intake.held(16 * 2**20 - 1024):
+    with (
+        small.state.services.intake.held("others", 12 * 2**20),
+        small.state.services.intake.held("more", 4 * 2**20 - 1024),
+    ):
         answer = await client.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": NDJSON})
         assert_told_to_come_again(answer)
     answer = await client.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": NDJSON})

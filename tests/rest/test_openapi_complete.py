@@ -125,3 +125,14 @@ def test_events_are_told_apart_by_their_type():
         assert {"$ref": reference} in union["oneOf"]
     for event in EVENTS:
         check(event, union)
+
+
+@each_operation
+def test_operations_with_a_key_tell_of_its_limits(operation: Operation):
+    answers = {status: resolved(answer) for status, answer in operation.spec["responses"].items()}
+    assert ("429" in answers) == operation.needs_key
+    for status, answer in answers.items():
+        told = {"RateLimit", "RateLimit-Policy"} & set(answer.get("headers", {}))
+        assert len(told) == (2 if operation.needs_key and status != "401" else 0), status
+    if operation.needs_key:
+        assert "Retry-After" in answers["429"]["headers"]

@@ -1,13 +1,15 @@
 """Puts the document together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from app.rest.deprecations import Deprecation
 from app.rest.openapi.bodies import EVENT_ATTRIBUTES, add_events, events_body, simulation_body
+from app.rest.openapi.deprecations import mark_deprecated
 from app.rest.openapi.examples import add_examples
 from app.rest.openapi.headers import add_headers
 from app.rest.openapi.links import add_links
@@ -38,7 +40,7 @@ def operation_id(route: APIRoute) -> str:
     return first + "".join(word.title() for word in others)
 
 
-def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
+def openapi_document(rest: FastAPI, services: Services, deprecations: Sequence[Deprecation]) -> dict[str, Any]:
     """The document of an application; made once."""
     if rest.openapi_schema:
         return rest.openapi_schema
@@ -67,6 +69,7 @@ def openapi_document(rest: FastAPI, services: Services) -> dict[str, Any]:
     paths["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]["schema"] = {"type": "string"}
     document["components"]["securitySchemes"] = _schemes(document["components"]["securitySchemes"])
     operations = list(operations_of(document))
+    mark_deprecated(operations, schemas, deprecations)
     for operation in operations:
         _complete(document, operation)
     for operation in operations:

@@ -44,6 +44,12 @@ REQUEST_HEADERS: Final = (
 )
 """Beyond those that the framework finds in the routes."""
 
+
+def _is_limited(operation: Operation, status: int) -> bool:
+    # Who is not known has no limits that could be told.
+    return operation.needs_key and status != 401  # noqa: PLR2004 - the status that says so
+
+
 RESPONSE_HEADERS: Final = (
     Header(
         "X-Request-Id",
@@ -64,7 +70,35 @@ RESPONSE_HEADERS: Final = (
         "Seconds to wait before the request is sent again.",
         _SECONDS,
         1,
-        lambda operation, status: status == 503 or (operation.method == "POST" and status == 409),
+        lambda operation, status: status in (429, 503) or (operation.method == "POST" and status == 409),
+    ),
+    Header(
+        "RateLimit-Policy",
+        "The limits of the key: for each its name, its quota `q` and the seconds `w` of its window.",
+        _TEXT,
+        '"burst";q=10000;w=10, "sustained";q=30000;w=60, "events";q=1200000;w=60',
+        _is_limited,
+    ),
+    Header(
+        "RateLimit",
+        "What is left of each limit: `r` of its units, for the `t` seconds until its window ends.",
+        _TEXT,
+        '"burst";r=9983;t=7, "sustained";r=29872;t=37, "events";r=1199000;t=37',
+        _is_limited,
+    ),
+    Header(
+        "Deprecation",
+        "Since when this is deprecated: `@` and seconds since 1970 (RFC 9745).",
+        {"type": "string", "pattern": "^@[0-9]{1,12}$", "maxLength": 13},
+        "@1767225600",
+        lambda operation, status: operation.is_deprecated,
+    ),
+    Header(
+        "Sunset",
+        "From when on it may be gone (RFC 8594), where that is known.",
+        _TEXT,
+        "Thu, 31 Dec 2026 23:59:59 GMT",
+        lambda operation, status: operation.is_deprecated,
     ),
     Header(
         "Accept",

@@ -35,6 +35,11 @@ class Operation:
         return "requestBody" in self.spec
 
     @property
+    def is_deprecated(self) -> bool:
+        """Whether it is not to be used any more, or a parameter of it is not."""
+        return any(one.get("deprecated", False) for one in (self.spec, *self.spec.get("parameters", ())))
+
+    @property
     def names_one(self) -> bool:
         """Whether its path names something that may not be there."""
         return "{" in self.path

@@ -22,7 +22,9 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     NOT_ACCEPTABLE,
     NOT_FOUND,
+    RATE_LIMITED,
     TARGET_TOO_LONG,
+    TOO_MANY_FAILED_ATTEMPTS,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
@@ -52,6 +54,12 @@ PROBLEM: Final[dict[str, Any]] = {
             "description": "What is wrong with fields of the request, one by one.",
             "items": {"$ref": "#/components/schemas/FaultAnswer"},
         },
+        "violated-policies": {
+            "type": "array",
+            "maxItems": 10,
+            "description": "The limits, as `RateLimit-Policy` names them, that do not let the request through now.",
+            "items": {"type": "string", "maxLength": 20},
+        },
     },
 }
 
@@ -70,6 +78,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (INVALID_REQUEST, lambda operation: True),
     (IDEMPOTENCY_IN_FLIGHT, lambda operation: operation.method == "POST"),
     (IDEMPOTENCY_KEY_REUSED, lambda operation: operation.method == "POST"),
+    (RATE_LIMITED, lambda operation: operation.needs_key),
+    (TOO_MANY_FAILED_ATTEMPTS, lambda operation: operation.needs_key),
     (INTERNAL_ERROR, lambda operation: True),
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
