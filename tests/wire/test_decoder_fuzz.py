@@ -36,7 +36,12 @@ def test_bytes_of_any_kind(raw: bytes):
         as_json(cloud_event(kind="time.logged", data={"hours": "the hours"})).replace(b'"the hours"', b"1e2"),
         as_json(cloud_event(time="2026-01-01T00:00:00.9999999Z")),
     ],
-    ids=["half a surrogate in a name", "no UTF-8 in a name", "a number with an exponent", "a long fraction of a second"],
+    ids=[
+        "half a surrogate in a name",
+        "no UTF-8 in a name",
+        "a number with an exponent",
+        "a long fraction of a second",
+    ],
 )
 def test_what_was_found_before(raw: bytes):
     judge(raw)
