@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import app as partwise
 from app.edge.cors import Cors
 from app.edge.edge import Edge
 from app.edge.rates import RateGate
@@ -60,12 +61,14 @@ from app.use_cases.rates import RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
+from app.use_cases.unchanged import Unchanged
 from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
+from app.wire.tags import Taggers
 
 __all__ = ["SystemClock", "create_app", "services_for", "verification_for"]
 
@@ -192,6 +195,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
             return False
         return True
 
+    secrets = PostgresSecrets(engine, settings.signing_secrets)
     tenants = PostgresTenants(engine)
     rates = PostgresRates(settings.database_url or "", engine, reads)
     keys = Keys(tenants, clock)
@@ -215,7 +219,9 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
             lease=timedelta(seconds=settings.idempotency_lease),
             keep=timedelta(seconds=settings.idempotency_keep),
         ),
-        cursors=Cursors(PostgresSecrets(engine, settings.signing_secrets)),
+        cursors=Cursors(secrets),
+        tags=Taggers(secrets, partwise.__version__),
+        unchanged=Unchanged(assessments, histories, portfolios, policies),
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
         rate_patience=settings.rate_patience,
         ready=ready,

@@ -20,8 +20,10 @@ from app.use_cases.policies import ManagePolicies
 from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
+from app.use_cases.unchanged import Unchanged
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
+from app.wire.tags import Taggers
 
 __all__ = ["ALLOWANCE", "Services", "let_in"]
 
@@ -47,6 +49,8 @@ class Services:
     policies: ManagePolicies
     decoder: EventDecoder
     cursors: Cursors
+    tags: Taggers
+    unchanged: Unchanged
     once: Once
     intake: Intake
     rate_patience: float

@@ -55,7 +55,7 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     version = add("draftPolicy", http.post("/v1/policies", json=body("draftPolicy"))).json()["version"]
     add("getPolicy", http.get(f"/v1/policies/{version}"))
     add("previewPolicy", http.get(f"/v1/policies/{version}/preview?{AS_OF}"))
-    add("activatePolicy", http.post(f"/v1/policies/{version}/activate"))
+    add("activatePolicy", http.post(f"/v1/policies/{version}/activate", headers={"If-Match": "*"}))
     add("listPolicies", http.get("/v1/policies"))
     key = add("createApiKey", http.post("/v1/api-keys", json=body("createApiKey"))).json()
     path = f"/v1/api-keys/{key['key_id']}"

@@ -328,14 +328,15 @@ class _Protocol(HttpToolsProtocol):
 
     def _end(self, kind: ProblemType, detail: str, more: Mapping[str, str] | None = None) -> None:
         """Answer with a problem and close."""
-        body = msgspec.json.encode(problem_body(kind, detail))
         # The edge may have named the request already.
+        request_id = self._state.get("request_id") or new_id()
+        body = msgspec.json.encode(problem_body(kind, detail, request_id=request_id))
         headers = {
             "content-type": "application/problem+json",
             "content-length": str(len(body)),
             "cache-control": "no-store",
             "x-content-type-options": "nosniff",
-            "x-request-id": self._state.get("request_id") or new_id(),
+            "x-request-id": request_id,
             "connection": "close",
             **(more or {}),
         }

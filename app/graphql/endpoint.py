@@ -30,8 +30,9 @@ from app.ports.rates import Unit
 from app.ports.tokens import IssuerUnavailableError
 from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
-from app.wire.challenges import NO_CREDENTIALS, challenge
+from app.wire.challenges import challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
+from app.wire.credentials import bearer_secret
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["GraphQLEndpoint"]
@@ -153,18 +154,17 @@ class GraphQLEndpoint:
         return 200, await (_while_connected(work, receive) if operation.is_costly else work)
 
     async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
-        scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         try:
-            if scheme.lower() != "bearer":
-                raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
+            secret = bearer_secret(scope["headers"])
             request_id = scope.get("state", {}).get("request_id")
-            principal = await self._services.authenticate(secret.strip(), request_id)
+            principal = await self._services.authenticate(secret, request_id)
             allowance = await let_in(scope, self._services.rates, principal)
         except UnauthenticatedError as error:
             told = ((b"www-authenticate", challenge(error).encode()),)
             raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
         except ForbiddenError as error:
-            raise _Refused(403, str(error), "FORBIDDEN") from None
+            told = ((b"www-authenticate", challenge(error).encode()),)
+            raise _Refused(403, str(error), "FORBIDDEN", told) from None
         except RateLimitedError as error:
             raise _limited(error) from None
         except IssuerUnavailableError as error:

@@ -1,6 +1,6 @@
 """Policies: a tenant's versions of the scoring settings, and which of them is active."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -35,8 +35,8 @@ class PolicyRecord:
 class Policies(Protocol):
     """Keeps policies; every method raises `StoreUnavailableError` when it cannot."""
 
-    async def active(self, tenant_id: str) -> str | None:
-        """The version that was activated last; None while none was."""
+    async def active(self, tenant_id: str) -> tuple[str, int] | None:
+        """The version that was activated last, and the number of that activation; None while none was."""
         ...
 
     async def get(self, tenant_id: str, version: str) -> PolicyRecord | None:
@@ -56,10 +56,28 @@ class Policies(Protocol):
         """
         ...
 
-    async def activate(
-        self, tenant_id: str, version: str, at: datetime, request_id: str | None = None, by: Actor = CLI
+    async def activate(  # noqa: PLR0917 - what it is made from
+        self,
+        tenant_id: str,
+        version: str,
+        at: datetime,
+        request_id: str | None = None,
+        by: Actor = CLI,
+        fits: Callable[[int], bool] | None = None,
     ) -> None:
-        """Make a version the active one, from now on; not again by a request that has done so already."""
+        """Make a version the active one, from now on; not again by a request that has done so already.
+
+        Args:
+            tenant_id: whose.
+            version: which.
+            at: when.
+            request_id: of a request that is done once; None for others.
+            by: who does it.
+            fits: whether it is to be, after so many activations as there are.
+
+        Raises:
+            UnfitError: it is not to be.
+        """
         ...
 
 

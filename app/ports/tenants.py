@@ -1,6 +1,6 @@
 """Tenants and their API keys."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -141,6 +141,7 @@ class Tenants(Protocol):
         *,
         most: int,
         entry: AuditEntry,
+        fits: Callable[[ApiKey], bool] | None = None,
     ) -> bool:
         """Give a key another secret; the one before works until an instant, and so do those before it at most.
 
@@ -149,10 +150,19 @@ class Tenants(Protocol):
 
         Raises:
             TooManySecretsError: so many former secrets work at that moment.
+            UnfitError: it is not to be, of the key as it is then.
         """
         ...
 
-    async def revoke(self, tenant_id: str, key_id: str, entry: AuditEntry, *, force: bool = False) -> bool:
+    async def revoke(
+        self,
+        tenant_id: str,
+        key_id: str,
+        entry: AuditEntry,
+        *,
+        force: bool = False,
+        fits: Callable[[ApiKey], bool] | None = None,
+    ) -> bool:
         """End a key with all its secrets; one that was revoked stays as it is.
 
         Returns:
@@ -160,6 +170,7 @@ class Tenants(Protocol):
 
         Raises:
             LastManagerError: no other key that counts could manage keys, and it is not forced.
+            UnfitError: it is not to be, of the key as it is then.
         """
         ...
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from app.ports.tenants import ApiKey, Scope
 from app.rest.bodies import JsonRoute
+from app.rest.etags import TagsOfKey, quoted
 from app.rest.idempotency import RequestId
 from app.rest.pages import LINKED, Limit, Listed, read_place
 from app.rest.parameters import NAME_PATTERN
@@ -133,32 +134,51 @@ async def list_api_keys(principal: Permitted, services: UsedServices, listed: Li
 
 
 @router.post("", status_code=201, summary="Make an API key")
-async def create_api_key(
-    body: ApiKeyBody, response: Response, principal: Permitted, services: UsedServices, request_id: RequestId
+async def create_api_key(  # noqa: PLR0917 - each is a part of the request
+    body: ApiKeyBody,
+    response: Response,
+    principal: Permitted,
+    services: UsedServices,
+    request_id: RequestId,
+    tags: TagsOfKey,
 ) -> IssuedKeyAnswer:
     """Make a key. Its secret is in the answer, this once. It cannot have scopes that the caller does not have."""
     scopes, expires_at = frozenset(body.scopes), _instant(body.expires_at)
     found = await services.keys.issue(principal.tenant_id, body.name, scopes, expires_at, principal, key_id=request_id)
     response.headers["Location"] = f"/v1/api-keys/{found.key.key_id}"
     response.headers["Cache-Control"] = "no-store"
-    return IssuedKeyAnswer.issued(found, services.assess.now())
+    answer = IssuedKeyAnswer.issued(found, services.assess.now())
+    response.headers["ETag"] = quoted(tags.of(found.key, answer.status))
+    return answer
 
 
 @router.get("/{key_id}", summary="Get an API key")
-async def get_api_key(key_id: KeyId, principal: Permitted, services: UsedServices) -> ApiKeyAnswer:
+async def get_api_key(
+    key_id: KeyId, response: Response, principal: Permitted, services: UsedServices, tags: TagsOfKey
+) -> ApiKeyAnswer:
     """One key, without its secret."""
-    return ApiKeyAnswer.of(await services.keys.one(principal.tenant_id, key_id), services.assess.now())
+    found = await services.keys.one(principal.tenant_id, key_id)
+    answer = ApiKeyAnswer.of(found, services.assess.now())
+    response.headers["ETag"] = quoted(tags.of(found, answer.status))
+    return answer
 
 
 @router.post("/{key_id}/rotate", summary="Rotate an API key")
-async def rotate_api_key(
-    key_id: KeyId, body: RotationBody, response: Response, principal: Permitted, services: UsedServices
+async def rotate_api_key(  # noqa: PLR0917 - each is a part of the request
+    key_id: KeyId,
+    body: RotationBody,
+    response: Response,
+    principal: Permitted,
+    services: UsedServices,
+    tags: TagsOfKey,
 ) -> IssuedKeyAnswer:
     """Give a key another secret, which is in the answer, this once; the secret before works until the overlap ends.
 
     The key stays the same: its id, name, scopes and `expires_at`. With an overlap of 0 every former secret ends now.
+    With `If-Match` a key that has another `ETag` stays as it is; that it was used meanwhile is no matter.
     """
-    found = await services.keys.rotate(principal.tenant_id, key_id, body.overlap, principal)
+    fits = tags.fit if tags.conditions else None
+    found = await services.keys.rotate(principal.tenant_id, key_id, body.overlap, principal, fits)
     response.headers["Cache-Control"] = "no-store"
     return IssuedKeyAnswer.issued(found, services.assess.now())
 
@@ -168,15 +188,18 @@ async def revoke_api_key(
     key_id: KeyId,
     principal: Permitted,
     services: UsedServices,
+    tags: TagsOfKey,
     force: Annotated[
         bool, Query(description="Also if it is the last key that can manage keys.", examples=[True])
     ] = False,
 ) -> Response:
     """End a key with all its secrets: within seconds, on every server. Once more is harmless.
 
-    The last key with the scope `manage` is kept (409), unless `force` is true.
+    The last key with the scope `manage` is kept (409), unless `force` is true. With `If-Match` a key that has another
+    `ETag` stays.
     """
-    await services.keys.revoke(principal.tenant_id, key_id, principal, force=force)
+    fits = tags.fit if tags.conditions else None
+    await services.keys.revoke(principal.tenant_id, key_id, principal, force=force, fits=fits)
     return Response(status_code=204)
 
 

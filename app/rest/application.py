@@ -30,6 +30,7 @@ from app.rest import (
 from app.rest.acceptable import refuse_unacceptable
 from app.rest.answers import StatusAnswer
 from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
+from app.rest.etags import EntityTags, UnchangedError, not_modified
 from app.rest.fixed import Fixed
 from app.rest.idempotency import IdempotencyKeys
 from app.rest.openapi import openapi_document, operation_id
@@ -94,6 +95,8 @@ def create_rest(
     )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)
+    rest.add_middleware(EntityTags)
+    rest.add_exception_handler(UnchangedError, not_modified)
     if deprecations:
         rest.add_middleware(Deprecated, table=deprecations)
     rest.add_middleware(SlashesInIds)

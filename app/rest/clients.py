@@ -9,6 +9,7 @@ from app.core.money import CURRENCIES
 from app.core.verdict import Verdict
 from app.rest.answers import ClientAnswer, ClientPage, Score
 from app.rest.bodies import JsonRoute
+from app.rest.etags import AskedOnce, TagsOfClient, quoted
 from app.rest.explanation import ExplanationAnswer
 from app.rest.language import Spoken
 from app.rest.pages import LINKED, Limit, Listed, Page, read_place
@@ -18,6 +19,7 @@ from app.rest.services import Ingester, Reader, UsedServices
 from app.rest.viewpoint import AsOf, KnownAt, Viewed
 from app.use_cases.clients import ClientProfile
 from app.use_cases.list_clients import Place, Wanted, Window
+from app.use_cases.unchanged import EXPLAINED
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import time_zones
 
@@ -54,13 +56,24 @@ class ClientBody(BaseModel):
 
 
 @router.put("/{client_id}", responses={201: {"model": ClientAnswer}}, summary="Put a client")
-async def put_client(
-    client_id: ClientIdPath, body: ClientBody, response: Response, principal: Ingester, services: UsedServices
+async def put_client(  # noqa: PLR0917 - each is a part of the request
+    client_id: ClientIdPath,
+    body: ClientBody,
+    response: Response,
+    principal: Ingester,
+    services: UsedServices,
+    tags: TagsOfClient,
 ) -> ClientAnswer:
-    """Say what a client is; it is recorded as an event, and putting the same again changes nothing."""
+    """Say what a client is; it is recorded as an event, and putting the same again changes nothing.
+
+    With `If-Match` it is said of the client with that `ETag` alone, with `If-None-Match: *` of a new one alone.
+    """
     profile = ClientProfile(body.name, body.country, body.currency, body.time_zone)
-    client, new = await services.clients.put(principal.tenant_id, client_id, profile, principal.actor)
+    client, new = await services.clients.put(
+        principal.tenant_id, client_id, profile, principal.actor, tags.fit if tags.conditions else None
+    )
     response.status_code = 201 if new else 200
+    response.headers["ETag"] = quoted(tags.of(client))
     return ClientAnswer.of(client)
 
 
@@ -115,30 +128,45 @@ def _place(parts: list[str]) -> tuple[Viewpoint | None, Place]:
 
 
 @router.get("/{client_id}/score", summary="Get a client's score")
-async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed) -> Score:
+async def get_score(
+    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed, asked: AskedOnce
+) -> Score:
     """How the relationship stands."""
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
-    return Score.of(client_id, viewpoint, await case.assessment())
+    found = await case.assessment()
+    asked.label(case)
+    return Score.of(client_id, viewpoint, found)
 
 
 @router.get("/{client_id}/explanation", summary="Get a client's explanation")
-async def get_explanation(
-    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed, spoken: Spoken
+async def get_explanation(  # noqa: PLR0917 - each is a part of the request
+    client_id: ClientIdPath,
+    principal: Reader,
+    services: UsedServices,
+    viewpoint: Viewed,
+    spoken: Spoken,
+    asked: AskedOnce,
 ) -> ExplanationAnswer:
     """Why the score is what it is, how it has moved, what it costs to stay, and how to deal with this client.
 
     Sentences and letters are in English or Russian.
     """
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint, EXPLAINED, spoken.language)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
-    return ExplanationAnswer.explained(client_id, viewpoint, await case.explanation(), spoken)
+    found = await case.explanation()
+    asked.label(case, spoken.language)
+    return ExplanationAnswer.explained(client_id, viewpoint, found, spoken)
 
 
 @router.get("/{client_id}", summary="Get a client")
 async def get_client(  # noqa: PLR0917 - query parameters
     client_id: ClientIdPath,
+    response: Response,
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
+    tags: TagsOfClient,
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> ClientAnswer:
@@ -146,4 +174,5 @@ async def get_client(  # noqa: PLR0917 - query parameters
     record = await services.clients.get(principal.tenant_id, client_id)
     if as_of is not None or known_at is not None:
         record = (await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)).record(record)
+    response.headers["ETag"] = quoted(tags.of(record))
     return ClientAnswer.of(record)

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from app.ports.erasures import Erasure
+from app.rest.etags import TagsOfClient
 from app.rest.pages import LINKED, Limit, Listed, read_place
 from app.rest.paths import ClientIdPath
 from app.rest.services import Manager, UsedServices
@@ -56,12 +57,17 @@ class ErasurePage(BaseModel):
     },
     summary="Erase a client",
 )
-async def erase_client(client_id: ClientIdPath, principal: Manager, services: UsedServices) -> Response:
+async def erase_client(
+    client_id: ClientIdPath, principal: Manager, services: UsedServices, tags: TagsOfClient
+) -> Response:
     """Erase a client with its events and all that was made of them, for good.
 
     From now on the client is unknown and its events are refused, late ones too. Erasing it again is harmless.
+
+    With `If-Match` a client that has another `ETag` stays.
     """
-    found = await services.erase(principal.tenant_id, client_id, principal.actor)
+    fits = tags.fit if tags.conditions else None
+    found = await services.erase(principal.tenant_id, client_id, principal.actor, fits)
     if found.finished_at is not None:
         return Response(status_code=204)
     answer = ErasureAnswer.of(found)

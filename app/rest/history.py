@@ -12,6 +12,7 @@ from app.core.events import EventRef, Mark
 from app.core.timeline import Effect, Place
 from app.core.verdict import Verdict
 from app.rest.answers import Interval, Moved
+from app.rest.etags import AskedOnce
 from app.rest.pages import LINKED, Listed, Page, read_place
 from app.rest.parameters import DAY, moment
 from app.rest.paths import ClientIdPath
@@ -104,6 +105,7 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
+    asked: AskedOnce,
     step: Annotated[
         Pace, Query(description="Ends of days, weeks (Sundays) or months, in your zone.", examples=["month"])
     ] = Pace.WEEK,
@@ -122,8 +124,10 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
     first = moment(begins, "from")
     if isinstance(first, datetime):
         raise InvalidRequestError("?from", "expected a day such as 2026-03-31")
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
     found = await case.history(step, first)
+    asked.label(case)
     return HistoryAnswer(
         client_id=client_id,
         step=step,
@@ -140,6 +144,7 @@ async def get_timeline(  # noqa: PLR0917 - each is a parameter of the request
     services: UsedServices,
     viewpoint: Viewed,
     listed: Listed,
+    asked: AskedOnce,
     limit: Annotated[int, Query(ge=1, le=100, description="Items on a page at most.", examples=[50])] = 50,
 ) -> TimelinePage:
     """What each event did to the score when it happened. A cursor keeps to its viewpoint.
@@ -149,8 +154,10 @@ async def get_timeline(  # noqa: PLR0917 - each is a parameter of the request
     before: Place | None = None
     if (parts := listed.begins_after(5)) is not None:
         viewpoint, before = _place(parts)
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
     found, further = await case.timeline(before, limit)
+    asked.label(case)
     return TimelinePage(
         client_id=client_id,
         items=[TimelineEvent.of(one) for one in found],

@@ -19,6 +19,7 @@ from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
 from app.use_cases.keys import Principal
 from app.use_cases.once import OtherRequestError, RequestInFlightError, Work
+from app.wire.credentials import bearer_secret
 from app.wire.seals import Seal
 
 __all__ = ["KEY_PATTERN", "NOT_KEPT", "IdempotencyKeys", "RequestId"]
@@ -34,7 +35,16 @@ _FORM: Final = re.compile(f"{_QUOTED}|{_BARE}")
 _EXPECTED: Final = f'expected one string of 1 to {MOST_CHARACTERS} printable ASCII characters, such as "8e03978e-40d5"'
 KEY_PATTERN: Final = f"^(?:{_QUOTED}|{_BARE})$"
 _KEPT_HEADERS: Final = frozenset(
-    {b"content-type", b"content-language", b"location", b"etag", b"vary", b"cache-control", b"link"}
+    {
+        b"content-type",
+        b"content-language",
+        b"content-location",
+        b"location",
+        b"etag",
+        b"vary",
+        b"cache-control",
+        b"link",
+    }
 )
 NOT_KEPT: Final = frozenset({401, 403, 406, 408, 412, 425, 428, 429})
 """What has to do with who asks, when, or with other headers: it may be another the next time."""
@@ -109,11 +119,8 @@ class IdempotencyKeys:
         await answer.send_to(send)
 
     async def _principal(self, request: Request) -> Principal | None:
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
         try:
-            principal = await self._services.authenticate(secret.strip())
+            principal = await self._services.authenticate(bearer_secret(request.scope["headers"]))
         except (UnauthenticatedError, ForbiddenError):
             return None
         # Counted here, and not again further in: what is replayed goes no further.

@@ -1,6 +1,7 @@
 """Policies: draft, look at, preview and activate versions of the scoring settings."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Path, Response
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.verdict import Verdict
 from app.ports.policies import PolicyRecord
 from app.rest.bodies import JsonRoute
+from app.rest.etags import TagsOfPolicy, quoted, require_match
 from app.rest.idempotency import RequestId
 from app.rest.pages import LINKED, Limit, Listed
 from app.rest.parameters import NAME_PATTERN
@@ -121,16 +123,23 @@ class PreviewAnswer(BaseModel):
 
 
 @router.post("", status_code=201, summary="Draft a policy")
-async def draft_policy(
-    body: PolicyBody, response: Response, principal: Manager, services: UsedServices, request_id: RequestId
+async def draft_policy(  # noqa: PLR0917 - each is a part of the request
+    body: PolicyBody,
+    response: Response,
+    principal: Manager,
+    services: UsedServices,
+    request_id: RequestId,
+    tags: TagsOfPolicy,
 ) -> PolicyAnswer:
     """Make a new version from the active one, or from another. It counts for nothing until it is activated."""
     tenant_id = principal.tenant_id
     found = await services.policies.draft(
         tenant_id, body.settings, body.based_on, body.note, principal.actor, request_id=request_id
     )
+    active, activation = await services.policies.activation(tenant_id)
     response.headers["Location"] = f"/v1/policies/{found.version}"
-    return PolicyAnswer.of(found, await services.policies.active_version(tenant_id))
+    response.headers["ETag"] = quoted(tags.of(found.version, activation))
+    return PolicyAnswer.of(found, active)
 
 
 @router.get("", responses=LINKED, summary="List policies")
@@ -146,10 +155,15 @@ async def list_policies(principal: Reader, services: UsedServices, listed: Liste
 
 
 @router.get("/{version}", summary="Get a policy")
-async def get_policy(version: Version, principal: Reader, services: UsedServices) -> PolicyAnswer:
-    """One version with all its settings."""
+async def get_policy(
+    version: Version, response: Response, principal: Reader, services: UsedServices, tags: TagsOfPolicy
+) -> PolicyAnswer:
+    """One version with all its settings. Its `ETag` is another one as soon as any version is activated."""
+    # Before the version: of what is activated in between, the tag may know too little, and never too much.
+    active, activation = await services.policies.activation(principal.tenant_id)
     found = await services.policies.record(principal.tenant_id, version)
-    return PolicyAnswer.of(found, await services.policies.active_version(principal.tenant_id))
+    response.headers["ETag"] = quoted(tags.of(version, activation))
+    return PolicyAnswer.of(found, active)
 
 
 @router.get("/{version}/preview", summary="Preview a policy")
@@ -161,13 +175,28 @@ async def preview_policy(
 
 
 @router.post("/{version}/activate", summary="Activate a policy")
-async def activate_policy(
-    version: Version, principal: Manager, services: UsedServices, request_id: RequestId
+async def activate_policy(  # noqa: PLR0917 - each is a part of the request
+    version: Version,
+    response: Response,
+    principal: Manager,
+    services: UsedServices,
+    request_id: RequestId,
+    tags: TagsOfPolicy,
 ) -> PolicyAnswer:
-    """Let a version count from now on, for every answer; an earlier one can be activated again."""
+    """Let a version count from now on, for every answer; an earlier one can be activated again.
+
+    `If-Match` names the version by its `ETag`, which tells whether another one was activated since; `*` does it anyway.
+    """
     tenant_id = principal.tenant_id
-    found = await services.policies.activate(tenant_id, version, principal.actor, request_id=request_id)
-    return PolicyAnswer.of(found, await services.policies.active_version(principal.tenant_id))
+    await services.policies.record(tenant_id, version)
+    require_match(tags.conditions, f"/v1/policies/{version}")
+    found = await services.policies.activate(
+        tenant_id, version, principal.actor, request_id=request_id, fits=partial(tags.fit, version)
+    )
+    active, activation = await services.policies.activation(tenant_id)
+    response.headers["Content-Location"] = f"/v1/policies/{version}"
+    response.headers["ETag"] = quoted(tags.of(version, activation))
+    return PolicyAnswer.of(found, active)
 
 
 def _summary(found: PolicyRecord, active: str) -> dict[str, Any]:

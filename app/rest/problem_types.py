@@ -24,6 +24,8 @@ __all__ = [
     "METHOD_NOT_ALLOWED",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
+    "PRECONDITION_FAILED",
+    "PRECONDITION_REQUIRED",
     "PROBLEM_TYPES",
     "RATE_LIMITED",
     "TARGET_TOO_LONG",
@@ -118,6 +120,13 @@ IDEMPOTENCY_IN_FLIGHT: Final = ProblemType(
     "A request with this `Idempotency-Key` is being worked on, or the server that did so has died a moment ago.",
     "Send it again after the seconds in `Retry-After`: you will get the answer, or the work is done again.",
 )
+PRECONDITION_FAILED: Final = ProblemType(
+    "precondition-failed",
+    "Precondition failed",
+    412,
+    "What is to be changed is not as `If-Match` or `If-None-Match` says: somebody else has changed it, or made it.",
+    "Read it again, decide anew, and send its `ETag`.",
+)
 CONTENT_TOO_LARGE: Final = ProblemType(
     "content-too-large",
     "Content too large",
@@ -183,6 +192,13 @@ IDEMPOTENCY_KEY_REUSED: Final = ProblemType(
     "This `Idempotency-Key` was sent before with another request: another path, query, Content-Type or body.",
     "Give each request a key of its own; send a request again with the same bytes.",
 )
+PRECONDITION_REQUIRED: Final = ProblemType(
+    "precondition-required",
+    "Precondition required",
+    428,
+    "This change needs `If-Match`, so that nobody undoes what another has done meanwhile without knowing.",
+    "Read what `detail` names and send its `ETag` in `If-Match`; or `If-Match: *` where it is to be done in any case.",
+)
 RATE_LIMITED: Final = ProblemType(
     "rate-limited",
     "Rate limited",
@@ -245,6 +261,7 @@ _ALL: Final = (
     AMBIGUOUS_ID,
     EVENT_CONFLICT,
     IDEMPOTENCY_IN_FLIGHT,
+    PRECONDITION_FAILED,
     CONTENT_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     NOT_ACCEPTABLE,
@@ -254,6 +271,7 @@ _ALL: Final = (
     INVALID_REQUEST,
     BATCH_REFUSED,
     IDEMPOTENCY_KEY_REUSED,
+    PRECONDITION_REQUIRED,
     RATE_LIMITED,
     TOO_MANY_FAILED_ATTEMPTS,
     INTERNAL_ERROR,

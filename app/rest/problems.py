@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
+from structlog.contextvars import get_contextvars
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
 from app.ports.tokens import IssuerUnavailableError
@@ -25,6 +26,7 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    PRECONDITION_FAILED,
     RATE_LIMITED,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
@@ -39,6 +41,7 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    PreconditionFailedError,
     RateLimitedError,
     UnauthenticatedError,
 )
@@ -54,6 +57,7 @@ _TYPES: Mapping[type[PartwiseError], ProblemType] = {
     ForbiddenError: FORBIDDEN,
     AmbiguousError: AMBIGUOUS_ID,
     ConflictError: CONFLICT,
+    PreconditionFailedError: PRECONDITION_FAILED,
     InvalidFieldsError: INVALID_REQUEST,
     InvalidRequestError: INVALID_REQUEST,
 }
@@ -90,11 +94,15 @@ def problem(
     return JSONResponse(body, kind.status, dict(headers or {}), media_type="application/problem+json")
 
 
-def problem_body(kind: ProblemType, detail: str, errors: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """What a problem says."""
+def problem_body(
+    kind: ProblemType, detail: str, errors: Sequence[Mapping[str, Any]] = (), request_id: str | None = None
+) -> dict[str, Any]:
+    """What a problem says; it names the request at hand, where there is one."""
     body: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
     if errors:
         body["errors"] = list(errors)
+    if (found := request_id or get_contextvars().get("request_id")) is not None:
+        body["request_id"] = found
     return body
 
 

@@ -7,10 +7,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.scopes import REST
 from app.services import ALLOWANCE, Services, let_in
-from app.use_cases.errors import ForbiddenError, UnauthenticatedError
+from app.use_cases.errors import ForbiddenError
 from app.use_cases.keys import Principal
 from app.use_cases.rates import Allowance
-from app.wire.challenges import NO_CREDENTIALS
+from app.wire.credentials import bearer_secret
 
 __all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedAllowance", "UsedServices"]
 
@@ -33,10 +33,11 @@ async def _principal(
     services: UsedServices,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
-    if credentials is None:
-        raise UnauthenticatedError(NO_CREDENTIALS, presented=False)
+    # Which is there for the document.
+    del credentials
+    secret = bearer_secret(request.scope["headers"])
     request_id = request.scope.get("state", {}).get("request_id")
-    principal = await services.authenticate(credentials.credentials, request_id)
+    principal = await services.authenticate(secret, request_id)
     await let_in(request.scope, services.rates, principal)
     return principal
 

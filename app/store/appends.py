@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from app.ports.audit import AuditEntry
-from app.ports.ledger import NewEvent, Outcome
+from app.ports.ledger import MovedOnError, NewEvent, Outcome
 from app.store.audit import note_beside
 from app.store.engine import retrying
 from app.store.profiles import PROFILE_TYPES, retell_profiles
@@ -62,6 +62,7 @@ _TOUCH: Final = f"""
     )
     SELECT client_id, is_new, is_late FROM touched WHERE is_new OR is_late
     """  # noqa: S608 - no value is in it
+_REVISION: Final = "SELECT revision FROM client WHERE tenant_id = $1 AND client_id = $2"
 _ERASED: Final = "SELECT digest FROM erasure WHERE tenant_id = $1 AND digest = ANY($2::bytea[])"
 _VOIDED: Final = """
     SELECT void.at, stored."time"
@@ -136,7 +137,13 @@ class Appends:
         self._repeating: Recent[str, float] = Recent(_MOST_REPEATING)
 
     async def __call__(
-        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool, entry: AuditEntry | None = None
+        self,
+        tenant_id: str,
+        events: Sequence[NewEvent],
+        *,
+        atomic: bool,
+        entry: AuditEntry | None = None,
+        after: int | None = None,
     ) -> list[Outcome]:
         """Store events; see the port."""
         erased: set[str] = set()
@@ -151,6 +158,8 @@ class Appends:
                     outcomes = await _append_new(connection, tenant_id, fit)
                 else:
                     outcomes = await _append(connection, tenant_id, fit, atomic=atomic)
+                if after is not None:
+                    await _refuse_moved_on(connection, tenant_id, fit[0].client_id, after)
                 if entry is not None and Outcome.ACCEPTED in outcomes:
                     await note_beside(connection, tenant_id, entry)
                 return outcomes
@@ -261,6 +270,12 @@ async def _refuse_erased(connection: Any, tenant_id: str, client_ids: Sequence[s
     rows = await connection.fetch(_ERASED, tenant_id, list(named))
     if rows:
         raise _ErasedError({named[bytes(row[0])] for row in rows})
+
+
+async def _refuse_moved_on(connection: Any, tenant_id: str, client_id: str, after: int) -> None:
+    """Look at the revision of a client that has just got an event, now that its row is locked."""
+    if await connection.fetchval(_REVISION, tenant_id, client_id) != after + 1:
+        raise MovedOnError
 
 
 async def _forget(connection: Any, tenant_id: str, events: Sequence[NewEvent]) -> None:

@@ -29,10 +29,18 @@ class PostgresLedger:
         self._load = load
 
     async def append(
-        self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False, entry: AuditEntry | None = None
+        self,
+        tenant_id: str,
+        events: Sequence[NewEvent],
+        *,
+        atomic: bool = False,
+        entry: AuditEntry | None = None,
+        after: int | None = None,
     ) -> list[Outcome]:
         """Store events; see the port."""
-        return await self._appends(tenant_id, events, atomic=atomic, entry=entry) if events else []
+        if not events:
+            return []
+        return await self._appends(tenant_id, events, atomic=atomic, entry=entry, after=after)
 
     async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
         """Find events by id; see the port."""

@@ -1,5 +1,6 @@
 """Policies in Postgres."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.audit import CLI, Action, Actor
+from app.ports.conditions import UnfitError
 from app.ports.policies import PolicyRecord
 from app.store.audit import note
 from app.store.engine import transaction
@@ -23,14 +25,18 @@ class PostgresPolicies:
         """Use a pool."""
         self._engine = engine
 
-    async def active(self, tenant_id: str) -> str | None:
+    async def active(self, tenant_id: str) -> tuple[str, int] | None:
         """Find the active version; see the port."""
         activated = policy_activation.c
         statement = (
-            select(activated.version).where(activated.tenant_id == tenant_id).order_by(activated.number.desc()).limit(1)
+            select(activated.version, activated.number)
+            .where(activated.tenant_id == tenant_id)
+            .order_by(activated.number.desc())
+            .limit(1)
         )
         async with transaction(self._engine, tenant_id) as connection:
-            return (await connection.execute(statement)).scalar_one_or_none()
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else (row.version, row.number)
 
     async def get(self, tenant_id: str, version: str) -> PolicyRecord | None:
         """Find one version; see the port."""
@@ -78,8 +84,14 @@ class PostgresPolicies:
             await note_made(connection, tenant_id, request_id, f"v{number}")
             return _record((await connection.execute(_records(tenant_id).where(policy.c.number == number))).one())
 
-    async def activate(
-        self, tenant_id: str, version: str, at: datetime, request_id: str | None = None, by: Actor = CLI
+    async def activate(  # noqa: PLR0917 - what it is made from
+        self,
+        tenant_id: str,
+        version: str,
+        at: datetime,
+        request_id: str | None = None,
+        by: Actor = CLI,
+        fits: Callable[[int], bool] | None = None,
     ) -> None:
         """Make a version the active one; see the port."""
         activated = policy_activation.c
@@ -87,9 +99,11 @@ class PostgresPolicies:
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
             if await made_by(connection, tenant_id, request_id) is not None:
                 return
-            await note_made(connection, tenant_id, request_id, version)
             last = select(func.coalesce(func.max(activated.number), 0)).where(activated.tenant_id == tenant_id)
             number = (await connection.execute(last)).scalar_one() + 1
+            if fits is not None and not fits(number - 1):
+                raise UnfitError
+            await note_made(connection, tenant_id, request_id, version)
             values = {"tenant_id": tenant_id, "number": number, "version": version, "activated_at": at}
             await connection.execute(insert(policy_activation).values(values))
             # All clients are to be held against a portfolio by this policy: that one is due, and they are after it.

@@ -1,7 +1,7 @@
 """Tenants and API keys in Postgres."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ports.audit import CLI, Action, Actor, AuditEntry
+from app.ports.conditions import UnfitError
 from app.ports.tenants import (
     ApiKey,
     FoundKey,
@@ -124,6 +125,7 @@ class PostgresTenants:
         *,
         most: int,
         entry: AuditEntry,
+        fits: Callable[[ApiKey], bool] | None = None,
     ) -> bool:
         """Give a key another secret; see the port."""
         keys = api_key.c
@@ -131,13 +133,15 @@ class PostgresTenants:
         of_key = former.key_id == key_id
         async with transaction(self._engine, tenant_id) as connection:
             locked = (
-                select(keys.digest)
+                select(api_key)
                 .where(keys.tenant_id == tenant_id, keys.key_id == key_id, keys.revoked_at.is_(None))
                 .with_for_update()
             )
-            before = (await connection.execute(locked)).scalar_one_or_none()
+            before = (await connection.execute(locked)).one_or_none()
             if before is None:
                 return False
+            if fits is not None and not fits(_key(before)):
+                raise UnfitError
             earlier = func.least(former.ends_at, ends_at)
             await connection.execute(
                 update(former_secret).where(former.tenant_id == tenant_id, of_key).values(ends_at=earlier)
@@ -149,14 +153,22 @@ class PostgresTenants:
                 counted = select(func.count(former.digest)).where(former.tenant_id == tenant_id, of_key)
                 if (await connection.execute(counted)).scalar_one() >= most:
                     raise TooManySecretsError
-                row = {"tenant_id": tenant_id, "key_id": key_id, "digest": before, "ends_at": ends_at}
+                row = {"tenant_id": tenant_id, "key_id": key_id, "digest": before.digest, "ends_at": ends_at}
                 await connection.execute(insert(former_secret).values(row))
             anew = update(api_key).where(keys.tenant_id == tenant_id, keys.key_id == key_id)
             await connection.execute(anew.values(digest=digest, hint=hint))
             await note(connection, tenant_id, entry)
         return True
 
-    async def revoke(self, tenant_id: str, key_id: str, entry: AuditEntry, *, force: bool = False) -> bool:
+    async def revoke(
+        self,
+        tenant_id: str,
+        key_id: str,
+        entry: AuditEntry,
+        *,
+        force: bool = False,
+        fits: Callable[[ApiKey], bool] | None = None,
+    ) -> bool:
         """End a key; see the port."""
         keys = api_key.c
         async with transaction(self._engine, tenant_id) as connection:
@@ -166,6 +178,8 @@ class PostgresTenants:
             row = (await connection.execute(one)).one_or_none()
             if row is None or row.revoked_at is not None:
                 return row is not None
+            if fits is not None and not fits(_key(row)):
+                raise UnfitError
             if not force and Scope.MANAGE in row.scopes and not _key(row).ended(entry.at):
                 others = select(keys.key_id).where(
                     keys.tenant_id == tenant_id,

@@ -10,6 +10,7 @@ __all__ = [
     "InvalidRequestError",
     "NotFoundError",
     "PartwiseError",
+    "PreconditionFailedError",
     "RateLimitedError",
     "UnauthenticatedError",
 ]
@@ -21,6 +22,10 @@ class PartwiseError(Exception):
 
 class NotFoundError(PartwiseError):
     """There is no such thing, or it is another tenant's."""
+
+
+class PreconditionFailedError(PartwiseError):
+    """It is not as the caller thinks that it is."""
 
 
 class UnauthenticatedError(PartwiseError):

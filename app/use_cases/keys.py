@@ -2,12 +2,14 @@
 
 import hmac
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from app.ports.audit import CLI, Action, Actor, key_subject
 from app.ports.clock import Clock
+from app.ports.conditions import UnfitError
 from app.ports.tenants import (
     ApiKey,
     FoundKey,
@@ -22,6 +24,7 @@ from app.use_cases.errors import (
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
+    PreconditionFailedError,
     UnauthenticatedError,
 )
 from app.use_cases.key_format import digest_of, hint_of, is_well_formed, new_secret
@@ -40,6 +43,7 @@ MOST_KEYS: Final = 1_000
 MOST_FORMER: Final = 10
 """Former secrets of one key that work at once."""
 LONGEST_OVERLAP: Final = timedelta(days=30)
+_UNFIT: Final = "the key is not as you know it: it was changed since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,8 @@ class Keys:
             await self._tenants.add_key(key, digest_of(secret), MOST_KEYS, entry)
         except TooManyKeysError:
             raise ConflictError(f"there are {MOST_KEYS} keys already, which is the most: revoke some") from None
-        return IssuedKey(key, secret)
+        # What is done again finds the key as it was made first.
+        return IssuedKey(await self.one(tenant_id, key_id) if key_id else key, secret)
 
     async def tenant(self, name: str) -> str:
         """The id of a tenant.
@@ -216,28 +221,42 @@ class Keys:
         """Whether a key was revoked or has expired."""
         return key.ended(self._clock.now())
 
-    async def rotate(self, tenant_id: str, key_id: str, overlap: timedelta, by: Principal | None = None) -> IssuedKey:
+    async def rotate(
+        self,
+        tenant_id: str,
+        key_id: str,
+        overlap: timedelta,
+        by: Principal | None = None,
+        fits: Callable[[ApiKey], bool] | None = None,
+    ) -> IssuedKey:
         """Give a key another secret; the one before works until the overlap ends.
 
-        Rotating once more never lets a former secret end later, but may let it end sooner.
+        Rotating once more never lets a former secret end later, but may let it end sooner. `fits` tells whether it is
+        to be, of the key as it is then.
 
         Raises:
             NotFoundError: the tenant has no such key.
             ForbiddenError: the key has scopes that who asks does not have, and would get by its secret.
             InvalidRequestError: the overlap is too long.
             ConflictError: the key has ended, or too many former secrets work still.
+            PreconditionFailedError: it does not fit.
         """
         if not timedelta() <= overlap <= LONGEST_OVERLAP:
             raise InvalidRequestError("/overlap", f"expected 0 to {LONGEST_OVERLAP.days} days")
         now = self._clock.now()
         key = await self.one(tenant_id, key_id)
         _refuse_more(key.scopes, by)
-        secret, ends_at = new_secret(), now + overlap
+        ends_at = now + overlap
+        # One that is known from the one before, also by its first characters.
+        while hint_of(secret := new_secret()) == key.hint:
+            pass
         entry = _actor(by).did(Action.KEY_ROTATED, key_subject(key_id), now, former_ends_at=ends_at.isoformat())
         try:
             done = not key.ended(now) and await self._tenants.rotate(
-                tenant_id, key_id, digest_of(secret), hint_of(secret), ends_at, most=MOST_FORMER, entry=entry
+                tenant_id, key_id, digest_of(secret), hint_of(secret), ends_at, most=MOST_FORMER, entry=entry, fits=fits
             )
+        except UnfitError:
+            raise PreconditionFailedError(_UNFIT) from None
         except TooManySecretsError:
             raise ConflictError(
                 f"{MOST_FORMER} former secrets of this key still work: wait, or rotate without an overlap"
@@ -247,16 +266,29 @@ class Keys:
         self._trusted.clear()
         return IssuedKey(await self.one(tenant_id, key_id), secret)
 
-    async def revoke(self, tenant_id: str, key_id: str, by: Principal | None = None, *, force: bool = False) -> None:
+    async def revoke(
+        self,
+        tenant_id: str,
+        key_id: str,
+        by: Principal | None = None,
+        *,
+        force: bool = False,
+        fits: Callable[[ApiKey], bool] | None = None,
+    ) -> None:
         """End a key of a tenant, with all its secrets; once more is harmless.
+
+        `fits` tells whether it is to be, of the key as it is then.
 
         Raises:
             NotFoundError: the tenant has no such key.
             ConflictError: it is the last one that can manage keys, and it is not forced.
+            PreconditionFailedError: it does not fit.
         """
         entry = _actor(by).did(Action.KEY_REVOKED, key_subject(key_id), self._clock.now(), forced=force or None)
         try:
-            known = await self._tenants.revoke(tenant_id, key_id, entry, force=force)
+            known = await self._tenants.revoke(tenant_id, key_id, entry, force=force, fits=fits)
+        except UnfitError:
+            raise PreconditionFailedError(_UNFIT) from None
         except LastManagerError:
             raise ConflictError(
                 "this is the last key with the scope 'manage': without it nobody can make or revoke keys over the API; "

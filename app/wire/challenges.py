@@ -2,9 +2,7 @@
 
 from app.use_cases.errors import ForbiddenError, UnauthenticatedError
 
-__all__ = ["NO_CREDENTIALS", "challenge"]
-
-NO_CREDENTIALS = "send an API key or a token: Authorization: Bearer …"
+__all__ = ["challenge"]
 
 
 def challenge(error: UnauthenticatedError | ForbiddenError) -> str:

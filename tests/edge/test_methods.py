@@ -35,6 +35,9 @@ async def test_head_is_get_without_a_body(api: httpx.AsyncClient, path: str):
     volatile = (
         {"x-request-id", "content-length"} if path in ("/metrics", "/v1/clients/acme/score") else {"x-request-id"}
     )
+    if path in ("/v1/clients/acme/score", "/v1/clients/acme/explanation"):
+        # Of another instant, they have another tag.
+        volatile |= {"etag"}
     volatile |= {name for name in got.headers if name.startswith("ratelimit")}
     same = [{name: value for name, value in one.headers.items() if name not in volatile} for one in (got, head)]
     assert same[0] == same[1]

@@ -99,7 +99,9 @@ async def test_a_tenant_that_is_not_here_is_forbidden(anybody: httpx.AsyncClient
         answer = await anybody.get("/v1/clients", headers=headers)
         check(answer, 403)
         assert answer.headers["www-authenticate"] == 'Bearer realm="partwise"'
-        told(await anybody.post("/graphql", json=QUERY, headers=headers), "FORBIDDEN", 403)
+        other = await anybody.post("/graphql", json=QUERY, headers=headers)
+        told(other, "FORBIDDEN", 403)
+        assert other.headers["www-authenticate"] == answer.headers["www-authenticate"]
 
 
 async def test_a_token_that_does_not_count(anybody: httpx.AsyncClient, tokens: Tokens):
@@ -137,6 +139,17 @@ async def test_the_scheme_is_known_in_any_case(anybody: httpx.AsyncClient, token
     headers = {"Authorization": tokens()["Authorization"].replace("Bearer", "bEARER")}
     assert (await anybody.get("/v1/clients", headers=headers)).status_code == 200
     assert (await anybody.post("/graphql", json=QUERY, headers=headers)).status_code == 200
+
+
+async def test_two_credentials_are_none(anybody: httpx.AsyncClient, api: httpx.AsyncClient, tokens: Tokens):
+    """Whoever stands before us may have read the other one."""
+    ours = ("Authorization", api.headers["authorization"])
+    (theirs,) = tokens().items()
+    for headers in ([ours, ours], [ours, theirs], [theirs, ours], [ours, ("authorization", "x")]):
+        check(await anybody.get("/v1/clients", headers=headers), 401)
+        told(await anybody.post("/graphql", json=QUERY, headers=headers), "UNAUTHENTICATED", 401)
+        once = [*headers, ("Idempotency-Key", "one")]
+        check(await anybody.post("/v1/policies", json={"settings": {}}, headers=once), 401)
 
 
 async def test_the_provider_away_is_no_fault_of_the_token(

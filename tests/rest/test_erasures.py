@@ -11,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 
 from app.composition import SystemClock
-from app.ports.audit import Actor
 from app.ports.tenants import Scope
 from app.services import Services
 from app.store.engine import make_engine
@@ -46,8 +45,8 @@ async def hasty(services: Services, database_url: str, monkeypatch: pytest.Monke
     hasty = EraseClients(PostgresErasures(engine), SystemClock(), at_once=0.0)
     original = type(services.erase).__call__
 
-    async def erase(self: EraseClients, tenant_id: str, client_id: str, by: Actor) -> Any:
-        return await original(hasty, tenant_id, client_id, by)
+    async def erase(self: EraseClients, *what: Any) -> Any:
+        return await original(hasty, *what)
 
     monkeypatch.setattr(EraseClients, "__call__", erase)
     yield hasty

@@ -95,7 +95,9 @@ async def ask(
         for one in operation.spec["parameters"]
         if one.get("name") in names and one["in"] == "query"
     }
-    headers, content = {}, None
+    # `*` holds for whatever there is.
+    headers = {"If-Match": "*"} if "428" in operation.spec["responses"] else {}
+    content = None
     if operation.has_body:
         media, read = next(iter(operation.spec["requestBody"]["content"].items()))
         (example, *_) = read["examples"].values()
@@ -103,7 +105,7 @@ async def ask(
         if isinstance(body, dict) and "scopes" in body:
             # Nobody may give what he does not have.
             body = {**body, "scopes": sorted(scopes)}
-        headers, content = {"Content-Type": media}, json.dumps(body)
+        headers["Content-Type"], content = media, json.dumps(body)
     path = operation.path.format_map(names)
     return await client.request(operation.method, path, params=query, headers=headers, content=content)
 

@@ -156,7 +156,7 @@ async def _use_everything(api: httpx.AsyncClient) -> None:
         "POST", "/v1/clients/b/simulate", json={"events": [{"type": "call.received"}]}, headers={"Idempotency-Key": "b"}
     )
     await ask("GET", f"/v1/policies/{version}/preview")
-    await ask("POST", f"/v1/policies/{version}/activate")
+    await ask("POST", f"/v1/policies/{version}/activate", headers={"If-Match": "*"})
     await ask("GET", "/v1/policies")
     query = """{ clients(first: 2, orderBy: {by: NAME}, filter: {text: "a"}) { totalCount edges { node { name
       score { score } explanation { signs { events { id } } } events { edges { node { id } } } } } } portfolio {

@@ -115,7 +115,7 @@ async def test_what_an_earlier_version_stored_is_read(empty_database_url: str, r
     assert found[b"digest-of-old"].key_id == key.key_id
     assert await tenants.ensure("name-of-old") == "old"
     if "policy" in filled:
-        assert await policies.active("old") == "v1"
+        assert await policies.active("old") == ("v1", 1)
         assert [one.version for one in await policies.all("old")] == ["v1"]
     await reads.close()
     await writes.close()

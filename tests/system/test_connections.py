@@ -24,10 +24,10 @@ PATIENCE = 30.0
 @pytest.fixture(scope="module")
 def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     settings = {
-        "PARTWISE_HEAD_SECONDS": "1",
-        "PARTWISE_BODY_SECONDS": "1",
+        "PARTWISE_HEAD_SECONDS": "3",
+        "PARTWISE_BODY_SECONDS": "3",
         "PARTWISE_BODY_RATE": "50",
-        "PARTWISE_READ_SECONDS": "1",
+        "PARTWISE_READ_SECONDS": "2",
         "PARTWISE_CONNECTIONS": str(CONNECTIONS),
     }
     found = Service(
@@ -172,13 +172,13 @@ def test_a_stream_that_moves_may_last(service: Service, key: str):
         "Transfer-Encoding: chunked",
     )
     stream = Raw(service, head)
-    for number in range(12):
+    for number in range(20):
         line = as_json(cloud_event(f"lasting-{number}")) + b"\n"
         stream.socket.sendall(b"%x\r\n%b\r\n" % (len(line), line))
         stream.until(b'"accepted"}')
         time.sleep(0.3)
     stream.socket.sendall(b"0\r\n\r\n")
-    assert b'{"summary":{"lines":12,"accepted":12}}' in stream.until(b"\r\n0\r\n\r\n")
+    assert b'{"summary":{"lines":20,"accepted":20}}' in stream.until(b"\r\n0\r\n\r\n")
 
 
 def test_who_says_nothing_is_closed_without_a_word(service: Service):

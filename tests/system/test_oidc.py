@@ -27,7 +27,9 @@ FRESH_SECONDS = 2
 class Provider:
     """The provider as a process of its own, with some signing keys."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, audience: str = AUDIENCE, tenant: str = "t") -> None:
+        self._audience = audience
+        self._tenant = tenant
         self._file = folder / "provider.json"
         self._log = folder / "provider.log"
         self._command = installed(ISSUER).command
@@ -47,9 +49,9 @@ class Provider:
                 "response_types": [],
                 "id_token_signed_response_alg": keys[0].algorithm,
             }
-            for name, tenant in (("crm", "t"), ("nobody", "none"))
+            for name, tenant in (("crm", self._tenant), ("nobody", "none"))
         ]
-        told = {"keys": [private(one) for one in keys], "clients": clients, "audience": AUDIENCE}
+        told = {"keys": [private(one) for one in keys], "clients": clients, "audience": self._audience}
         self._file.write_text(json.dumps(told))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -112,7 +112,12 @@ def simulation_body(schemas: dict[str, Any], kinds: list[str]) -> dict[str, Any]
         "required": ["events"],
         "additionalProperties": False,
         "properties": {
-            "events": {"type": "array", "minItems": 1, "maxItems": simulations.MOST_EVENTS, "items": {"$ref": "#/components/schemas/SupposedEvent"}}
+            "events": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": simulations.MOST_EVENTS,
+                "items": {"$ref": "#/components/schemas/SupposedEvent"},
+            }
         },
     }
     return {

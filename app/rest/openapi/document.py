@@ -11,7 +11,7 @@ from app.rest.deprecations import Deprecation
 from app.rest.openapi.bodies import EVENT_ATTRIBUTES, add_events, events_body, simulation_body
 from app.rest.openapi.deprecations import mark_deprecated
 from app.rest.openapi.examples import add_examples
-from app.rest.openapi.headers import add_headers
+from app.rest.openapi.headers import NOT_MODIFIED, add_headers, is_tagged
 from app.rest.openapi.links import add_links
 from app.rest.openapi.operations import OPERATORS, Operation, operations_of
 from app.rest.openapi.problems import PROBLEM, add_problems, share_problems
@@ -101,6 +101,8 @@ def _complete(document: dict[str, Any], operation: Operation) -> None:
         if examples and "example" not in parameter:
             parameter["example"] = examples[0]
         parameter["schema"] = tidied(_without_null(parameter["schema"]))
+    if is_tagged(operation):
+        answers["304"] = dict(NOT_MODIFIED)
     add_problems(operation)
     add_headers(document, operation)
 

@@ -2,12 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, Final
 
+from app.rest.etags import TAGGED, TAGS_PATTERN
 from app.rest.idempotency import KEY_PATTERN, NOT_KEPT
 from app.rest.openapi.operations import Operation
+from app.wire.tags import MOST_CHARACTERS
 
-__all__ = ["REQUEST_HEADERS", "RESPONSE_HEADERS", "Header", "add_headers"]
+__all__ = [
+    "NEED_MATCH",
+    "NOT_MODIFIED",
+    "REQUEST_HEADERS",
+    "RESPONSE_HEADERS",
+    "Header",
+    "add_headers",
+    "is_conditional",
+    "is_tagged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +32,29 @@ class Header:
     example: Any
     belongs: Callable[[Operation, int], bool]
     """For a header of requests the status is 0."""
+    required: bool = False
 
 
+NOT_MODIFIED: Final = {"description": "You have it: one of the tags in `If-None-Match` still holds. No content."}
+NEED_MATCH: Final = frozenset({"activatePolicy"})
+"""Changes that are made on a condition alone."""
+_TAGGED_CHANGES: Final = frozenset(
+    {("putClient", 200), ("putClient", 201), ("draftPolicy", 201), ("activatePolicy", 200), ("createApiKey", 201)}
+)
 _TEXT: Final = {"type": "string"}
+_TAGS: Final = {"type": "string", "maxLength": MOST_CHARACTERS, "pattern": TAGS_PATTERN}
 _SECONDS: Final = {"type": "integer", "minimum": 0, "maximum": 86_400}
+
+
+def is_tagged(operation: Operation) -> bool:
+    """Whether the answers of an operation have tags."""
+    return operation.method == "GET" and operation.path.startswith(TAGGED)
+
+
+def is_conditional(operation: Operation) -> bool:
+    """Whether an operation changes what has a tag."""
+    return operation.id in {"putClient", "eraseClient", "activatePolicy", "rotateApiKey", "revokeApiKey"}
+
 
 REQUEST_HEADERS: Final = (
     Header(
@@ -41,16 +72,56 @@ REQUEST_HEADERS: Final = (
         "8e03978e-40d5-43dd-bc93-6894a57f9324",
         lambda operation, status: operation.is_api and operation.method == "POST",
     ),
+    Header(
+        "If-None-Match",
+        "Tags of answers that you have, from `ETag`: where one of them still holds, the answer is 304 without content.",
+        {"type": "string", "maxLength": MOST_CHARACTERS},
+        '"3q2-7wAAAAAAAAAAAAAAAA"',
+        lambda operation, status: is_tagged(operation),
+    ),
+    Header(
+        "If-Match",
+        "The `ETag` of what you change as you know it: if it was changed since, nothing happens (412). `*` for "
+        "whatever it is.",
+        _TAGS,
+        "*",
+        lambda operation, status: is_conditional(operation) and operation.id not in NEED_MATCH,
+    ),
+    Header(
+        "If-Match",
+        "The `ETag` of the version as you know it, which tells whether any version was activated since: then nothing "
+        "happens (412). `*` for whatever was. Without it nothing happens either (428).",
+        _TAGS,
+        "*",
+        lambda operation, status: operation.id in NEED_MATCH,
+        required=True,
+    ),
+    Header(
+        "If-None-Match",
+        "`*` to make a client that is not there yet; of one that is, nothing is changed (412).",
+        _TAGS,
+        "*",
+        lambda operation, status: operation.id == "putClient",
+    ),
 )
 """Beyond those that the framework finds in the routes."""
 
 
 def _is_limited(operation: Operation, status: int) -> bool:
     # Who is not known has no limits that could be told.
-    return operation.needs_key and status != 401  # noqa: PLR2004 - the status that says so
+    return operation.needs_key and status != 401
 
 
 RESPONSE_HEADERS: Final = (
+    Header(
+        "ETag",
+        "Tells this answer from any other one: for `If-None-Match`, and `If-Match` where that is taken.",
+        _TEXT,
+        '"3q2-7wAAAAAAAAAAAAAAAA"',
+        lambda operation, status: (
+            (is_tagged(operation) and status in (200, 304)) or (operation.id, status) in _TAGGED_CHANGES
+        ),
+    ),
     Header(
         "X-Request-Id",
         "The name of the request, which our logs have too: yours, or a new one.",
@@ -133,15 +204,26 @@ RESPONSE_HEADERS: Final = (
         "Where it is to be read: a path on this server.",
         {"type": "string", "format": "uri-reference"},
         "/v1/policies/v3",
-        lambda operation, status: (operation.id, status)
-        in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)},
+        lambda operation, status: (
+            (operation.id, status) in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)}
+        ),
     ),
     Header(
         "Cache-Control",
-        "The answer holds a secret, and is not to be kept on its way.",
+        "Who may keep the answer: what has an `ETag` who asked, to ask by it again; what holds a secret nobody.",
         _TEXT,
-        "no-store",
-        lambda operation, status: (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)},
+        "private, no-cache",
+        lambda operation, status: (
+            (is_tagged(operation) and status in (200, 304))
+            or (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)}
+        ),
+    ),
+    Header(
+        "Vary",
+        "Headers of the request that the answer depends on.",
+        _TEXT,
+        "Accept-Encoding, Accept-Language",
+        lambda operation, status: is_tagged(operation) and status in (200, 304),
     ),
 )
 
@@ -152,15 +234,17 @@ def add_headers(document: dict[str, Any], operation: Operation) -> None:
     for header in REQUEST_HEADERS:
         if header.belongs(operation, 0):
             parameters = document["components"].setdefault("parameters", {})
-            parameters[header.name] = {
+            parameter = {
                 "name": header.name,
                 "in": "header",
-                "required": False,
+                "required": header.required,
                 "description": header.description,
                 "schema": dict(header.schema),
                 "example": header.example,
             }
-            operation.spec.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{header.name}"})
+            names = chain([header.name], (f"{header.name}-{number}" for number in count(2)))
+            free = next(one for one in names if parameters.setdefault(one, parameter) == parameter)
+            operation.spec.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{free}"})
     for status, answer in operation.spec["responses"].items():
         for header in RESPONSE_HEADERS:
             if header.belongs(operation, int(status)):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
+from app.rest.openapi.headers import NEED_MATCH, is_conditional
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -22,6 +23,8 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     NOT_ACCEPTABLE,
     NOT_FOUND,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
     RATE_LIMITED,
     TARGET_TOO_LONG,
     TOO_MANY_FAILED_ATTEMPTS,
@@ -48,6 +51,11 @@ PROBLEM: Final[dict[str, Any]] = {
         "title": {"type": "string", "description": "The same for all problems of a type."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
         "detail": {"type": "string", "description": "What happened this time, for people."},
+        "request_id": {
+            "type": "string",
+            "description": "The name of the request, as in `X-Request-Id`: our logs have it too.",
+            "examples": ["crm-2026-10-01-17"],
+        },
         "errors": {
             "type": "array",
             "maxItems": 100_000,
@@ -71,6 +79,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
     (NOT_ACCEPTABLE, lambda operation: True),
+    (PRECONDITION_FAILED, is_conditional),
+    (PRECONDITION_REQUIRED, lambda operation: operation.id in NEED_MATCH),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
     (TARGET_TOO_LONG, lambda operation: operation.has_variable_target),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
@@ -150,4 +160,5 @@ def _answer(kinds: Sequence[ProblemType]) -> dict[str, Any]:
 
 def _example(kind: ProblemType) -> dict[str, Any]:
     detail, errors = _SAID.get(kind, (kind.meaning, ()))
-    return problem_body(kind, detail, [{"pointer": pointer, "detail": text} for pointer, text in errors])
+    faults = [{"pointer": pointer, "detail": text} for pointer, text in errors]
+    return problem_body(kind, detail, faults, "crm-2026-10-01-17")

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from app.core.money import CURRENCIES
 
-
 __all__ = ["CURRENCY", "tidied"]
 
 CURRENCY: Final[dict[str, Any]] = {
