@@ -17,7 +17,7 @@ _ALLOWED: Final = (
     b"ce-time, ce-datacontenttype, ce-dataschema"
 )
 _EXPOSED: Final = (
-    b"Content-Language, Deprecation, ETag, Idempotency-Expires, Idempotency-Replayed, Link, Location, RateLimit, "
+    b"Content-Language, Deprecation, ETag, Idempotency-Replayed, Link, Location, RateLimit, "
     b"RateLimit-Policy, Retry-After, Sunset, WWW-Authenticate, X-Request-Id"
 )
 _PREFLIGHT_SECONDS: Final = b"7200"

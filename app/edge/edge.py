@@ -67,6 +67,10 @@ class Edge:
         if self._cors.is_preflight("OPTIONS", headers):
             await send({"type": "http.response.start", "status": 204, "headers": self._cors.preflight(headers)})
             await send({"type": "http.response.body", "body": b""})
+        elif scope["path"] == "*":
+            # Of the server as a whole (RFC 9110, 9.3.7).
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
         else:
             await self._app(scope, receive, AskedForMethods(send))
 

@@ -226,7 +226,7 @@ async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -
     Raises:
         _Refused: nobody does.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -235,6 +235,12 @@ async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -
     finally:
         leaving.cancel()
         working.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    """Wait until the client has gone; a request without a body still begins with an empty one."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _written(answer: dict[str, Any]) -> bytes:

@@ -115,6 +115,9 @@ def _checked(header: dict[str, Any], issuer: Issuer) -> str:
 
 
 def _identity(claims: dict[str, Any], issuer: Issuer) -> Identity:
+    # Where one audience is that of both: ID tokens bind another one, and Keycloak says in a claim what a token is.
+    if "at_hash" in claims or "c_hash" in claims or claims.get("typ", "Bearer") != "Bearer":
+        raise InvalidTokenError("the token is no access token")
     if issuer.clients is not None and _name(claims.get("azp", claims.get("client_id"))) not in issuer.clients:
         raise InvalidTokenError("the token was issued to a client that is not trusted here")
     subject = _name(claims.get("sub"))

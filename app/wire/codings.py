@@ -160,8 +160,10 @@ class Decoder:
         self._taken += len(data)
         try:
             yield from self._pieces(data)
-        except (zlib.error, zstd.ZstdError):
-            raise BrokenCodingError(f"the body cannot be decoded: it is no {self._coding}") from None
+        except (zlib.error, zstd.ZstdError) as error:
+            wide = "memory" in str(error)
+            why = f"its window is over {2**_WINDOW_LOG:,} bytes" if wide else f"it is no {self._coding}"
+            raise BrokenCodingError(f"the body cannot be decoded: {why}") from None
         if is_last and self._stream is not None and not self._stream.eof:
             raise BrokenCodingError(f"the body ended early: its {self._coding} has no end")
 

@@ -290,6 +290,13 @@ async def test_a_page_by_a_default_costs_what_it_is(ask: Ask):
     assert answer["errors"][0]["extensions"]["code"] == "LIMIT_COST"
 
 
+async def test_costly_work_may_be_asked_for_by_get(api: httpx.AsyncClient):
+    """Whose empty body comes while the work is done."""
+    answer = await api.get("/graphql", params={"query": "{ clients(first: 1) { totalCount } portfolio { clients } }"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"] == {"clients": {"totalCount": 0}, "portfolio": {"clients": 0}}
+
+
 async def test_costly_work_ends_when_nobody_waits_for_it(services: Services, monkeypatch: pytest.MonkeyPatch):
     """The client is gone before the plan, which would take its time, has come to an end."""
     ended = asyncio.Event()

@@ -117,6 +117,11 @@ def test_no_other_algorithm_can_be_allowed(names: set[str]):
         ({"sub": "a\x00"}, "subject"),
         ({"sub": "\ud800"}, "subject"),
         ({"sub": "a" * 256}, "subject"),
+        ({"at_hash": "x"}, "no access token"),
+        ({"c_hash": "x"}, "no access token"),
+        ({"typ": "ID"}, "no access token"),
+        ({"typ": "Refresh"}, "no access token"),
+        ({"typ": ["Bearer"]}, "no access token"),
         ({"tenant": None}, "names no tenant"),
         ({"tenant": ""}, "names no tenant"),
         ({"tenant": ["acme"]}, "names no tenant"),
@@ -142,6 +147,7 @@ async def test_claims_that_do_not_do(issuer: LocalIssuer, claims: dict[str, Any]
         ({"iat": NOW + 30}, True),
         ({"iat": NOW + 600}, False),
         ({"aud": ["https://other.example", AUDIENCE]}, True),
+        ({"typ": "Bearer", "nonce": "x"}, True),
     ],
 )
 async def test_clocks_may_differ_by_a_minute(

@@ -249,6 +249,12 @@ def test_what_no_path_has(service: Service, key: str, path: str):
     assert answer.split(b" ")[1] in (b"404", b"422"), answer
 
 
+def test_the_server_as_a_whole_can_be_asked(service: Service):
+    answer = Raw(service, head_of("OPTIONS", "*", "Connection: close")).rest()
+    assert answer.startswith(b"HTTP/1.1 204 ")
+    assert Raw(service, head_of("GET", "*", "Connection: close")).rest().startswith(b"HTTP/1.1 404 ")
+
+
 def test_requests_in_a_row_are_answered_in_their_order(service: Service, key: str):
     bearer = f"Authorization: Bearer {key}"
     event = as_json(cloud_event("in-a-row"))

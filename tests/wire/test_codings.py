@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import sys
 import tracemalloc
 import zlib
 
@@ -20,6 +21,11 @@ from app.wire.codings import (
     coding_of,
     wanted,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MEBIBYTE = 2**20
 
@@ -80,6 +86,18 @@ def test_deflate_is_no_gzip():
     with pytest.raises(BrokenCodingError):
         decoded("gzip", zlib.compress(b"data"))
     assert decoded("gzip", gzip.compress(b"data")) == b"data"
+
+
+@pytest.mark.parametrize(("window_log", "is_read"), [(20, True), (23, True), (24, False), (27, False)])
+def test_zstd_has_a_window_that_senders_may_count_on(window_log: int, is_read: bool):
+    parameter = zstd.CompressionParameter
+    compressor = zstd.ZstdCompressor(options={parameter.window_log: window_log})
+    data = compressor.compress(b"data") + compressor.flush()
+    if is_read:
+        assert decoded("zstd", data) == b"data"
+    else:
+        with pytest.raises(BrokenCodingError, match="its window is over 8,388,608 bytes"):
+            decoded("zstd", data)
 
 
 def bomb(coding: Coding) -> bytes:
