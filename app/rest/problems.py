@@ -158,7 +158,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         del request
         assert isinstance(error, RequestValidationError)
-        errors = [{"pointer": _pointer(each["loc"]), "detail": str(each["msg"])} for each in error.errors()]
+        # What several dependencies read is wrong for each of them, and told once.
+        told = dict.fromkeys((_pointer(each["loc"]), str(each["msg"])) for each in error.errors())
+        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in told]
         for each in error.errors():
             if each["type"] == "json_invalid":
                 where = f"{each['ctx']['error']} at character {each['loc'][-1]}"
