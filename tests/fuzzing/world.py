@@ -54,7 +54,8 @@ def made(service: Service) -> World:
                 told = [{**event, "subject": client, "id": f"{event['id']}-{client}-{tenant}"} for event in EVENTS]
                 told += EVENTS if client == "acme" else ()
                 http.post("/v1/events", content=as_json(told), headers={"Content-Type": BATCH}).raise_for_status()
-            drafted = http.post("/v1/policies", json={"settings": {}, "note": name}).raise_for_status().json()["version"]
+            policy = {"settings": {}, "note": name}
+            drafted = http.post("/v1/policies", json=policy).raise_for_status().json()["version"]
             http.post(f"/v1/policies/{drafted}/activate", headers={"If-Match": "*"}).raise_for_status()
             http.delete("/v1/clients/other").raise_for_status()
     return World(keys, (spare, *own))
