@@ -31,6 +31,7 @@ from app.store.assessments import PostgresAssessments
 from app.store.audit import PostgresAuditLog
 from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
+from app.store.connection import LONGEST
 from app.store.engine import make_engine, transaction
 from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
@@ -109,7 +110,8 @@ class _Wired:
 
 def create_app(settings: Settings) -> FastAPI:
     """The ASGI application for some settings."""
-    wired = _wire(settings)
+    # Somebody waits at the other end of each request.
+    wired = _wire(settings, seconds=settings.database_patience)
 
     @asynccontextmanager
     async def lifespan(rest: FastAPI) -> AsyncIterator[None]:
@@ -163,16 +165,16 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         await wired.close()
 
 
-def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
-    engine = make_engine(settings.database_url or "", settings.database_pool_size)
+def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = LONGEST) -> _Wired:
+    engine = make_engine(settings.database_url or "", settings.database_pool_size, seconds)
     clock = SystemClock()
     decoder = EventDecoder(clock)
-    writes = Writes(settings.database_url or "", settings.database_write_pool_size, settings.ingest_patience)
+    writes = Writes(settings.database_url or "", settings.database_write_pool_size, settings.ingest_patience, seconds)
     ledger = PostgresLedger(engine, writes, decoder.load)
     histories = Histories(ledger, kept_events)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
-    reads = Reads(settings.database_url or "", settings.database_pool_size)
+    reads = Reads(settings.database_url or "", settings.database_pool_size, seconds)
     checkpoints = PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates())
     memories = Memories(_KEPT_FACTS)
     recall = Recall(checkpoints, ledger, histories, memories)

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections that one server process keeps open at most."""
 
+    database_patience: float = Field(default=10.0, gt=0, le=30)
+    """Seconds that a statement of the server may take; then the database is taken to be away."""
+
     database_write_pool_size: int = Field(default=8, ge=1, le=1000)
     """Batches of events that one server process writes at once at most, each on a connection of its own."""
 

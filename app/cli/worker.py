@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
-PAUSE_WITHOUT_DATABASE = 2.0
+PAUSE_WITHOUT_DATABASE = 1.0
 PAUSE_BETWEEN_REMOVALS = 30.0
 """Seconds between two looks for answers that are kept no longer."""
 LOOK = 60.0

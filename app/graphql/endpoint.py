@@ -43,6 +43,7 @@ _JSON: Final = b"application/json"
 _MOST_ERRORS: Final = 20
 _MOST_VALUES: Final = 50_000
 _ACCEPTED: Final = {_RESPONSE: _RESPONSE, _JSON: _JSON, b"*/*": _JSON, b"application/*": _JSON}
+_AGAIN: Final = ((b"retry-after", b"1"),)
 _log = logging.getLogger("partwise.graphql")
 
 
@@ -105,12 +106,15 @@ class GraphQLEndpoint:
                 raise _Refused(406, "expected to accept application/json", "NOT_ACCEPTABLE")
             async with asyncio.timeout(self._timeout):
                 status, body = await self._answer(scope, receive, headers, strict=media == _RESPONSE)
+            if status == 503:
+                extra = _AGAIN
         except _Refused as refused:
             status, extra = refused.status, refused.headers
             body = orjson.dumps({"errors": refused.errors})
         except TimeoutError:
             late = coded(f"the operation took longer than {self._timeout:g} seconds", "TIMEOUT")
-            status, body = 200, orjson.dumps({"errors": [public(late)], "data": None})
+            status, extra = 503, _AGAIN
+            body = orjson.dumps({"errors": [public(late)], "data": None})
         except Exception:
             _log.exception("an operation failed")
             status, body = 500, orjson.dumps({"errors": [public(coded("an error on our side", "INTERNAL"))]})
@@ -151,7 +155,7 @@ class GraphQLEndpoint:
         except RateLimitedError as error:
             raise _limited(error) from None
         work = self._run(operation, variables, request, context)
-        return 200, await (_while_connected(work, receive) if operation.is_costly else work)
+        return await (_while_connected(work, receive) if operation.is_costly else work)
 
     async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
         try:
@@ -187,14 +191,19 @@ class GraphQLEndpoint:
             error.extensions = {**(error.extensions or {}), "code": "BAD_USER_INPUT"}
         raise InvalidDocument(list(found))
 
-    async def _run(self, operation: Operation, variables: VariableValues, request: _Request, context: Context) -> bytes:
+    async def _run(
+        self, operation: Operation, variables: VariableValues, request: _Request, context: Context
+    ) -> tuple[int, bytes]:
         if operation.plan is not None:
             try:
-                return _written({"data": await operation.plan.run(context, variables)})
+                return 200, _written({"data": await operation.plan.run(context, variables)})
             except Exception as error:
                 # It looks from the same instant, and what was loaded is not loaded again.
                 _log.debug("no plan", exc_info=error)
-        return _written(await self._by_reference(operation, request, context))
+        answer = await self._by_reference(operation, request, context)
+        # What could not be had for lack of the database is worth asking for again.
+        is_away = any(error["extensions"]["code"] == "UNAVAILABLE" for error in answer.get("errors", ()))
+        return 503 if is_away else 200, _written(answer)
 
     async def _by_reference(self, operation: Operation, request: _Request, context: Context) -> dict[str, Any]:
         name = operation.node.name.value if operation.node.name else None
@@ -220,7 +229,7 @@ class GraphQLEndpoint:
         return [told for told, _ in found]
 
 
-async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
+async def _while_connected(work: Coroutine[Any, Any, tuple[int, bytes]], receive: Receive) -> tuple[int, bytes]:
     """Do costly work for as long as somebody waits for it.
 
     Raises:

@@ -38,6 +38,13 @@ _GROUP = 1000
 """Lines of one transaction at most."""
 _STREAM_BYTES = 256 * 1024
 """What a stream holds in memory while it waits to be written."""
+_REASONS: Mapping[type[Exception], ProblemType] = {
+    InflatedBodyError: CONTENT_TOO_LARGE,
+    BrokenCodingError: MALFORMED_REQUEST,
+    StoreBusyError: BUSY,
+    StoreUnavailableError: DATABASE_UNAVAILABLE,
+}
+_TO_COME_AGAIN = (429, 503)
 _AGAIN = "send what was not answered again"
 _IN_MEMORY = 1024 * 1024
 """Answers that nobody has read yet are kept in memory up to here, beyond it in a temporary file."""
@@ -131,17 +138,21 @@ class NdjsonExchange(Response):
         self._allowance = allowance
         self._counts: Counter[str] = Counter()
         self._line = self._first = 0
+        self._refusal: Response | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         with self._services.intake.held(self._tenant_id, _STREAM_BYTES):
-            await self._exchange(send)
+            await self._exchange(scope, receive, send)
 
-    async def _exchange(self, send: Send) -> None:
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         spool = _Spool()
         taking = asyncio.create_task(self._take(spool))
         try:
             first = await spool.get()
+            if self._refusal is not None:
+                await self._refusal(scope, receive, send)
+                return
             headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             chunk = first
@@ -156,7 +167,7 @@ class NdjsonExchange(Response):
 
     async def _take(self, spool: _Spool) -> None:
         """Record and answer what is read; the last line is a summary, or a problem where it had to stop early."""
-        last: dict[str, Any] = {}
+        last: dict[str, Any] | None = None
         waiting = _Waiting()
         reading = asyncio.create_task(self._read(waiting))
         try:
@@ -170,28 +181,34 @@ class NdjsonExchange(Response):
             last = {"summary": {"lines": self._line, **dict(sorted(self._counts.items()))}}
         except ClientDisconnect:
             return
-        except LineTooLongError as error:
-            last = _stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
-        except InflatedBodyError as error:
-            last = _stopped(CONTENT_TOO_LARGE, f"{error}; {_AGAIN}")
-        except BrokenCodingError as error:
-            last = _stopped(MALFORMED_REQUEST, f"{error}; {_AGAIN}")
-        except RateLimitedError as error:
-            last = _stopped(RATE_LIMITED, f"{error}; then send line {self._first} and all after it again")
-            last["problem"] |= {"violated-policies": [error.policy], "retry_after": error.wait, "line": self._first}
-        except StoreBusyError:
-            last = _stopped(BUSY, f"the database is too busy; {_AGAIN}")
-        except StoreUnavailableError:
-            last = _stopped(DATABASE_UNAVAILABLE, f"the database went away; {_AGAIN}")
-        except Exception:
-            last = _stopped(INTERNAL_ERROR, "an error on our side")
-            raise
+        except Exception as error:
+            last = self._reason(error)
+            if last is None:
+                last = _stopped(INTERNAL_ERROR, "an error on our side")
+                raise
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            if last:
-                spool.put(msgspec.json.encode(last) + b"\n")
+            self._say_last(last, spool)
             spool.end()
+
+    def _reason(self, error: Exception) -> dict[str, Any] | None:
+        """The problem for which a stream ends early; None where it is a defect of ours."""
+        if isinstance(error, LineTooLongError):
+            return _stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
+        if isinstance(error, RateLimitedError):
+            found = _stopped(RATE_LIMITED, f"{error}; then send line {self._first} and all after it again")
+            found["problem"] |= {"violated-policies": [error.policy], "retry_after": error.wait, "line": self._first}
+            return found
+        kind = next((kind for raised, kind in _REASONS.items() if isinstance(error, raised)), None)
+        return None if kind is None else _stopped(kind, f"{error}; {_AGAIN}")
+
+    def _say_last(self, last: dict[str, Any] | None, spool: _Spool) -> None:
+        if last and "problem" in last and not self._counts and last["problem"]["status"] in _TO_COME_AGAIN:
+            # Nothing was answered yet, so that the status can still say it.
+            self._refusal = _refusal(last["problem"])
+        elif last:
+            spool.put(msgspec.json.encode(last) + b"\n")
 
     async def _read(self, waiting: _Waiting) -> None:
         try:
@@ -247,6 +264,12 @@ class NdjsonExchange(Response):
             lines.append(msgspec.json.encode({"line": number, **found}))
         self._counts.update([answer.outcome.value for answer in answers])
         spool.put(b"\n".join(lines) + b"\n")
+
+
+def _refusal(body: dict[str, Any]) -> Response:
+    headers = {"Retry-After": str(body.pop("retry_after", 1))}
+    body.pop("line", None)
+    return Response(msgspec.json.encode(body), body["status"], headers, media_type="application/problem+json")
 
 
 def _stopped(kind: ProblemType, detail: str) -> dict[str, Any]:

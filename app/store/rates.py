@@ -53,6 +53,8 @@ class PostgresRates:
         # Apart from all others: who is to be let in does not wait for those who are.
         self._turns = asyncio.Semaphore(_CONNECTIONS)
         self._idle: list[Any] = []
+        self._open: set[Any] = set()
+        self._is_closed = False
 
     async def lease(self, tenant_id: str, who: str, asked: Sequence[tuple[Rate, int]]) -> dict[str, LeasedTokens]:
         """Take tokens; see the port."""
@@ -85,28 +87,44 @@ class PostgresRates:
             await connection.execute(statement)
 
     async def close(self) -> None:
-        """Close all connections."""
-        while self._idle:
-            self._idle.pop().terminate()
+        """Close all connections, those in use too."""
+        self._is_closed = True
+        for connection in [*self._open]:
+            self._end(connection)
 
     async def _fetch(self, statement: str, *values: object) -> list[Any]:
         try:
             async with asyncio.timeout(2 * _SECONDS), self._turns:
-                while self._idle:
-                    connection = self._idle.pop()
-                    if not connection.is_closed():
-                        return await self._fetched(connection, statement, values)
-                return await self._fetched(await self._connect(timeout=_SECONDS), statement, values)
+                connection = self._rested() or await self._opened()
+                try:
+                    async with asyncio.timeout(_SECONDS):
+                        found: list[Any] = await connection.fetch(statement, *values)
+                except BaseException:
+                    # It may be in the middle of something.
+                    self._end(connection)
+                    raise
+                self._idle.append(connection)
+                return found
         except (*LOST, asyncpg.PostgresError) as error:
             raise StoreUnavailableError("the database is not available") from error
 
-    async def _fetched(self, connection: Any, statement: str, values: tuple[object, ...]) -> list[Any]:
-        try:
-            async with asyncio.timeout(_SECONDS):
-                found: list[Any] = await connection.fetch(statement, *values)
-        except BaseException:
-            # It may be in the middle of something.
-            connection.terminate()
-            raise
-        self._idle.append(connection)
-        return found
+    def _rested(self) -> Any:
+        """A connection that is open and does nothing; None where there is none."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            self._end(connection)
+        return None
+
+    async def _opened(self) -> Any:
+        connection = await self._connect(timeout=_SECONDS)
+        self._open.add(connection)
+        if self._is_closed:
+            self._end(connection)
+            raise StoreUnavailableError("the server ends")
+        return connection
+
+    def _end(self, connection: Any) -> None:
+        self._open.discard(connection)
+        connection.terminate()

@@ -16,7 +16,7 @@ from typing import Final
 
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import EVERY_KEY, UNITS, Override, Rate, Rates, Unit
-from app.use_cases.errors import RateLimitedError
+from app.use_cases.errors import InvalidRequestError, RateLimitedError
 from app.use_cases.keys import Principal
 from app.use_cases.recent import Recent
 
@@ -207,6 +207,32 @@ class RateLimits:
             self._read(principal.tenant_id)
             found.set(self._rates_of(*key))
         return found
+
+    async def override(self, tenant_id: str, override: Override) -> None:
+        """Let something else hold for a key, or for all keys of a tenant: here at once, elsewhere within a minute.
+
+        Raises:
+            InvalidRequestError: it names no policy.
+        """
+        if override.name not in UNITS:
+            raise InvalidRequestError("/name", f"expected {', '.join(UNITS)}")
+        await self._rates.put_override(tenant_id, override)
+        await self._renew(tenant_id)
+
+    async def drop_override(self, tenant_id: str, who: str, name: str) -> None:
+        """Go back to what holds for others."""
+        await self._rates.drop_override(tenant_id, who, name)
+        await self._renew(tenant_id)
+
+    async def overrides(self, tenant_id: str) -> list[Override]:
+        """All of a tenant."""
+        return await self._rates.overrides(tenant_id)
+
+    async def _renew(self, tenant_id: str) -> None:
+        self._overrides.put(tenant_id, await self._rates.overrides(tenant_id))
+        for one in self._keys.values():
+            if one.tenant_id == tenant_id:
+                one.set(self._rates_of(tenant_id, one.who))
 
     def check(self, allowance: Allowance, unit: Unit) -> None:
         """See `Allowance.check`."""
