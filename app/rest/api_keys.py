@@ -10,7 +10,7 @@ from app.ports.tenants import ApiKey, Scope
 from app.rest.bodies import JsonRoute
 from app.rest.etags import TagsOfKey, quoted
 from app.rest.idempotency import RequestId
-from app.rest.pages import LINKED, Limit, Listed, read_place
+from app.rest.pages import Limit, Listed, read_place
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
@@ -122,7 +122,7 @@ class ApiKeyPage(BaseModel):
     next: str | None
 
 
-@router.get("", responses=LINKED, summary="List API keys")
+@router.get("", summary="List API keys")
 async def list_api_keys(principal: Permitted, services: UsedServices, listed: Listed, limit: Limit = 50) -> ApiKeyPage:
     """All keys of the tenant, oldest first; those that have ended too."""
     parts = listed.begins_after(2)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from app.ports.audit import Action, AuditEntry, AuditFilter, client_subject
-from app.rest.pages import LINKED, Limit, Listed, read_place
+from app.rest.pages import Limit, Listed, read_place
 from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
@@ -61,7 +61,7 @@ class AuditPage(BaseModel):
     next: str | None
 
 
-@router.get("/audit-log", responses=LINKED, summary="List changes")
+@router.get("/audit-log", summary="List changes")
 async def list_audit_log(  # noqa: PLR0917 - query parameters
     principal: Permitted,
     services: UsedServices,

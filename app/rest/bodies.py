@@ -2,16 +2,17 @@
 
 import json
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.rest.problem_types import CONTENT_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
+from app.rest.problem_types import CONTENT_TOO_LARGE, MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from app.rest.problems import HttpError
 from app.use_cases.intake import Held
-from app.wire.codings import coding_of
+from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError, coding_of
 from app.wire.faults import InvalidBodyError, MalformedBodyError
 from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
@@ -26,10 +27,25 @@ def refuse_encoded(request: Request) -> None:
     """Refuse a body in a coding that is not read here, before anything is answered.
 
     Raises:
-        UnknownCodingError: it is in one.
+        HttpError: 415, when it is in one.
     """
-    # The edge has decoded all others.
-    coding_of([value.encode("latin-1") for value in request.headers.getlist("content-encoding")])
+    with _readable():
+        # The edge has decoded all others.
+        coding_of([value.encode("latin-1") for value in request.headers.getlist("content-encoding")])
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Refuse a body that cannot be decoded; middleware reads bodies too, where no handler of errors is."""
+    try:
+        yield
+    except UnknownCodingError as error:
+        headers = {"Accept-Encoding": ", ".join(CODINGS)}
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, str(error), headers=headers) from None
+    except InflatedBodyError as error:
+        raise HttpError(CONTENT_TOO_LARGE, str(error)) from None
+    except BrokenCodingError as error:
+        raise HttpError(MALFORMED_REQUEST, str(error)) from None
 
 
 def refuse_all_but_json(request: Request) -> None:
@@ -115,15 +131,16 @@ async def read_body(request: Request, held: Held | None = None, most: int = MOST
     """Read a whole body; what it takes is held.
 
     Raises:
-        HttpError: 413, as soon as it is too long.
+        HttpError: 413, as soon as it is too long; 400 or 415, where it cannot be decoded.
         StoreBusyError: there is no room for more.
     """
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size = _within_limit(size + len(chunk), most)
-        if held is not None:
-            held.grow(size)
-        chunks.append(chunk)
+    with _readable():
+        async for chunk in request.stream():
+            size = _within_limit(size + len(chunk), most)
+            if held is not None:
+                held.grow(size)
+            chunks.append(chunk)
     return b"".join(chunks)
 
 

@@ -12,7 +12,7 @@ from app.rest.bodies import JsonRoute
 from app.rest.etags import AskedOnce, TagsOfClient, quoted
 from app.rest.explanation import ExplanationAnswer
 from app.rest.language import Spoken
-from app.rest.pages import LINKED, Limit, Listed, Page, read_place
+from app.rest.pages import Limit, Listed, Page, read_place
 from app.rest.parameters import NAME_PATTERN
 from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
@@ -77,7 +77,7 @@ async def put_client(  # noqa: PLR0917 - each is a part of the request
     return ClientAnswer.of(client)
 
 
-@router.get("", responses=LINKED, summary="List clients, the highest score first")
+@router.get("", summary="List clients, the highest score first")
 async def list_clients(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,

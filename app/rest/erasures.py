@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.ports.erasures import Erasure
 from app.rest.etags import TagsOfClient
-from app.rest.pages import LINKED, Limit, Listed, read_place
+from app.rest.pages import Limit, Listed, read_place
 from app.rest.paths import ClientIdPath
 from app.rest.services import Manager, UsedServices
 
@@ -75,7 +75,7 @@ async def erase_client(
     return JSONResponse(answer.model_dump(mode="json"), 202, headers)
 
 
-@router.get("/erasures", responses=LINKED, summary="List erasures")
+@router.get("/erasures", summary="List erasures")
 async def list_erasures(principal: Manager, services: UsedServices, listed: Listed, limit: Limit = 50) -> ErasurePage:
     """Which clients were erased and when, oldest first, by the digests of their ids."""
     parts = listed.begins_after(2)

@@ -11,7 +11,7 @@ from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
 from app.ports.rates import Unit
 from app.rest.answers import EventAnswer, EventPage, EventTypeList, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
-from app.rest.pages import LINKED, Limit, Listed, read_place
+from app.rest.pages import Limit, Listed, read_place
 from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.paths import EventIdPath
 from app.rest.problem_types import (
@@ -157,7 +157,7 @@ def _ingested(answers: list[Answer], status: int) -> Response:
     return Response(content, status, media_type="application/json")
 
 
-@router.get("/events", response_model=EventPage, responses=LINKED, summary="List events")
+@router.get("/events", response_model=EventPage, summary="List events")
 async def list_events(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,

@@ -13,7 +13,7 @@ from app.core.timeline import Effect, Place
 from app.core.verdict import Verdict
 from app.rest.answers import Interval, Moved
 from app.rest.etags import AskedOnce
-from app.rest.pages import LINKED, Listed, Page, read_place
+from app.rest.pages import Listed, Page, read_place
 from app.rest.parameters import DAY, moment
 from app.rest.paths import ClientIdPath
 from app.rest.services import Reader, UsedServices
@@ -137,7 +137,7 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
     )
 
 
-@router.get("/{client_id}/timeline", responses=LINKED, summary="Get a client's timeline")
+@router.get("/{client_id}/timeline", summary="Get a client's timeline")
 async def get_timeline(  # noqa: PLR0917 - each is a parameter of the request
     client_id: ClientIdPath,
     principal: Reader,

@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import parse_qsl, quote, unquote_plus
 
 from fastapi import Depends, Query, Request, Response
@@ -11,23 +11,9 @@ from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.wire.cursors import MOST_CHARACTERS, Places
 
-__all__ = ["LINKED", "Limit", "Listed", "Page", "read_place"]
+__all__ = ["Limit", "Listed", "Page", "read_place"]
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.", examples=[50])]
-
-LINKED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "headers": {
-            "Link": {
-                "description": '`rel="first"`, and `rel="next"` where there is another page (RFC 8288): paths with all '
-                "parameters.",
-                "schema": {"type": "string"},
-                "example": '</v1/clients?limit=2>; rel="first", </v1/clients?limit=2&cursor=…>; rel="next"',
-            }
-        }
-    }
-}
-"""What the document says of every list, for `responses`."""
 
 _PAGING: Final = ("cursor", "limit")
 """Parameters that do not change which list it is."""

@@ -12,7 +12,7 @@ from app.ports.policies import PolicyRecord
 from app.rest.bodies import JsonRoute
 from app.rest.etags import TagsOfPolicy, quoted, require_match
 from app.rest.idempotency import RequestId
-from app.rest.pages import LINKED, Limit, Listed
+from app.rest.pages import Limit, Listed
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Manager, Reader, UsedServices
 from app.rest.viewpoint import Viewed
@@ -142,7 +142,7 @@ async def draft_policy(  # noqa: PLR0917 - each is a part of the request
     return PolicyAnswer.of(found, active)
 
 
-@router.get("", responses=LINKED, summary="List policies")
+@router.get("", summary="List policies")
 async def list_policies(principal: Reader, services: UsedServices, listed: Listed, limit: Limit = 50) -> PolicyList:
     """All versions; the default one, which holds until another is activated, is the last."""
     parts = listed.begins_after(1)

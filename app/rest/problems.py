@@ -17,7 +17,6 @@ from app.rest.problem_types import (
     AMBIGUOUS_ID,
     BUSY,
     CONFLICT,
-    CONTENT_TOO_LARGE,
     DATABASE_UNAVAILABLE,
     FORBIDDEN,
     INTERNAL_ERROR,
@@ -29,7 +28,6 @@ from app.rest.problem_types import (
     PRECONDITION_FAILED,
     RATE_LIMITED,
     UNAUTHENTICATED,
-    UNSUPPORTED_MEDIA_TYPE,
     ProblemType,
     type_of_status,
 )
@@ -46,7 +44,6 @@ from app.use_cases.errors import (
     UnauthenticatedError,
 )
 from app.wire.challenges import challenge
-from app.wire.codings import CODINGS, InflatedBodyError, UnknownCodingError
 from app.wire.faults import InvalidBodyError, MalformedBodyError, pointer_to
 
 __all__ = ["HttpError", "answer_to", "install", "problem", "problem_body"]
@@ -158,9 +155,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         del request
         assert isinstance(error, RequestValidationError)
-        # What several dependencies read is wrong for each of them, and told once.
-        told = dict.fromkeys((_pointer(each["loc"]), str(each["msg"])) for each in error.errors())
-        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in told]
+        # A parameter that several dependencies take has failed in each.
+        faults = dict.fromkeys((_pointer(each["loc"]), str(each["msg"])) for each in error.errors())
+        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
         for each in error.errors():
             if each["type"] == "json_invalid":
                 where = f"{each['ctx']['error']} at character {each['loc'][-1]}"
@@ -180,12 +177,6 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
             headers["Allow"] = ", ".join(sorted(methods)) or headers.get("Allow", "")
         return problem(kind, detail, headers=headers)
 
-    async def unreadable(request: Request, error: Exception) -> JSONResponse:
-        del request
-        if isinstance(error, InflatedBodyError):
-            return problem(CONTENT_TOO_LARGE, str(error))
-        return problem(UNSUPPORTED_MEDIA_TYPE, str(error), headers={"Accept-Encoding": ", ".join(CODINGS)})
-
     async def gone(request: Request, error: Exception) -> JSONResponse:
         del request, error
         return problem(MALFORMED_REQUEST, "the request ended early")  # Nobody reads it.
@@ -200,8 +191,6 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(StoreUnavailableError, known)
-    app.add_exception_handler(UnknownCodingError, unreadable)
-    app.add_exception_handler(InflatedBodyError, unreadable)
     app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unforeseen)
 

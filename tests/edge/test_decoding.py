@@ -86,6 +86,21 @@ async def test_a_bomb_is_refused(api: httpx.AsyncClient, coding: Coding, route: 
 
 
 @each_coding
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/policies", "/v1/clients/acme/simulate"])
+async def test_so_it_is_with_a_key_of_idempotency(api: httpx.AsyncClient, coding: Coding, path: str):
+    """Middleware reads the body first then; what was refused so is not kept."""
+    for given, content, status in (
+        ("br", b"{}", 415),
+        (coding, encoded(coding, b"{}")[:-1], 400),
+        (coding, bomb(coding), 413),
+        (coding, encoded(coding, b"[]"), 422 if path != "/v1/events" else 400),
+    ):
+        media = STRUCTURED if path == "/v1/events" else "application/json"
+        headers = {"Content-Type": media, "Content-Encoding": given, "Idempotency-Key": "the-same"}
+        check(await api.post(path, content=content, headers=headers), status)
+
+
+@each_coding
 async def test_the_limits_are_those_of_the_decoded_body(api: httpx.AsyncClient, coding: Coding):
     """A batch that is short enough sent, and too long read."""
     long = b"[" + b" " * 8 * MEBIBYTE + b"]"

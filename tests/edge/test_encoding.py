@@ -185,3 +185,30 @@ async def test_a_header_may_have_several_lines():
     async with raw(answering(LONG, {"Content-Type": "application/json"})) as http:
         answer = await http.get("/", headers=[("Accept-Encoding", "br"), ("Accept-Encoding", "gzip;q=0.5")])
         assert answer.headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_tags_in_a_coding_are_taken_in_conditions(api: httpx.AsyncClient, coding: Coding):
+    """As those of the bare answer are, which is another one."""
+
+    def read(found: httpx.Response) -> object:
+        # The client decodes gzip by itself.
+        return json.loads(found.content if coding == "gzip" else decoded(coding, found.content))
+
+    await api.put("/v1/clients/acme", json={"name": "Acme"})
+    coded = {"Accept-Encoding": f"{coding}, identity;q=0"}
+    plain = await api.get("/v1/clients/acme", headers={"Accept-Encoding": "identity"})
+    answer = await api.get("/v1/clients/acme", headers=coded)
+    tag = answer.headers["etag"]
+    assert (answer.headers["content-encoding"], tag) == (coding, f'{plain.headers["etag"][:-1]}-{coding}"')
+    assert read(answer) == plain.json()
+    for given in (tag, f"W/{tag}", f'"x", {tag}'):
+        same = await api.get("/v1/clients/acme", headers={**coded, "If-None-Match": given})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+        assert "content-encoding" not in same.headers
+    changed = await api.put("/v1/clients/acme", json={"name": "Other"}, headers={"If-Match": tag})
+    assert changed.status_code == 200
+    refused = await api.put("/v1/clients/acme", json={"name": "Third"}, headers={"If-Match": tag})
+    assert refused.status_code == 412
+    again = await api.get("/v1/clients/acme", headers={**coded, "If-None-Match": tag})
+    assert (again.status_code, read(again) != plain.json()) == (200, True)

@@ -10,6 +10,7 @@ import schemathesis
 
 # What may be refused though the schema takes it, with the reason: an operation, the fields as problems name them.
 BEYOND_A_SCHEMA: Final = (
+    ("", "if-(none-)?match:", "it is a list of tags, each with its quotation marks"),
     ("", r"\?cursor", "it is signed; none that is made up is one of ours"),
     ("", r"\?(as_of|known_at|since|until|from)", "a day that exists, and in order"),
     ("GET /v1/clients/{client_id}/history", r"\?(step|from|as_of)", "at most 400 steps"),
@@ -60,7 +61,7 @@ def valid_data_is_refused_with_a_reason(
     context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
 ) -> None:
     """What a schema takes is refused only for what a schema cannot say."""
-    if not _is_valid(case) or response.status_code != 422:
+    if not _is_valid(case) or response.status_code not in (400, 422):
         return
     body = response.json()
     if body["type"] == "/problems/idempotency-key-reused":

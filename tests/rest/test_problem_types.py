@@ -1,27 +1,69 @@
 """Every problem has a type that is documented, and the documentation is there to be read."""
 
+import ast
 import re
+from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
+import app
 from app.rest import problem_types
+from app.rest.openapi.operations import operations_of
 from app.rest.problem_types import PROBLEM_TYPES, ProblemType, type_of_status
+from tests.rest.documented import PROBLEM, document, resolved
 
 ALL = list(PROBLEM_TYPES.values())
-
-
-@pytest.fixture
-async def anybody(application: FastAPI):
-    """Somebody without a key."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as http:
-        yield http
 
 
 def test_every_type_that_is_defined_is_in_the_table():
     defined = {value for value in vars(problem_types).values() if isinstance(value, ProblemType)}
     assert defined == set(ALL)
+
+
+def names_in_the_code() -> tuple[set[str], list[str]]:
+    """The names of types that the rest of the code uses, and where it makes a type or writes the URI of one itself."""
+    used, beside = set(), []
+    for file in Path(app.__file__).parent.rglob("*.py"):
+        if file == Path(problem_types.__file__):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Name("ProblemType")) | ast.Call(func=ast.Attribute(attr="ProblemType")):
+                    beside.append(f"{file}:{node.lineno}")
+                case ast.Constant(value=str(text)) if re.fullmatch(r"/problems/[a-z-]+", text):
+                    beside.append(f"{file}:{node.lineno}")
+                case ast.Name(id=name) | ast.Attribute(attr=name):
+                    used.add(name)
+    return used, beside
+
+
+def test_every_type_is_raised_and_nothing_else_is():
+    names = {name for name, value in vars(problem_types).items() if isinstance(value, ProblemType)}
+    used, beside = names_in_the_code()
+    assert names - used == set()
+    assert beside == []
+
+
+# Answered before there is an operation: a connection, a request line, headers or a body that does not come.
+OF_THE_SERVER = {
+    "headers-too-large",
+    "method-not-allowed",
+    "target-too-long",
+    "too-many-connections",
+    "too-slow",
+}
+
+
+def test_every_type_is_in_the_document_and_no_other():
+    told = set()
+    for operation in operations_of(document()):
+        for answer in map(resolved, operation.spec["responses"].values()):
+            told |= set(answer.get("content", {}).get(PROBLEM, {}).get("examples", ()))
+    assert told | OF_THE_SERVER == set(PROBLEM_TYPES)
+    assert not told & OF_THE_SERVER
+    (slug,) = document()["paths"]["/problems/{slug}"]["get"]["parameters"][:1]
+    assert set(slug["schema"]["enum"]) == set(PROBLEM_TYPES)
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.slug)

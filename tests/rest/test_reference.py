@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 import app
 from app.cli.openapi import document
@@ -14,13 +13,6 @@ from tests.node import REFERENCE, installed
 
 PAGE = Path(app.__file__).parent / "rest" / "reference"
 SERVED = {".css", ".html", ".js", ".txt"}
-
-
-@pytest.fixture
-async def anybody(application: FastAPI):
-    """Somebody without a key."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as http:
-        yield http
 
 
 def directives(answer: httpx.Response) -> dict[str, str]:

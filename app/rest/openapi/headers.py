@@ -75,7 +75,8 @@ REQUEST_HEADERS: Final = (
     Header(
         "If-None-Match",
         "Tags of answers that you have, from `ETag`: where one of them still holds, the answer is 304 without content.",
-        {"type": "string", "maxLength": MOST_CHARACTERS},
+        # Of reads it is no condition that could fail: what is no list of tags, or too long a one, holds for nothing.
+        _TEXT,
         '"3q2-7wAAAAAAAAAAAAAAAA"',
         lambda operation, status: is_tagged(operation),
     ),
@@ -197,7 +198,21 @@ RESPONSE_HEADERS: Final = (
         "The language of the sentences in the answer.",
         _TEXT,
         "en",
-        lambda operation, status: status == 200 and operation.has_parameter("accept-language"),
+        lambda operation, status: status in (200, 304) and operation.has_parameter("accept-language"),
+    ),
+    Header(
+        "Link",
+        '`rel="first"`, and `rel="next"` where there is another page (RFC 8288): paths with all parameters.',
+        _TEXT,
+        '</v1/clients?limit=2>; rel="first", </v1/clients?limit=2&cursor=…>; rel="next"',
+        lambda operation, status: status in (200, 304) and operation.has_parameter("cursor"),
+    ),
+    Header(
+        "Content-Location",
+        "Where what is answered is to be read: a path on this server.",
+        {"type": "string", "format": "uri-reference"},
+        "/v1/policies/v3",
+        lambda operation, status: (operation.id, status) == ("activatePolicy", 200),
     ),
     Header(
         "Location",

@@ -74,7 +74,7 @@ PROBLEM: Final[dict[str, Any]] = {
 _Rule = tuple[ProblemType, Callable[[Operation], bool]]
 # A problem that many operations may answer with gets its row here.
 _RULES: Final[tuple[_Rule, ...]] = (
-    (MALFORMED_REQUEST, lambda operation: operation.has_body),
+    (MALFORMED_REQUEST, lambda operation: operation.has_body or is_conditional(operation)),
     (UNAUTHENTICATED, lambda operation: operation.needs_key),
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
