@@ -49,7 +49,6 @@ def test_every_type_is_raised_and_nothing_else_is():
 OF_THE_SERVER = {
     "headers-too-large",
     "method-not-allowed",
-    "target-too-long",
     "too-many-connections",
     "too-slow",
 }
