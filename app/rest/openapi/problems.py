@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
-from app.rest.openapi.headers import NEED_MATCH, is_conditional
+from app.rest.openapi.headers import NEED_MATCH, is_conditional, is_tagged
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -15,6 +15,7 @@ from app.rest.problem_types import (
     DATABASE_UNAVAILABLE,
     EVENT_CONFLICT,
     FORBIDDEN,
+    HEADERS_TOO_LARGE,
     IDEMPOTENCY_IN_FLIGHT,
     IDEMPOTENCY_KEY_REUSED,
     INTERNAL_ERROR,
@@ -82,6 +83,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (PRECONDITION_FAILED, is_conditional),
     (PRECONDITION_REQUIRED, lambda operation: operation.id in NEED_MATCH),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
+    (HEADERS_TOO_LARGE, is_tagged),
     (TARGET_TOO_LONG, lambda operation: operation.has_variable_target),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
