@@ -90,7 +90,7 @@ fuzz: env-dev ## Fuzz REST, GraphQL and the decoder for FUZZ_SECONDS (600); FUZZ
 	@$(VENV)/python -m tests.fuzzing.runs --seconds $(or $(FUZZ_SECONDS),600) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 audit: env-dev ## Ask the advisory databases about every dependency in the lock files (needs the network)
-	@$(VENV)/python -m tests.audit
+	@$(VENV)/python -m tests.audit $(ARGS)
 
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs a package index)
 	@test -x .venv-lock/bin/uv || ($(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install -qq uv==$(UV_VERSION))
