@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.rest.paths import ClientIdPath
+from app.rest.paths import id_in_path
 from app.rest.problem_types import MALFORMED_REQUEST, PRECONDITION_REQUIRED
 from app.rest.problems import HttpError
 from app.rest.services import Permitted, UsedServices
@@ -174,9 +174,9 @@ AskedOnce = Annotated[Asked, Depends(_asked)]
 
 
 async def _client_tags(
-    client_id: ClientIdPath, principal: Permitted, services: UsedServices, conditions: Conditioned
+    request: Request, principal: Permitted, services: UsedServices, conditions: Conditioned
 ) -> ClientTags:
-    return await client_tags(services.tags, principal.tenant_id, client_id, conditions)
+    return await client_tags(services.tags, principal.tenant_id, id_in_path(request, "client_id"), conditions)
 
 
 TagsOfClient = Annotated[ClientTags, Depends(_client_tags)]

@@ -15,7 +15,7 @@ from app.ports.audit import AuditEntry
 from app.ports.ledger import MovedOnError, NewEvent, Outcome
 from app.store.audit import note_beside
 from app.store.engine import retrying
-from app.store.profiles import PROFILE_TYPES, retell_profiles
+from app.store.profiles import PROFILE_TYPES, tell_profiles
 from app.store.writes import Writes
 from app.use_cases.recent import Recent
 
@@ -53,8 +53,8 @@ _DIGESTS: Final = """
 # Answers those that came to be, and those whose checkpoints may have seen too little; most often there are none.
 _TOUCH: Final = f"""
     WITH touched AS (
-        INSERT INTO client (tenant_id, client_id, created_at, revision, due_at)
-        SELECT $1, sent.client_id, now(), sent.events, now()
+        INSERT INTO client (tenant_id, client_id, created_at, revision, due_at, profile_until)
+        SELECT $1, sent.client_id, now(), sent.events, now(), '-infinity'
         FROM unnest({_SPLIT.format(2)}, string_to_array($3, ',')::bigint[]) AS sent (client_id, events)
         ON CONFLICT (tenant_id, client_id)
         DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())
@@ -68,12 +68,13 @@ _VOIDED: Final = """
     SELECT void.at, stored."time"
     FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS void (at, client_id, source, id)
     CROSS JOIN LATERAL (
-        SELECT event."time" FROM event
+        SELECT event.client_id, event."time" FROM event
         WHERE event.tenant_id = $1 AND event.source = void.source AND event.id = void.id
-            AND event.client_id = void.client_id
         OFFSET 0
     ) AS stored
+    WHERE stored.client_id = void.client_id
     """
+# The rows are there, but a statement that looks each of them up by its key is one that would insert.
 _FORGET: Final = """
     WITH late AS (
         SELECT * FROM unnest($2::text[], $3::timestamptz[]) AS sent (client_id, since)
@@ -82,11 +83,12 @@ _FORGET: Final = """
         WHERE checkpoint.tenant_id = $1 AND checkpoint.client_id = ANY($2)
             AND checkpoint.client_id = late.client_id AND checkpoint."time" >= late.since
     )
-    UPDATE client SET checkpointed_until = (
+    INSERT INTO client (tenant_id, client_id, created_at, revision, checkpointed_until)
+    SELECT $1, late.client_id, now(), 0, (
         SELECT max(kept."time") FROM checkpoint AS kept
-        WHERE kept.tenant_id = $1 AND kept.client_id = client.client_id AND kept."time" < late.since
-    )
-    FROM late WHERE client.tenant_id = $1 AND client.client_id = ANY($2) AND client.client_id = late.client_id
+        WHERE kept.tenant_id = $1 AND kept.client_id = late.client_id AND kept."time" < late.since
+    ) FROM late
+    ON CONFLICT (tenant_id, client_id) DO UPDATE SET checkpointed_until = excluded.checkpointed_until
     """
 
 _MANY: Final = 100
@@ -141,7 +143,7 @@ class Appends:
         tenant_id: str,
         events: Sequence[NewEvent],
         *,
-        atomic: bool,
+        atomic: bool = False,
         entry: AuditEntry | None = None,
         after: int | None = None,
     ) -> list[Outcome]:
@@ -260,8 +262,7 @@ async def _touch(connection: Any, tenant_id: str, events: Sequence[NewEvent]) ->
         if late:
             await _forget(connection, tenant_id, [one for one in events if one.client_id in late])
     if not types.isdisjoint(PROFILE_TYPES):
-        told = sorted({one.client_id for one in events if one.type in PROFILE_TYPES})
-        await retell_profiles(connection, tenant_id, told)
+        await tell_profiles(connection, tenant_id, events)
 
 
 async def _refuse_erased(connection: Any, tenant_id: str, client_ids: Sequence[str]) -> None:

@@ -75,8 +75,8 @@ class PostgresErasures:
                 # tombstone.
                 gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
                 # Kept answers name it by its digest, and are written under the same lock.
-                about = (request.c.tenant_id == tenant_id, request.c.subject == digest)
-                await connection.execute(delete(request).where(*about))
+                kept = delete(request).where(request.c.tenant_id == tenant_id, request.c.subject == digest)
+                await connection.execute(kept)
                 if gone[0]:
                     await hastened(connection, tenant_id)
                     fresh = insert(erasure).values(row)

@@ -53,10 +53,11 @@ class PostgresRequests:
                 request.c.fingerprint == fresh.excluded.fingerprint,
             ),
         ).returning(request.c.request_id)
-        found = select(request, func.now().label("present")).where(_is(key))
+        found = select(request, func.now().label("present")).where(request.c.tenant_id == key.tenant_id, _is(key))
         while True:
             async with transaction(self._engine, key.tenant_id) as connection:
-                await connection.execute(delete(request).where(_is(key), request.c.kept_until <= func.now()))
+                old = delete(request).where(request.c.tenant_id == key.tenant_id, _is(key))
+                await connection.execute(old.where(request.c.kept_until <= func.now()))
                 mine = (await connection.execute(claimed)).scalar_one_or_none()
                 if mine is not None:
                     return Claimed(Claim(mine, token))
@@ -68,7 +69,8 @@ class PostgresRequests:
     async def renew(self, key: RequestKey, claim: Claim, lease: timedelta) -> None:
         """Renew a claim; see the port."""
         async with transaction(self._engine, key.tenant_id) as connection:
-            await connection.execute(update(request).where(_held(key, claim)).values(leased_until=func.now() + lease))
+            held = update(request).where(request.c.tenant_id == key.tenant_id, _held(key, claim))
+            await connection.execute(held.values(leased_until=func.now() + lease))
 
     async def answer(self, key: RequestKey, claim: Claim, answer: bytes, client_id: str | None) -> None:
         """Keep the answer; see the port."""
@@ -79,12 +81,14 @@ class PostgresRequests:
                     values["subject"] = digest_of(client_id)
                 else:
                     values["answer"] = None
-            await connection.execute(update(request).where(_held(key, claim)).values(values))
+            held = update(request).where(request.c.tenant_id == key.tenant_id, _held(key, claim))
+            await connection.execute(held.values(values))
 
     async def release(self, key: RequestKey, claim: Claim) -> None:
         """End a claim; see the port."""
         async with transaction(self._engine, key.tenant_id) as connection:
-            await connection.execute(update(request).where(_held(key, claim)).values(leased_until=_OVER))
+            held = update(request).where(request.c.tenant_id == key.tenant_id, _held(key, claim))
+            await connection.execute(held.values(leased_until=_OVER))
 
     async def remove_old(self, most: int) -> int:
         """Remove what is kept no longer; see the port."""
@@ -106,16 +110,13 @@ async def made_by(connection: AsyncConnection, tenant_id: str, request_id: str |
 async def note_made(connection: AsyncConnection, tenant_id: str, request_id: str | None, name: str) -> None:
     """Note what a request makes, in the transaction that makes it."""
     if request_id is not None:
-        mine = (request.c.tenant_id == tenant_id, request.c.request_id == request_id)
-        await connection.execute(update(request).where(*mine).values(made=name))
+        mine = update(request).where(request.c.tenant_id == tenant_id, request.c.request_id == request_id)
+        await connection.execute(mine.values(made=name))
 
 
 def _is(key: RequestKey) -> ColumnElement[bool]:
-    return and_(
-        request.c.tenant_id == key.tenant_id,
-        request.c.credential == key.credential,
-        request.c.digest == key.digest,
-    )
+    """Within the tenant."""
+    return and_(request.c.credential == key.credential, request.c.digest == key.digest)
 
 
 def _held(key: RequestKey, claim: Claim) -> ColumnElement[bool]:

@@ -122,6 +122,8 @@ client = Table(
     Column("due_at", _INSTANT, nullable=False, server_default="-infinity"),
     # The newest checkpoint: an event that is not older leaves all of them as they are.
     Column("checkpointed_until", _INSTANT),
+    # The newest event that the profile was told by: one after it is added to it. Not known where it is null.
+    Column("profile_until", _INSTANT),
     PrimaryKeyConstraint("tenant_id", "client_id"),
     # Across tenants: what a worker asks for.
     Index("client_due", "due_at"),

@@ -43,7 +43,7 @@ class Writes:
         """
         self._connect = Connector(url, seconds)
         self._pool_size = pool_size
-        self._patience = patience
+        self.patience = patience
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 
@@ -86,7 +86,7 @@ class Writes:
         """A connection in a transaction; one that died while it rested is passed over."""
         for _ in range(self._pool_size):
             try:
-                connection = await pool.acquire(timeout=self._patience)
+                connection = await pool.acquire(timeout=self.patience)
             except TimeoutError:
                 raise StoreBusyError("the database is too busy; try again later") from None
             try:

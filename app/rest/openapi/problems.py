@@ -72,10 +72,16 @@ PROBLEM: Final[dict[str, Any]] = {
     },
 }
 
+
+def _may_be_malformed(operation: Operation) -> bool:
+    has_key = operation.method == "POST"
+    return operation.has_body or has_key or is_conditional(operation) or operation.has_parameter("cursor")
+
+
 _Rule = tuple[ProblemType, Callable[[Operation], bool]]
 # A problem that many operations may answer with gets its row here.
 _RULES: Final[tuple[_Rule, ...]] = (
-    (MALFORMED_REQUEST, lambda operation: operation.has_body or is_conditional(operation)),
+    (MALFORMED_REQUEST, _may_be_malformed),
     (UNAUTHENTICATED, lambda operation: operation.needs_key),
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
