@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs bad-inputs fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes docs bad-inputs fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -75,6 +75,9 @@ bench-store: env-bench ## Measure the store next to what Postgres itself can do;
 	$(VENV)/python -m benchmarks.histories
 	$(VENV)/python -m benchmarks.reads
 	$(VENV)/python -m benchmarks.together
+
+bench-fairness: env-bench ## Ask for twice the limit of one key for a minute: what the others notice; ARGS: seconds, limit
+	$(VENV)/python -m benchmarks.fairness $(ARGS)
 
 bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
 	$(VENV)/python -m benchmarks.crashes $(ARGS)

@@ -22,7 +22,7 @@ from app.rest.problem_types import (
     UNSUPPORTED_MEDIA_TYPE,
 )
 from app.rest.problems import HttpError, problem
-from app.rest.services import Ingester, Reader, Services, UsedAllowance, UsedServices
+from app.rest.services import Ingester, Reader, Services, UsedServices, allowance_of
 from app.rest.streaming import NdjsonExchange, taken
 from app.rest.viewpoint import AsOf, KnownAt
 from app.use_cases.errors import InvalidRequestError
@@ -68,13 +68,14 @@ async def send_events(
     request: Request,
     principal: Ingester,
     services: UsedServices,
-    allowance: UsedAllowance,
     atomic: Annotated[bool, Query(description="All or none; not for streams.", examples=[True])] = False,
 ) -> Any:
     """Record CloudEvents: one (structured or binary), a batch, or an NDJSON stream of any length.
 
     2xx means durable. Sending an event again is harmless and answers `duplicate`.
     """
+    # Not a dependency: the framework would take longer to hand it over than it takes to look.
+    allowance = allowance_of(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == NDJSON:
         if atomic:
@@ -141,7 +142,8 @@ async def _single(sender: _Sender, found: NewEvent | Invalid) -> Response:
     if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
         raise HttpError(MALFORMED_REQUEST, f"the body is no CloudEvent: {found.faults[0].detail}")
     await sender.allowance.take(Unit.EVENTS)
-    (answer,) = await sender.services.record(sender.tenant_id, [taken(found)])
+    async with sender.services.intake.turn(sender.tenant_id):
+        (answer,) = await sender.services.record(sender.tenant_id, [taken(found)])
     refusal = _REFUSALS.get(answer.outcome)
     if refusal is not None:
         faults = answer.faults or _conflict(answer)
