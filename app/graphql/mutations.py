@@ -201,7 +201,8 @@ class Mutation:
             return _problem(error)
         sent = [one if isinstance(one, NewEvent) else _refused(one) for one in found]
         await context.allowance.take(Unit.EVENTS, len(sent))
-        answers = await context.services.record(context.tenant_id, sent, atomic=input.atomic)
+        async with context.services.intake.turn(context.tenant_id):
+            answers = await context.services.record(context.tenant_id, sent, atomic=input.atomic)
         return EventsSent(
             results=[
                 EventResult(
