@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -159,7 +160,7 @@ def wait_until_ready(service: Service) -> None:
 @pytest.mark.timeout(180)
 def test_nothing_of_it_is_written_anywhere(talkative: Service, issuer: LocalIssuer):
     service = talkative
-    person = {"sub": MAIL, "tenant": f"{WORD}-tenant", "scope": " ".join(Scope)}
+    person: dict[str, Any] = {"sub": MAIL, "tenant": f"{WORD}-tenant", "scope": " ".join(Scope)}
     good = issuer.token(**person)
     tokens = [good, issuer.token(**person, exp=1), issuer.token(**{**person, "tenant": f"{WORD}-other"}), good[:-9]]
     # The signature is what nobody could write himself.
