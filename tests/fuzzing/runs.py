@@ -155,7 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"  {outcome.line}")
         if outcome.unreached:
             print(f"    took nothing of what was sent: {', '.join(outcome.unreached)}")
-    print(f"  {told.stdout.strip().splitlines()[-1] if told.stdout.strip() else 'the decoder said nothing'}")
+    lines = [line for line in told.stdout.splitlines() if line.startswith("decoder: ")]
+    print("".join(f"  {line}\n" for line in lines or ["the decoder failed, see above"]), end="")
     print(f"  server: memory {grown / 2**20:+.0f} MiB, lines of errors in its log: {sum(errors.values())}")
     failed = not all(outcome.ok for outcome in outcomes) or told.returncode != 0 or sum(errors.values()) > 0
     print(f"  {'FAILED' if failed else 'nothing failed'}; the same draws again: make fuzz FUZZ_SEED={seed}")
