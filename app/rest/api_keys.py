@@ -15,7 +15,7 @@ from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import LONGEST_OVERLAP, IssuedKey
-from app.wire.durations import read_duration
+from app.wire.durations import DURATION_PATTERN, read_duration
 from app.wire.moments import EXPECTED_MOMENT, read_moment
 
 __all__ = ["router"]
@@ -73,7 +73,7 @@ class RotationBody(BaseModel):
             {
                 "anyOf": [
                     {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2_592_000},
-                    {"type": "string", "maxLength": 40},
+                    {"type": "string", "maxLength": 40, "pattern": DURATION_PATTERN},
                 ],
                 "examples": ["P7D", 3600],
             }

@@ -12,7 +12,7 @@ from app.ports.rates import Unit
 from app.rest.answers import EventAnswer, EventPage, EventTypeList, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.pages import Limit, Listed, read_place
-from app.rest.parameters import NAME_PATTERN, moment
+from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.paths import EventIdPath
 from app.rest.problem_types import (
     BATCH_REFUSED,
@@ -49,7 +49,7 @@ def _text(description: str, example: str) -> Any:
 
 
 def _moment(description: str, example: str) -> Any:
-    return Query(max_length=40, description=description, examples=[example])
+    return Query(max_length=40, json_schema_extra=MOMENT, description=description, examples=[example])
 
 
 Source = Annotated[str | None, _text("Only events from this source.", "/billing")]
@@ -175,7 +175,7 @@ async def list_events(  # noqa: PLR0917 - query parameters
 ) -> EventPage:
     """List events by time, oldest first; `since <= time < until`, instants or days."""
     times = [
-        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text is not None else None
         for text, name in ((since, "since"), (until, "until"), (as_of, "as_of"), (known_at, "known_at"))
     ]
     after = None

@@ -47,9 +47,7 @@ def test_every_type_is_raised_and_nothing_else_is():
 
 # Answered before there is an operation: a connection, a request line, headers or a body that does not come.
 OF_THE_SERVER = {
-    "headers-too-large",
     "method-not-allowed",
-    "target-too-long",
     "too-many-connections",
     "too-slow",
 }
