@@ -75,7 +75,7 @@ PROBLEM: Final[dict[str, Any]] = {
 
 def _may_be_malformed(operation: Operation) -> bool:
     has_key = operation.method == "POST"
-    return operation.has_body or has_key or is_conditional(operation) or operation.has_parameter("cursor")
+    return operation.has_body or has_key or is_conditional(operation) or is_tagged(operation)
 
 
 _Rule = tuple[ProblemType, Callable[[Operation], bool]]
