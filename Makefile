@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs bad-inputs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes docs bad-inputs fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -76,6 +76,9 @@ bench-store: env-bench ## Measure the store next to what Postgres itself can do;
 	$(VENV)/python -m benchmarks.reads
 	$(VENV)/python -m benchmarks.together
 
+bench-fairness: env-bench ## Ask for twice the limit of one key for a minute: what the others notice; ARGS: seconds, limit
+	$(VENV)/python -m benchmarks.fairness $(ARGS)
+
 bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
 	$(VENV)/python -m benchmarks.crashes $(ARGS)
 
@@ -85,6 +88,12 @@ docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md a
 
 bad-inputs: env-dev ## Send everything that nobody should send to a server; writes docs/bad-inputs.md
 	@$(VENV)/python -m tests.bad_inputs.table
+
+fuzz: env-dev ## Fuzz REST, GraphQL and the decoder for FUZZ_SECONDS (600); FUZZ_SEED repeats a run
+	@$(VENV)/python -m tests.fuzzing.runs --seconds $(or $(FUZZ_SECONDS),600) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+
+audit: env-dev ## Ask the advisory databases about every dependency in the lock files (needs the network)
+	@$(VENV)/python -m tests.audit $(ARGS)
 
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs a package index)
 	@test -x .venv-lock/bin/uv || ($(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install -qq uv==$(UV_VERSION))

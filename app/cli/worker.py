@@ -49,6 +49,8 @@ def worker(
     log_lines.set_up(settings.log_level)
     with ending_cleanly():
         if until_stdin_ends:
+            # Beside a server on the same machine: who waits for an answer comes first.
+            os.nice(10)
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         else:
             tell("The worker keeps assessments fresh.")

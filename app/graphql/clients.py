@@ -22,6 +22,7 @@ from app.ports.clients import ClientRecord
 from app.use_cases.cases import Case
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.viewpoint import Viewpoint
+from app.wire.resource_tags import client_tags, only
 
 __all__ = ["Client", "client_named"]
 
@@ -42,6 +43,12 @@ class Client(Node):
     record: strawberry.Private[ClientRecord]
     viewpoint: strawberry.Private[Viewpoint]
     assessed: strawberry.Private[Assessment | None] = None
+
+    @answered("Of what is known of the client: for `ifMatch`. The same as REST's `ETag`, without its quotes.")
+    async def etag(self, info: Info) -> str:
+        """Its tag."""
+        context = info.context
+        return (await client_tags(context.services.tags, context.tenant_id, self.client_id, only())).of(self.record)
 
     @answered("How the relationship stands.", weight=5)
     async def score(self, info: Info) -> Score:

@@ -142,8 +142,11 @@ class Tenants(Protocol):
         most: int,
         entry: AuditEntry,
         fits: Callable[[ApiKey], bool] | None = None,
+        request_id: str | None = None,
     ) -> bool:
         """Give a key another secret; the one before works until an instant, and so do those before it at most.
+
+        A request that has done so already, whose answer nobody saw, does so once more, and then it fits.
 
         Returns:
             False for an unknown key, and for one that was revoked meanwhile.

@@ -15,7 +15,7 @@ from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import LONGEST_OVERLAP, IssuedKey
-from app.wire.durations import read_duration
+from app.wire.durations import DURATION_PATTERN, read_duration
 from app.wire.moments import EXPECTED_MOMENT, read_moment
 
 __all__ = ["router"]
@@ -73,7 +73,7 @@ class RotationBody(BaseModel):
             {
                 "anyOf": [
                     {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2_592_000},
-                    {"type": "string", "maxLength": 40},
+                    {"type": "string", "maxLength": 40, "pattern": DURATION_PATTERN},
                 ],
                 "examples": ["P7D", 3600],
             }
@@ -170,6 +170,7 @@ async def rotate_api_key(  # noqa: PLR0917 - each is a part of the request
     response: Response,
     principal: Permitted,
     services: UsedServices,
+    request_id: RequestId,
     tags: TagsOfKey,
 ) -> IssuedKeyAnswer:
     """Give a key another secret, which is in the answer, this once; the secret before works until the overlap ends.
@@ -178,7 +179,9 @@ async def rotate_api_key(  # noqa: PLR0917 - each is a part of the request
     With `If-Match` a key that has another `ETag` stays as it is; that it was used meanwhile is no matter.
     """
     fits = tags.fit if tags.conditions else None
-    found = await services.keys.rotate(principal.tenant_id, key_id, body.overlap, principal, fits)
+    found = await services.keys.rotate(
+        principal.tenant_id, key_id, body.overlap, principal, fits, request_id=request_id
+    )
     response.headers["Cache-Control"] = "no-store"
     return IssuedKeyAnswer.issued(found, services.assess.now())
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.ports.audit import Action, AuditEntry, AuditFilter, client_subject
 from app.rest.pages import Limit, Listed, read_place
-from app.rest.parameters import NAME_PATTERN, moment
+from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 
@@ -24,7 +24,7 @@ def _text(description: str, example: str, most: int = 600) -> Any:
 
 
 def _moment(description: str, example: str) -> Any:
-    return Query(max_length=40, description=description, examples=[example])
+    return Query(max_length=40, json_schema_extra=MOMENT, description=description, examples=[example])
 
 
 class AuditEntryAnswer(BaseModel):
@@ -80,7 +80,7 @@ async def list_audit_log(  # noqa: PLR0917 - query parameters
             raise InvalidRequestError("?client_id", "expected only one of client_id and subject")
         subject = client_subject(client_id)
     times = [
-        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text is not None else None
         for text, name in ((since, "since"), (until, "until"))
     ]
     wanted = AuditFilter(actor, action, subject, *times)

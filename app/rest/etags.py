@@ -8,16 +8,16 @@ from fastapi import Depends, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.rest.paths import ClientIdPath
+from app.rest.paths import id_in_path
 from app.rest.problem_types import MALFORMED_REQUEST, PRECONDITION_REQUIRED
-from app.rest.problems import HttpError
+from app.rest.problems import HttpError, answer_to
 from app.rest.services import Permitted, UsedServices
 from app.services import Services
 from app.use_cases.cases import Basis, Case
 from app.use_cases.unchanged import NOW_ALONE
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.resource_tags import ClientTags, Conditions, KeyTags, PolicyTags, client_tags, key_tags, policy_tags
-from app.wire.tags import Tagger, Tags, read_tags, tag_of
+from app.wire.tags import MOST_CHARACTERS, Tagger, Tags, read_tags, tag_of
 
 __all__ = [
     "TAGGED",
@@ -64,6 +64,12 @@ class EntityTags:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].startswith(TAGGED):
+            given = _header(scope["headers"], b"if-none-match")
+            if given is not None and len(given) > MOST_CHARACTERS:
+                detail = f"expected at most {MOST_CHARACTERS} characters"
+                refused = HttpError(MALFORMED_REQUEST, detail, [{"pointer": "if-none-match:", "detail": detail}])
+                await answer_to(refused)(scope, receive, send)
+                return
             await self._app(scope, receive, _Tagged(scope, send))
         else:
             await self._app(scope, receive, send)
@@ -174,9 +180,9 @@ AskedOnce = Annotated[Asked, Depends(_asked)]
 
 
 async def _client_tags(
-    client_id: ClientIdPath, principal: Permitted, services: UsedServices, conditions: Conditioned
+    request: Request, principal: Permitted, services: UsedServices, conditions: Conditioned
 ) -> ClientTags:
-    return await client_tags(services.tags, principal.tenant_id, client_id, conditions)
+    return await client_tags(services.tags, principal.tenant_id, id_in_path(request, "client_id"), conditions)
 
 
 TagsOfClient = Annotated[ClientTags, Depends(_client_tags)]

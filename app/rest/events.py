@@ -12,7 +12,7 @@ from app.ports.rates import Unit
 from app.rest.answers import EventAnswer, EventPage, EventTypeList, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
 from app.rest.pages import Limit, Listed, read_place
-from app.rest.parameters import NAME_PATTERN, moment
+from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.paths import EventIdPath
 from app.rest.problem_types import (
     BATCH_REFUSED,
@@ -22,7 +22,7 @@ from app.rest.problem_types import (
     UNSUPPORTED_MEDIA_TYPE,
 )
 from app.rest.problems import HttpError, problem
-from app.rest.services import Ingester, Reader, Services, UsedAllowance, UsedServices
+from app.rest.services import Ingester, Reader, Services, UsedServices, allowance_of
 from app.rest.streaming import NdjsonExchange, taken
 from app.rest.viewpoint import AsOf, KnownAt
 from app.use_cases.errors import InvalidRequestError
@@ -49,7 +49,7 @@ def _text(description: str, example: str) -> Any:
 
 
 def _moment(description: str, example: str) -> Any:
-    return Query(max_length=40, description=description, examples=[example])
+    return Query(max_length=40, json_schema_extra=MOMENT, description=description, examples=[example])
 
 
 Source = Annotated[str | None, _text("Only events from this source.", "/billing")]
@@ -68,13 +68,14 @@ async def send_events(
     request: Request,
     principal: Ingester,
     services: UsedServices,
-    allowance: UsedAllowance,
     atomic: Annotated[bool, Query(description="All or none; not for streams.", examples=[True])] = False,
 ) -> Any:
     """Record CloudEvents: one (structured or binary), a batch, or an NDJSON stream of any length.
 
     2xx means durable. Sending an event again is harmless and answers `duplicate`.
     """
+    # Not a dependency: the framework would take longer to hand it over than it takes to look.
+    allowance = allowance_of(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == NDJSON:
         if atomic:
@@ -141,7 +142,8 @@ async def _single(sender: _Sender, found: NewEvent | Invalid) -> Response:
     if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
         raise HttpError(MALFORMED_REQUEST, f"the body is no CloudEvent: {found.faults[0].detail}")
     await sender.allowance.take(Unit.EVENTS)
-    (answer,) = await sender.services.record(sender.tenant_id, [taken(found)])
+    async with sender.services.intake.turn(sender.tenant_id):
+        (answer,) = await sender.services.record(sender.tenant_id, [taken(found)])
     refusal = _REFUSALS.get(answer.outcome)
     if refusal is not None:
         faults = answer.faults or _conflict(answer)
@@ -173,7 +175,7 @@ async def list_events(  # noqa: PLR0917 - query parameters
 ) -> EventPage:
     """List events by time, oldest first; `since <= time < until`, instants or days."""
     times = [
-        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text is not None else None
         for text, name in ((since, "since"), (until, "until"), (as_of, "as_of"), (known_at, "known_at"))
     ]
     after = None

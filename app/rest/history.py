@@ -14,7 +14,7 @@ from app.core.verdict import Verdict
 from app.rest.answers import Interval, Moved
 from app.rest.etags import AskedOnce
 from app.rest.pages import Listed, Page, read_place
-from app.rest.parameters import moment
+from app.rest.parameters import DAY, moment
 from app.rest.paths import ClientIdPath
 from app.rest.services import Reader, UsedServices
 from app.rest.viewpoint import Viewed
@@ -114,6 +114,7 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
         Query(
             alias="from",
             max_length=40,
+            json_schema_extra=DAY,
             description="A day of the first step. By default 90 days, 52 weeks or two years before the last.",
             examples=["2026-01-01"],
         ),

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.ports.ledger import StoreUnavailableError
 from app.ports.requests import RequestKey
 from app.rest.bodies import announced_size, read_body
-from app.rest.problem_types import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED, INVALID_REQUEST
+from app.rest.problem_types import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED, MALFORMED_REQUEST
 from app.rest.problems import HttpError, answer_to
 from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
@@ -193,7 +193,7 @@ def _name(given: list[bytes]) -> str:
 
 
 def _unusable(detail: str) -> HttpError:
-    return HttpError(INVALID_REQUEST, detail, [{"pointer": "idempotency-key:", "detail": detail}])
+    return HttpError(MALFORMED_REQUEST, detail, [{"pointer": "idempotency-key:", "detail": detail}])
 
 
 async def _request_id(request: Request) -> str | None:

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, quote, unquote_plus
 
 from fastapi import Depends, Query, Request, Response
 
+from app.rest.problem_types import MALFORMED_REQUEST
+from app.rest.problems import HttpError
 from app.rest.services import Permitted, UsedServices
-from app.use_cases.errors import InvalidRequestError
 from app.wire.cursors import MOST_CHARACTERS, Places
 
 __all__ = ["Limit", "Listed", "Page", "read_place"]
@@ -42,7 +43,7 @@ class Page:
         """The place that the page comes after, in so many parts; None for the first page.
 
         Raises:
-            InvalidRequestError: the cursor is none of this list.
+            HttpError: the cursor is none of this list.
         """
         if self._cursor is None:
             return None
@@ -67,7 +68,8 @@ async def _page(
     cursor: Annotated[
         str | None,
         Query(
-            max_length=MOST_CHARACTERS,
+            # One that is longer is refused as any other that is none.
+            json_schema_extra={"maxLength": MOST_CHARACTERS},
             description="`next` of the page before; all other parameters but `limit` stay as they were.",
             examples=["AbCdEf0123456789"],
         ),
@@ -90,7 +92,7 @@ def read_place(text: str) -> datetime:
     """Read an instant in a cursor.
 
     Raises:
-        InvalidRequestError: it is none; an earlier version may have made it.
+        HttpError: it is none; an earlier version may have made it.
     """
     try:
         return datetime.fromisoformat(text)
@@ -98,6 +100,6 @@ def read_place(text: str) -> datetime:
         raise _refused() from None
 
 
-def _refused() -> InvalidRequestError:
+def _refused() -> HttpError:
     detail = "expected `next` of a page of this list, with the same parameters"
-    return InvalidRequestError("?cursor", detail)
+    return HttpError(MALFORMED_REQUEST, detail, [{"pointer": "?cursor", "detail": detail}])

@@ -10,9 +10,15 @@ from app.use_cases.errors import InvalidRequestError
 from app.wire.moments import EXPECTED_MOMENT, read_moment
 from app.wire.repeats import REPEATED
 
-__all__ = ["NAME_PATTERN", "moment", "refuse_unclear_query"]
+__all__ = ["DAY", "MOMENT", "NAME_PATTERN", "moment", "refuse_unclear_query"]
 
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+
+_DAY_PATTERN = "(19[7-9][0-9]|2[01][0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME_PATTERN = "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+# For the document alone: what is refused is told by our own words.
+DAY = {"pattern": f"^{_DAY_PATTERN}$"}
+MOMENT = {"pattern": f"^{_DAY_PATTERN}({_TIME_PATTERN})?$"}
 
 
 def refuse_unclear_query(request: Request) -> None:

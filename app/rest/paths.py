@@ -4,12 +4,12 @@ import re
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.rest.parameters import NAME_PATTERN
 
-__all__ = ["ClientIdPath", "EventIdPath", "SlashesInIds"]
+__all__ = ["ClientIdPath", "EventIdPath", "SlashesInIds", "id_in_path"]
 
 _SLASH = "\ufdd0"
 """Stands for an encoded slash between the server, which decodes paths too soon, and the route; a code point that
@@ -56,6 +56,12 @@ def _client_id(client_id: Annotated[str, _id_in_path("Your own id of the client.
 
 def _event_id(event_id: Annotated[str, _id_in_path("The CloudEvents `id`.", "INV-17-issued")]) -> str:
     return event_id.replace(_SLASH, "/")
+
+
+def id_in_path(request: Request, name: str) -> str:
+    """An id in the path of a request; whether it can be one, the route checks."""
+    found: str = request.path_params[name]
+    return found.replace(_SLASH, "/")
 
 
 ClientIdPath = Annotated[str, Depends(_client_id)]

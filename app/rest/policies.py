@@ -133,10 +133,11 @@ async def draft_policy(  # noqa: PLR0917 - each is a part of the request
 ) -> PolicyAnswer:
     """Make a new version from the active one, or from another. It counts for nothing until it is activated."""
     tenant_id = principal.tenant_id
+    # Before the draft: of what is activated in between, the tag is not to know.
+    active, activation = await services.policies.activation(tenant_id)
     found = await services.policies.draft(
         tenant_id, body.settings, body.based_on, body.note, principal.actor, request_id=request_id
     )
-    active, activation = await services.policies.activation(tenant_id)
     response.headers["Location"] = f"/v1/policies/{found.version}"
     response.headers["ETag"] = quoted(tags.of(found.version, activation))
     return PolicyAnswer.of(found, active)

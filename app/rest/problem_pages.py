@@ -1,5 +1,6 @@
 """What the problem types mean, for whoever follows the `type` of a problem: as HTML or as JSON; no key is needed."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Annotated, Self
@@ -97,7 +98,7 @@ def _page(title: str, kinds: Iterable[ProblemType]) -> Response:
     parts = [
         f'<h2 id="{kind.slug}"><a href="{kind.uri}">{escape(kind.title)}</a></h2>\n'
         f"<p><code>{kind.uri}</code>, status {kind.status}</p>\n"
-        f"<p>{escape(kind.meaning)}</p>\n<p><b>What to do:</b> {escape(kind.remedy)}</p>"
+        f"<p>{_marked_up(kind.meaning)}</p>\n<p><b>What to do:</b> {_marked_up(kind.remedy)}</p>"
         for kind in kinds
     ]
     head = (
@@ -107,3 +108,8 @@ def _page(title: str, kinds: Iterable[ProblemType]) -> Response:
     )
     foot = '<p><a href="/problems">All problem types</a></p>\n</html>\n'
     return HTMLResponse("\n".join((head, *parts, foot)), headers=_HEADERS)
+
+
+def _marked_up(text: str) -> str:
+    """A text of the table in HTML: what stands in backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -61,7 +61,8 @@ MALFORMED_REQUEST: Final = ProblemType(
     "malformed-request",
     "Malformed request",
     400,
-    "The request cannot be read: its body is no JSON, no CloudEvent, or ended early.",
+    "The request cannot be read: its body is no JSON, no CloudEvent, or ended early; or `errors` names a cursor "
+    "that is none of this list (`?cursor`), or a header that has no such form (`if-match:`, `idempotency-key:`).",
     "Mend the sender. The same request will fail again.",
 )
 UNAUTHENTICATED: Final = ProblemType(

@@ -12,7 +12,7 @@ from app.use_cases.keys import Principal
 from app.use_cases.rates import Allowance
 from app.wire.credentials import bearer_secret
 
-__all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedAllowance", "UsedServices"]
+__all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedServices", "allowance_of"]
 
 
 # Coroutines, though they wait for nothing: the framework would run plain functions in a thread.
@@ -42,8 +42,8 @@ async def _principal(
     return principal
 
 
-async def _allowance(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Allowance:
-    del principal
+def allowance_of(request: Request) -> Allowance:
+    """What the key that asks may still ask for, once it is known who asks."""
     found: Allowance = request.scope["state"][ALLOWANCE]
     return found
 
@@ -56,8 +56,6 @@ async def _permitted(request: Request, principal: Annotated[Principal, Depends(_
     return principal
 
 
-UsedAllowance = Annotated[Allowance, Depends(_allowance)]
-"""What the key that asks may still ask for."""
 Permitted = Annotated[Principal, Depends(_permitted)]
 """Who asks, with the scope that `app.scopes` asks of the route."""
 # Until every route says Permitted.

@@ -22,6 +22,7 @@ from app.ports.tenants import (
 )
 from app.store.audit import note
 from app.store.engine import transaction
+from app.store.requests import made_by, note_made
 from app.store.tables import api_key, former_secret, tenant
 
 __all__ = ["PostgresTenants"]
@@ -126,6 +127,7 @@ class PostgresTenants:
         most: int,
         entry: AuditEntry,
         fits: Callable[[ApiKey], bool] | None = None,
+        request_id: str | None = None,
     ) -> bool:
         """Give a key another secret; see the port."""
         keys = api_key.c
@@ -140,8 +142,10 @@ class PostgresTenants:
             before = (await connection.execute(locked)).one_or_none()
             if before is None:
                 return False
-            if fits is not None and not fits(_key(before)):
+            is_again = await made_by(connection, tenant_id, request_id) is not None
+            if fits is not None and not is_again and not fits(_key(before)):
                 raise UnfitError
+            await note_made(connection, tenant_id, request_id, key_id)
             earlier = func.least(former.ends_at, ends_at)
             await connection.execute(
                 update(former_secret).where(former.tenant_id == tenant_id, of_key).values(ends_at=earlier)

@@ -228,11 +228,13 @@ class Keys:
         overlap: timedelta,
         by: Principal | None = None,
         fits: Callable[[ApiKey], bool] | None = None,
+        *,
+        request_id: str | None = None,
     ) -> IssuedKey:
         """Give a key another secret; the one before works until the overlap ends.
 
         Rotating once more never lets a former secret end later, but may let it end sooner. `fits` tells whether it is
-        to be, of the key as it is then.
+        to be, of the key as it is then; a request whose answer nobody saw is done again whether or not.
 
         Raises:
             NotFoundError: the tenant has no such key.
@@ -253,7 +255,15 @@ class Keys:
         entry = _actor(by).did(Action.KEY_ROTATED, key_subject(key_id), now, former_ends_at=ends_at.isoformat())
         try:
             done = not key.ended(now) and await self._tenants.rotate(
-                tenant_id, key_id, digest_of(secret), hint_of(secret), ends_at, most=MOST_FORMER, entry=entry, fits=fits
+                tenant_id,
+                key_id,
+                digest_of(secret),
+                hint_of(secret),
+                ends_at,
+                most=MOST_FORMER,
+                entry=entry,
+                fits=fits,
+                request_id=request_id,
             )
         except UnfitError:
             raise PreconditionFailedError(_UNFIT) from None

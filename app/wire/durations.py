@@ -4,13 +4,17 @@ import re
 from datetime import timedelta
 from typing import Final
 
-__all__ = ["read_duration"]
+__all__ = ["DURATION_PATTERN", "read_duration"]
 
 _EXPECTED: Final = "expected seconds, or an ISO 8601 duration such as P7D or PT1H30M"
 _DURATION: Final = re.compile(
     r"P(?=[0-9T])(?:(?P<weeks>[0-9]{1,4})W|(?:(?P<days>[0-9]{1,5})D)?"
     r"(?:T(?=[0-9])(?:(?P<hours>[0-9]{1,6})H)?(?:(?P<minutes>[0-9]{1,8})M)?(?:(?P<seconds>[0-9]{1,9})S)?)?)"
 )
+DURATION_PATTERN: Final = (
+    "^P(?=[0-9T])([0-9]{1,4}W|([0-9]{1,5}D)?(T(?=[0-9])([0-9]{1,6}H)?([0-9]{1,8}M)?([0-9]{1,9}S)?)?)$"
+)
+"""The same, for a schema."""
 _MOST_SECONDS: Final = 10**9
 
 

@@ -72,7 +72,7 @@ class _Pairs:
 def _pairs(raw: bytes) -> Any:
     # Numbers are not looked at: one of thousands of digits takes its time.
     return json.loads(
-        raw.decode("utf-8", "surrogatepass"),
+        raw.decode(),
         object_pairs_hook=_Pairs,
         parse_int=str,
         parse_float=str,

@@ -8,7 +8,7 @@ from app.ports.clients import ClientRecord
 from app.ports.tenants import ApiKey
 from app.wire.tags import Tagger, Taggers, Tags
 
-__all__ = ["ClientTags", "Conditions", "KeyTags", "PolicyTags", "client_tags", "key_tags", "policy_tags"]
+__all__ = ["ClientTags", "Conditions", "KeyTags", "PolicyTags", "client_tags", "key_tags", "only", "policy_tags"]
 
 _SEPARATOR: Final = "."
 
@@ -94,6 +94,12 @@ class KeyTags(_Conditional):
 def _settled(key: ApiKey) -> tuple[object, ...]:
     moments = (key.created_at, key.expires_at, key.revoked_at)
     return key.key_id, key.name, key.hint, sorted(key.scopes), *map(str, moments)
+
+
+def only(if_match: str | None = None, *, if_new: bool = False) -> Conditions:
+    """The conditions of who names one tag, without quotes, or `*`; or wants to make what is not there yet."""
+    match = None if if_match is None else Tags(everything=True) if if_match == "*" else Tags(strong=(if_match,))
+    return Conditions(match, Tags(everything=True) if if_new else None)
 
 
 async def client_tags(taggers: Taggers, tenant_id: str, client_id: str, conditions: Conditions) -> ClientTags:

@@ -82,7 +82,9 @@ class Tagger:
     def knows(self, tags: Sequence[str], *parts: object) -> bool:
         """Whether one of some tags is that of some parts."""
         ours = [_text(_signed(key, b"", parts)) for key in self._keys]
-        return any(hmac.compare_digest(tag.encode("latin-1"), own.encode()) for tag in tags for own in ours)
+        return any(
+            hmac.compare_digest(tag.encode("utf-8", "surrogatepass"), own.encode()) for tag in tags for own in ours
+        )
 
     def tag_at(self, instant: datetime, *parts: object) -> str:
         """The tag of what was made from some parts at an instant."""

@@ -36,6 +36,9 @@ anywhere in a body, at any depth, in an attribute that nobody knows too. The sam
 for a `ce-` header. Plain events pay next to nothing for it: their quotation marks are counted, and only where there
 are more of them than the values found account for is a closer look taken (about a microsecond an event: events with
 extension attributes, or with `null` written out).
+
+**Slow input** is in no table, for it takes its time: heads and bodies that drip, headers and lines without end, and
+readers that do not read are answered 408, 413, 414 or 431, or cut off; `tests/system/test_connections.py` has them.
 """
 
 

@@ -92,6 +92,7 @@ MOMENTS: Final[Mapping[str, str]] = {
     "second 60": "2026-03-31T12:00:60Z",
     "`NaN`": "NaN",
     "a number": "1767225600",
+    "empty text": "",
 }
 
 

@@ -17,6 +17,7 @@ from graphql import (
     GraphQLUnionType,
     get_named_type,
     is_leaf_type,
+    is_required_input_field,
 )
 
 from app.graphql.nodes import global_id
@@ -61,8 +62,8 @@ def given(names: dict[str, Any], name: str, kind: GraphQLInputType) -> Any:
         return {
             inner: given(names, inner, field.type)
             for inner, field in bare.fields.items()
-            if inner in names or isinstance(field.type, GraphQLNonNull)
-            if not isinstance(get_named_type(field.type), GraphQLInputObjectType) and inner != "atomic"
+            if inner in names or is_required_input_field(field)
+            if not isinstance(get_named_type(field.type), GraphQLInputObjectType)
         }
     return names[name]
 

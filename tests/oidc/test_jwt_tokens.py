@@ -23,7 +23,6 @@ from app.ports.tokens import Identity, InvalidTokenError
 from tests.oidc.local_issuer import AUDIENCE, LocalIssuer, SigningKey, key
 
 NOW = int(time.time())
-READ, INGEST, MANAGE = Scope.READ, Scope.INGEST, Scope.MANAGE
 
 
 @asynccontextmanager
@@ -62,7 +61,7 @@ def under_a_secret(issuer: LocalIssuer, secret: bytes, header: dict[str, Any]) -
 async def test_a_token_says_who_asks_for_whom_and_what_he_may(issuer: LocalIssuer):
     async with trusting(issuer) as tokens:
         found = await tokens.identify(issuer.token(scope="openid read ingest email"))
-    assert found == Identity(issuer.url, "anna", "acme", frozenset({READ, INGEST}))
+    assert found == Identity(issuer.url, "anna", "acme", frozenset({Scope.READ, Scope.INGEST}))
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA", "RS512", "ES384", "ES512"])
@@ -366,72 +365,6 @@ async def test_a_key_without_a_name_is_used_where_it_is_the_only_one(issuer: Loc
     issuer.keys.append(key("k2").public())
     async with trusting(issuer) as tokens:
         await refused(tokens, issuer.token(nameless))
-
-
-@pytest.mark.parametrize(
-    ("claims", "counts"),
-    [
-        ({"azp": "app"}, True),
-        ({"client_id": "app"}, True),
-        ({"azp": "app", "client_id": "other"}, True),
-        ({"azp": "other", "client_id": "app"}, False),
-        ({"azp": ["app"]}, False),
-        ({"azp": ""}, False),
-        ({}, False),
-    ],
-)
-async def test_only_clients_that_are_trusted(issuer: LocalIssuer, claims: dict[str, Any], counts: bool):
-    async with trusting(issuer, clients={"app"}) as tokens:
-        made = issuer.token(**claims)
-        if counts:
-            await tokens.identify(made)
-        else:
-            assert "client" in await refused(tokens, made)
-
-
-@pytest.mark.parametrize(
-    ("settings", "claims", "tenant"),
-    [
-        ({"tenant_claim": "org"}, {"org": "b"}, "b"),
-        ({"tenant_claim": "https://partwise.example/tenant"}, {"https://partwise.example/tenant": "b"}, "b"),
-        ({"tenant_claim": "/org/name"}, {"org": {"name": "b"}}, "b"),
-        ({"tenant_claim": "/a~1b/c~0d"}, {"a/b": {"c~d": "b"}}, "b"),
-        ({"tenant_claim": "/org/name"}, {"org": ["b"]}, None),
-        ({"tenant_claim": "/org"}, {"org": {"name": "b"}}, None),
-        ({"tenant": "fixed"}, {}, "fixed"),
-        # What a token says does not count then.
-        ({"tenant": "fixed"}, {"tenant": "b"}, "fixed"),
-        ({"tenants": {"acme"}}, {}, "acme"),
-        ({"tenants": {"other"}}, {}, None),
-    ],
-)
-async def test_the_tenant(issuer: LocalIssuer, settings: dict[str, Any], claims: dict[str, Any], tenant: str | None):
-    async with trusting(issuer, **settings) as tokens:
-        if tenant is None:
-            assert "tenant" in await refused(tokens, issuer.token(**claims))
-        else:
-            assert (await tokens.identify(issuer.token(**claims))).tenant == tenant
-
-
-@pytest.mark.parametrize(
-    ("settings", "claims", "scopes"),
-    [
-        ({}, {"scope": None}, set()),
-        ({}, {"scope": "Read READ reads manage-all"}, set()),
-        ({}, {"scope": "manage"}, {MANAGE}),
-        ({}, {"scope": ["read", 7, None, ["manage"]]}, {READ}),
-        ({}, {"scope": {"read": True}}, set()),
-        ({"scopes_claim": "permissions"}, {"permissions": ["read"], "scope": "manage"}, {READ}),
-        (
-            {"scopes_claim": "/realm_access/roles", "scopes": {"partwise-admin": ["read", "manage"]}},
-            {"realm_access": {"roles": ["partwise-admin", "ingest", "offline_access"]}},
-            {READ, MANAGE},
-        ),
-    ],
-)
-async def test_what_one_may(issuer: LocalIssuer, settings: dict[str, Any], claims: dict[str, Any], scopes: set[Scope]):
-    async with trusting(issuer, **settings) as tokens:
-        assert (await tokens.identify(issuer.token(**claims))).scopes == scopes
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ async def test_it_is_filtered(api: httpx.AsyncClient):
     assert await told(api, "&since=2020-01-01&until=2199-01-01") == everything
     assert await told(api, "&until=2020-01-01T00:00:00Z") == await told(api, "&since=2199-01-01") == []
     for query in ("action=x", "since=x", "client_id=a&subject=b", "cursor=x", "actor=%00"):
-        check(await api.get(f"/v1/audit-log?{query}"), 422)
+        check(await api.get(f"/v1/audit-log?{query}"), 400 if "cursor" in query else 422)
 
 
 async def test_it_names_the_request(api: httpx.AsyncClient):

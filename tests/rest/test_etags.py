@@ -20,6 +20,7 @@ from app.stories import STORIES, events_of
 from app.use_cases.cases import Cases
 from tests.cloud_events import BATCH, as_json, cloud_event
 from tests.rest.conftest import Caller
+from tests.rest.test_bad_input import check
 
 STRONG = re.compile(r'"[!#-~]+"')
 TOLD = [
@@ -92,6 +93,13 @@ async def test_what_is_not_there_has_no_tag(filled: httpx.AsyncClient):
         answer = await filled.get(path, headers={"If-None-Match": "*"})
         assert answer.is_client_error
         assert "etag" not in answer.headers
+
+
+async def test_a_header_of_any_length_is_not_read(filled: httpx.AsyncClient):
+    for path in ("/v1/clients/acme", "/v1/clients/acme/score", "/v1/policies"):
+        given = ", ".join(['"' + "x" * 200 + '"'] * 30)
+        problem = check(await filled.get(path, headers={"If-None-Match": given}), 400)
+        assert problem["errors"][0]["pointer"] == "if-none-match:"
 
 
 async def test_a_304_costs_no_assessment(filled: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch):

@@ -113,14 +113,14 @@ async def test_pages_of_a_timeline_keep_to_their_viewpoint(acme: httpx.AsyncClie
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=W10", "cursor=%00"])
 async def test_a_page_that_cannot_be_is_refused(acme: httpx.AsyncClient, query: str):
-    check(await acme.get(f"/v1/clients/acme/timeline?{query}"), 422)
+    check(await acme.get(f"/v1/clients/acme/timeline?{query}"), 400 if "cursor" in query else 422)
 
 
 async def test_a_cursor_of_another_list_is_refused(acme: httpx.AsyncClient):
     await acme.post("/v1/events", content=as_json(cloud_event("b1", client="b")), headers={"Content-Type": BATCH})
     for path in ("/v1/clients", "/v1/events"):
         cursor = (await acme.get(f"{path}?limit=1")).json()["next"]
-        check(await acme.get(f"/v1/clients/acme/timeline?cursor={cursor}"), 422)
+        check(await acme.get(f"/v1/clients/acme/timeline?cursor={cursor}"), 400)
 
 
 async def test_an_unknown_client_has_no_history(acme: httpx.AsyncClient):

@@ -63,6 +63,7 @@ async def posts(api: httpx.AsyncClient) -> dict[str, tuple[dict[str, Any], int]]
     """One request for each POST of the document, and the status that it has."""
     version = (await api.post("/v1/policies", json={"settings": {}})).json()["version"]
     await api.put("/v1/clients/acme", json={})
+    key_id = (await api.post("/v1/api-keys", json={"name": "crm", "scopes": ["read"]})).json()["key_id"]
     batch = as_json([cloud_event("a"), cloud_event("b", "nothing.known")])
     return {
         "/v1/events": ({"url": "/v1/events", "content": batch, "headers": {"Content-Type": BATCH}}, 200),
@@ -73,6 +74,11 @@ async def posts(api: httpx.AsyncClient) -> dict[str, tuple[dict[str, Any], int]]
         "/v1/policies": ({"url": "/v1/policies", "json": {"settings": {"late": {"grace_days": 2}}}}, 201),
         "/v1/policies/{version}/activate": (
             {"url": f"/v1/policies/{version}/activate", "headers": {"If-Match": "*"}},
+            200,
+        ),
+        "/v1/api-keys": ({"url": "/v1/api-keys", "json": {"name": "new", "scopes": ["read"]}}, 201),
+        "/v1/api-keys/{key_id}/rotate": (
+            {"url": f"/v1/api-keys/{key_id}/rotate", "json": {"overlap": 60}, "headers": {"If-Match": "*"}},
             200,
         ),
     }
@@ -86,8 +92,6 @@ async def test_every_post_is_done_once(api: httpx.AsyncClient):
             continue
         ours = {"$ref": "#/components/parameters/Idempotency-Key"}
         assert ours in operations["post"]["parameters"], path
-        if path not in known:
-            continue
         asked, status = known[path]
         sent = {**asked, "headers": {**asked.get("headers", {}), **key()}}
         # The name is another one at each path: a request of another path is another request.
@@ -96,7 +100,7 @@ async def test_every_post_is_done_once(api: httpx.AsyncClient):
         assert first.status_code == status, first.text
         await same(first, await api.post(**sent))
         await same(first, await api.post(**sent))
-    assert set(known) <= set(document)
+    assert [one["name"] for one in (await api.get("/v1/api-keys")).json()["items"]] == ["key", "crm", "new"]
     versions = [one["version"] for one in (await api.get("/v1/policies")).json()["items"]]
     assert versions == ["v2", "v1", "default-1"]
 
@@ -130,19 +134,19 @@ async def test_both_forms_name_the_same(api: httpx.AsyncClient):
 )
 async def test_a_name_that_is_none_is_refused(api: httpx.AsyncClient, name: bytes):
     answer = await api.post("/v1/policies", json={"settings": {}}, headers={b"Idempotency-Key": name})
-    assert check(answer, 422)["errors"][0]["pointer"] == "idempotency-key:"
+    assert check(answer, 400)["errors"][0]["pointer"] == "idempotency-key:"
     assert len((await api.get("/v1/policies")).json()["items"]) == 1
 
 
 async def test_two_names_are_refused(api: httpx.AsyncClient):
     headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Content-Type", "application/json")]
-    check(await api.post("/v1/policies", content=b'{"settings": {}}', headers=headers), 422)
+    check(await api.post("/v1/policies", content=b'{"settings": {}}', headers=headers), 400)
 
 
 async def test_a_stream_takes_none(api: httpx.AsyncClient):
     headers = {"Content-Type": "application/x-ndjson; charset=utf-8"} | key()
     answer = await api.post("/v1/events", content=as_json(cloud_event("a")), headers=headers)
-    assert check(answer, 422)["errors"][0]["pointer"] == "idempotency-key:"
+    assert check(answer, 400)["errors"][0]["pointer"] == "idempotency-key:"
     assert (await api.get("/v1/events")).json()["items"] == []
 
 

@@ -47,9 +47,7 @@ def test_every_type_is_raised_and_nothing_else_is():
 
 # Answered before there is an operation: a connection, a request line, headers or a body that does not come.
 OF_THE_SERVER = {
-    "headers-too-large",
     "method-not-allowed",
-    "target-too-long",
     "too-many-connections",
     "too-slow",
 }
@@ -96,6 +94,7 @@ async def test_a_browser_gets_pages_that_load_nothing(anybody: httpx.AsyncClient
     assert all(link.startswith("/problems") for link in links)
     one = await anybody.get("/problems/invalid-request", headers=accept)
     assert "<title>Invalid request – Partwise</title>" in one.text
+    assert "<code>errors</code> names each one" in one.text
 
 
 async def test_an_unknown_type_is_a_problem(anybody: httpx.AsyncClient):

@@ -149,6 +149,34 @@ async def test_killed_between_work_and_answer(service: Service, api: httpx.Async
     assert await outcome(api) == (["v1", "default-1"], [])
 
 
+async def test_a_key_whose_secret_nobody_saw(service: Service, api: httpx.AsyncClient, holder: Holder):
+    """Made or rotated, and killed before the answer was kept: sent again it is the same key, and its secret counts."""
+
+    async def killed_in(asked: dict[str, Any], made: str) -> httpx.Response:
+        async with holder.answers_waiting():
+            asking = asyncio.create_task(api.post(**asked))
+            await holder.until(made)
+            await killed(service, asking)
+        service.start()
+        answer = await again(api, asked)
+        assert answer.is_success, answer.text
+        assert "idempotency-replayed" not in answer.headers
+        bearer = {"Authorization": f"Bearer {answer.json()['secret']}"}
+        assert (await api.get("/v1/clients", headers=bearer)).status_code == 200
+        return answer
+
+    asked: dict[str, Any] = {"url": "/v1/api-keys", "json": {"name": "crm", "scopes": ["read"]}, "headers": NAME}
+    made = await killed_in(asked, "SELECT count(*) FROM api_key WHERE name = 'crm'")
+    path = made.headers["Location"]
+    tag = (await api.get(path)).headers["ETag"]
+    headers = {"Idempotency-Key": "rotate", "If-Match": tag}
+    asked = {"url": f"{path}/rotate", "json": {"overlap": 0}, "headers": headers}
+    rotated = await killed_in(asked, f"SELECT count(*) FROM request WHERE made = '{made.json()['key_id']}'")
+    assert rotated.json()["key_id"] == made.json()["key_id"]
+    keys = (await api.get("/v1/api-keys")).json()["items"]
+    assert [one["hint"] for one in keys if one["name"] == "crm"] == [rotated.json()["hint"]]
+
+
 async def test_killed_after_the_answer_was_kept(service: Service, api: httpx.AsyncClient):
     for asked in (POLICY, {**EVENTS, "headers": EVENTS["headers"] | {"Idempotency-Key": "another"}}):
         first = await api.post(**asked)

@@ -183,7 +183,7 @@ def assert_worker_goes_on(running: Running) -> None:
 
 def test_killed_and_started_again(running: Running):
     before = asyncio.run(ask_all(running, requests()))
-    assert {answer.status_code for answer in before} <= {200, 201, 202, 204, 404, 409, 422}
+    assert all(answer.status_code < 500 for answer in before)
     running.kill()
     try:
         # The key is known yet, and then it is not any more.

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -23,6 +24,7 @@ from app.embedded.server import DATABASE
 from app.ports.tenants import Scope
 from tests.cloud_events import BATCH, NDJSON, STRUCTURED, as_json, cloud_event
 from tests.embedded.owners import postmaster
+from tests.oidc.local_issuer import AUDIENCE, LocalIssuer, local_issuer
 from tests.service import Service, free_port
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system")]
@@ -42,12 +44,19 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def issuer() -> Iterator[LocalIssuer]:
+    with local_issuer() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory: pytest.TempPathFactory, issuer: LocalIssuer) -> Iterator[Service]:
     """A server that logs all it can."""
     found = Service(tmp_path_factory.mktemp("talkative"), free_port())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARTWISE_LOG_LEVEL", "debug")
         patch.setenv("PARTWISE_SECRETS", ",".join(SECRETS))
+        patch.setenv("PARTWISE_OIDC", json.dumps([{"issuer": issuer.url, "audience": AUDIENCE}]))
         found.start()
         try:
             yield found
@@ -119,6 +128,18 @@ def everything(http: httpx.Client) -> Iterator[httpx.Response]:
     yield http.delete(f"/v1/clients/{WORD}-other", headers=once())
 
 
+def with_tokens(service: Service, tokens: list[str]) -> Iterator[httpx.Response]:
+    """Requests of people whom a provider vouches for, and of others."""
+    for token in tokens:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=service.url, headers=headers, timeout=60, transport=Again()) as http:
+            yield http.get("/v1/clients")
+            yield http.put(f"/v1/clients/{MAIL}", json={"name": NAME})
+            yield http.get("/v1/audit-log")
+            yield http.get("/v1/clients", params={"cursor": token})
+            yield http.post("/graphql", json={"query": "{ clients(first: 1) { totalCount } }"})
+
+
 class Again(httpx.HTTPTransport):
     """Asks once more where the server closed a connection that had rested."""
 
@@ -137,18 +158,29 @@ def wait_until_ready(service: Service) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_nothing_of_it_is_written_anywhere(talkative: Service):
+def test_nothing_of_it_is_written_anywhere(talkative: Service, issuer: LocalIssuer):
     service = talkative
+    person: dict[str, Any] = {"sub": MAIL, "tenant": f"{WORD}-tenant", "scope": " ".join(Scope)}
+    good = issuer.token(**person)
+    tokens = [good, issuer.token(**person, exp=1), issuer.token(**{**person, "tenant": f"{WORD}-other"}), good[:-9]]
+    # The signature is what nobody could write himself.
+    signatures = [token.rpartition(".")[2] for token in tokens]
     key = service.key(f"{WORD}-tenant", ",".join(Scope))
     answers: list[httpx.Response] = []
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=service.url, headers=headers, timeout=60, transport=Again()) as http:
         answers += everything(http)
+        answers += with_tokens(service, tokens)
+        assert {answer.status_code for answer in answers} >= {200, 401, 403}
         assert all(answer.status_code < 500 for answer in answers)
         # Errors of ours: Postgres refuses rows and tells them, statements and their tables are gone.
         as_superuser(service, f"ALTER TABLE client ADD CONSTRAINT no_one CHECK (client_id !~ '{WORD}') NOT VALID")
         as_superuser(service, "ALTER TABLE policy RENAME TO policy_elsewhere")
-        failed = [http.put(f"/v1/clients/{MAIL}", json={"name": NAME + " anew"}), *everything(http)]
+        failed = [
+            *with_tokens(service, tokens),
+            http.put(f"/v1/clients/{MAIL}", json={"name": NAME + " anew"}),
+            *everything(http),
+        ]
         assert any(answer.status_code == 500 for answer in failed)
         as_superuser(service, "ALTER TABLE policy_elsewhere RENAME TO policy")
         as_superuser(service, "ALTER TABLE client DROP CONSTRAINT no_one")
@@ -156,7 +188,7 @@ def test_nothing_of_it_is_written_anywhere(talkative: Service):
         process = postmaster(service.home)
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
-        away = [*everything(http)]
+        away = [*everything(http), *with_tokens(service, tokens)]
         assert all(answer.status_code != 500 for answer in away)
         wait_until_ready(service)
         answers += [*failed, *away, *everything(http)]
@@ -168,10 +200,12 @@ def test_nothing_of_it_is_written_anywhere(talkative: Service):
     )
     assert len(written) >= 3
     for place, text in written.items():
-        found = [line for line in text.splitlines() if WORD in line.lower() or key in line]
+        opening = (key, *tokens, *signatures)
+        found = [line for line in text.splitlines() if WORD in line.lower() or any(one in line for one in opening)]
         assert found == [], place
     for answer in answers:
-        assert not any(secret in answer.text for secret in (*OPENING, key)), (answer.request.url, answer.text[:500])
+        secrets = (*OPENING, key, *tokens, *signatures)
+        assert not any(secret in answer.text for secret in secrets), (answer.request.url, answer.text[:500])
         # A link to the next page repeats the query that it was asked with.
         told = [value for name, value in answer.headers.items() if name not in ("link", "idempotency-key")]
-        assert not any(secret in str(told) for secret in (*OPENING, key)), answer.headers
+        assert not any(secret in str(told) for secret in secrets), answer.headers

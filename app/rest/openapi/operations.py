@@ -54,6 +54,11 @@ class Operation:
         """The media types of its answers."""
         return {media for answer in self.spec["responses"].values() for media in answer.get("content", ())}
 
+    @property
+    def has_variable_target(self) -> bool:
+        """Whether clients write texts of their own into its path or its query."""
+        return self.names_one or any(one.get("in") == "query" for one in self.spec.get("parameters", ()))
+
     def has_parameter(self, name: str) -> bool:
         """Whether it takes a parameter."""
         return any(one.get("name", "").lower() == name.lower() for one in self.spec.get("parameters", ()))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count, groupby
 from typing import Any, Final
 
-from app.rest.openapi.headers import NEED_MATCH, is_conditional
+from app.rest.openapi.headers import NEED_MATCH, is_conditional, is_tagged
 from app.rest.openapi.operations import Operation
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
@@ -15,6 +15,7 @@ from app.rest.problem_types import (
     DATABASE_UNAVAILABLE,
     EVENT_CONFLICT,
     FORBIDDEN,
+    HEADERS_TOO_LARGE,
     IDEMPOTENCY_IN_FLIGHT,
     IDEMPOTENCY_KEY_REUSED,
     INTERNAL_ERROR,
@@ -26,6 +27,7 @@ from app.rest.problem_types import (
     PRECONDITION_FAILED,
     PRECONDITION_REQUIRED,
     RATE_LIMITED,
+    TARGET_TOO_LONG,
     TOO_MANY_FAILED_ATTEMPTS,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
@@ -70,10 +72,16 @@ PROBLEM: Final[dict[str, Any]] = {
     },
 }
 
+
+def _may_be_malformed(operation: Operation) -> bool:
+    has_key = operation.method == "POST"
+    return operation.has_body or has_key or is_conditional(operation) or is_tagged(operation)
+
+
 _Rule = tuple[ProblemType, Callable[[Operation], bool]]
 # A problem that many operations may answer with gets its row here.
 _RULES: Final[tuple[_Rule, ...]] = (
-    (MALFORMED_REQUEST, lambda operation: operation.has_body),
+    (MALFORMED_REQUEST, _may_be_malformed),
     (UNAUTHENTICATED, lambda operation: operation.needs_key),
     (FORBIDDEN, lambda operation: operation.needs_key),
     (NOT_FOUND, lambda operation: operation.names_one),
@@ -81,6 +89,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (PRECONDITION_FAILED, is_conditional),
     (PRECONDITION_REQUIRED, lambda operation: operation.id in NEED_MATCH),
     (CONTENT_TOO_LARGE, lambda operation: operation.has_body),
+    (HEADERS_TOO_LARGE, is_tagged),
+    (TARGET_TOO_LONG, lambda operation: operation.has_variable_target),
     (UNSUPPORTED_MEDIA_TYPE, lambda operation: operation.has_body),
     # Everywhere: a parameter that is given twice is refused.
     (INVALID_REQUEST, lambda operation: True),
