@@ -14,7 +14,11 @@ from pathlib import Path
 import httpx
 import psutil
 
+from app.ports.rates import UNITS
+
 READY_SECONDS = 120
+UNBOUND = {"PARTWISE_RATE_LIMITS": " ".join(f"{name}=999999999999/60" for name in UNITS)}
+"""For benchmarks of what the server can do: what is asked for counts as ever, and is never too much."""
 
 
 @dataclass

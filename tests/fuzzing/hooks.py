@@ -22,7 +22,11 @@ BEYOND_A_SCHEMA: Final = (
     ("POST /v1/policies", "/based_on", "a version that there is"),
     ("POST /v1/policies", "/settings(/.*)?", "settings are merged into others and must fit together"),
     ("POST /v1/clients/{client_id}/simulate", r"/events/\d+(/.*)?", "what `data` may be depends on `type`"),
-    ("GET /v1/events/{event_id}", r"\{event_id\}|\?source", "a link may lead to an event that was refused for its name"),
+    (
+        "GET /v1/events/{event_id}",
+        r"\{event_id\}|\?source",
+        "a link may lead to one refused for its name",
+    ),
     ("POST /v1/events", r"\?atomic", "not with a stream"),
     ("POST /v1/events", "idempotency-key:", "none with a stream, whose answer has no end"),
     ("POST /v1/events", "(/.*)?", "headers tell whether a body is an event or the data of one"),
