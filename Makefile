@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql messages bench bench-late bench-stream bench-graphql bench-store bench-crashes docs clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes docs bad-inputs fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -50,6 +50,9 @@ openapi: env-local ## Write openapi/ anew from the code
 graphiql: env-dev ## Put the page at /graphql together anew from graphiql/ (needs the npm registry the first time)
 	$(VENV)/python -m tests.node graphiql build.mjs app/graphql/graphiql
 
+reference: env-dev ## Put the page at /docs together anew from reference/ (needs the npm registry the first time)
+	$(VENV)/python -m tests.node reference build.mjs app/rest/reference
+
 messages: env-local ## Bring the catalogues of app/language up to date with the texts in the code
 	$(VENV)/pybabel -q extract -k N_ -k P_:1,2 --omit-header --no-location --sort-output -o $(LOCALE)/partwise.pot app
 	$(VENV)/pybabel -q update -D partwise -i $(LOCALE)/partwise.pot -d $(LOCALE) --no-fuzzy-matching --ignore-pot-creation-date
@@ -73,12 +76,24 @@ bench-store: env-bench ## Measure the store next to what Postgres itself can do;
 	$(VENV)/python -m benchmarks.reads
 	$(VENV)/python -m benchmarks.together
 
+bench-fairness: env-bench ## Ask for twice the limit of one key for a minute: what the others notice; ARGS: seconds, limit
+	$(VENV)/python -m benchmarks.fairness $(ARGS)
+
 bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
 	$(VENV)/python -m benchmarks.crashes $(ARGS)
 
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots
 	$(VENV)/python -m docs.stories
+
+bad-inputs: env-dev ## Send everything that nobody should send to a server; writes docs/bad-inputs.md
+	@$(VENV)/python -m tests.bad_inputs.table
+
+fuzz: env-dev ## Fuzz REST, GraphQL and the decoder for FUZZ_SECONDS (600); FUZZ_SEED repeats a run
+	@$(VENV)/python -m tests.fuzzing.runs --seconds $(or $(FUZZ_SECONDS),600) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+
+audit: env-dev ## Ask the advisory databases about every dependency in the lock files (needs the network)
+	@$(VENV)/python -m tests.audit $(ARGS)
 
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs a package index)
 	@test -x .venv-lock/bin/uv || ($(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install -qq uv==$(UV_VERSION))
@@ -110,4 +125,7 @@ env-bench:
 
 env-node: env-dev
 	@$(VENV)/python -m tests.node tests/front_ends
+	@$(VENV)/python -m tests.node tests/api_tools
+	@$(VENV)/python -m tests.node tests/issuer
 	@$(VENV)/python -m tests.node graphiql
+	@$(VENV)/python -m tests.node reference

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fastapi import FastAPI
@@ -13,47 +12,64 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import app as partwise
+from app.edge.cors import Cors
+from app.edge.edge import Edge
+from app.edge.rates import RateGate
 from app.graphql.documents import Documents, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.graphiql import GraphiQL
 from app.graphql.schema import make_schema
 from app.metrics.freshness import CountedProgress
+from app.oidc.jwt_tokens import JwtTokens
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tenants import Tenants
 from app.rest.application import create_rest
 from app.services import Services
 from app.settings import Settings, SettingsError
 from app.store.assessments import PostgresAssessments
+from app.store.audit import PostgresAuditLog
 from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
+from app.store.connection import LONGEST
 from app.store.engine import make_engine, transaction
 from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
 from app.store.policies import PostgresPolicies
 from app.store.portfolios import PostgresPortfolios
+from app.store.rates import PostgresRates
 from app.store.reads import Reads
+from app.store.requests import PostgresRequests
+from app.store.secrets import PostgresSecrets
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
+from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
+from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
 from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
+from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
+from app.use_cases.rates import RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
+from app.use_cases.unchanged import Unchanged
 from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
+from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
+from app.wire.tags import Taggers
 
 __all__ = ["SystemClock", "create_app", "services_for", "verification_for"]
 
@@ -79,28 +95,37 @@ class _Wired:
     engine: AsyncEngine
     reads: Reads
     writes: Writes
+    rates: PostgresRates
+    tokens: JwtTokens | None
 
     async def close(self) -> None:
+        await self.services.keys.close()
+        if self.tokens is not None:
+            await self.tokens.close()
         await self.writes.close()
+        await self.rates.close()
         await self.reads.close()
         await self.engine.dispose()
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The ASGI application for some settings."""
-    wired = _wire(settings)
+    # Somebody waits at the other end of each request.
+    wired = _wire(settings, seconds=settings.database_patience)
 
     @asynccontextmanager
     async def lifespan(rest: FastAPI) -> AsyncIterator[None]:
         del rest
         # What the core works out shares the interpreter with the loop: two threads are as quick as many, and give way.
         # The loop ends them when it closes.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2, "core"))
+        asyncio.get_running_loop().set_default_executor(FairThreads(2, "core"))
         yield
         await wired.close()
 
     rest = create_rest(wired.services, lifespan)
     rest.fronts = {"/graphql": _graphql(wired.services, settings)}
+    rest.surround(lambda inside: RateGate(inside, settings.failed_attempts, settings.trusted_proxies))
+    rest.surround(lambda inside: Edge(inside, Cors(settings.cors_origins), settings.hsts_seconds))
     return rest
 
 
@@ -140,16 +165,16 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         await wired.close()
 
 
-def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
-    engine = make_engine(settings.database_url or "", settings.database_pool_size)
+def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = LONGEST) -> _Wired:
+    engine = make_engine(settings.database_url or "", settings.database_pool_size, seconds)
     clock = SystemClock()
     decoder = EventDecoder(clock)
-    writes = Writes(settings.database_url or "", settings.database_write_pool_size, settings.ingest_patience)
+    writes = Writes(settings.database_url or "", settings.database_write_pool_size, settings.ingest_patience, seconds)
     ledger = PostgresLedger(engine, writes, decoder.load)
     histories = Histories(ledger, kept_events)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
-    reads = Reads(settings.database_url or "", settings.database_pool_size)
+    reads = Reads(settings.database_url or "", settings.database_pool_size, seconds)
     checkpoints = PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates())
     memories = Memories(_KEPT_FACTS)
     recall = Recall(checkpoints, ledger, histories, memories)
@@ -166,15 +191,22 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
     async def ready() -> bool:
         try:
             async with transaction(engine, None) as connection:
-                await connection.execute(text("SELECT 1 FROM event, policy LIMIT 0"))
+                await connection.execute(text("SELECT 1 FROM event, policy, audit_entry LIMIT 0"))
         except (StoreUnavailableError, DBAPIError):
             # Away, or without the tables or the rights to them: `migrate` was not run.
             return False
         return True
 
+    secrets = PostgresSecrets(engine, settings.signing_secrets)
     tenants = PostgresTenants(engine)
+    rates = PostgresRates(settings.database_url or "", engine, reads)
+    keys = Keys(tenants, clock)
+    tokens = JwtTokens(settings.oidc) if settings.oidc else None
     services = Services(
-        keys=Keys(tenants, clock),
+        authenticate=Authenticate(keys, tokens, tenants, clock),
+        keys=keys,
+        rates=RateLimits(rates, settings.rate_limits),
+        audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
         clients=ManageClients(clients, ledger, clock),
@@ -184,7 +216,16 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         reassess=reassess,
         policies=policies,
         decoder=decoder,
+        once=Once(
+            PostgresRequests(engine),
+            lease=timedelta(seconds=settings.idempotency_lease),
+            keep=timedelta(seconds=settings.idempotency_keep),
+        ),
+        cursors=Cursors(secrets),
+        tags=Taggers(secrets, partwise.__version__),
+        unchanged=Unchanged(assessments, histories, portfolios, policies),
         intake=Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience),
+        rate_patience=settings.rate_patience,
         ready=ready,
     )
     # What else is stored beside the events gets its check here.
@@ -194,4 +235,4 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS) -> _Wired:
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, tokens)

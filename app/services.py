@@ -1,28 +1,44 @@
 """What the composition root hands to the interfaces: the use cases, and the decoder of events."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from typing import Any, Final
 
+from app.ports.audit import AuditLog
+from app.ports.rates import Unit
 from app.use_cases.assess_clients import AssessClients
+from app.use_cases.authenticate import Authenticate
 from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
+from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.find_events import FindEvents
 from app.use_cases.intake import Intake
-from app.use_cases.keys import Keys
+from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
+from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
+from app.use_cases.unchanged import Unchanged
 from app.wire.cloudevents import EventDecoder
+from app.wire.cursors import Cursors
+from app.wire.tags import Taggers
 
-__all__ = ["Services"]
+__all__ = ["ALLOWANCE", "Services", "let_in"]
+
+ALLOWANCE: Final = "partwise.allowance"
+"""Where the state of an ASGI scope holds what the key that asks may still ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The use cases, the decoder of events, and how much is taken in at once."""
 
+    authenticate: Authenticate
     keys: Keys
+    rates: RateLimits
+    audit: AuditLog
     record: RecordEvents
     find: FindEvents
     clients: ManageClients
@@ -32,5 +48,27 @@ class Services:
     reassess: Reassess
     policies: ManagePolicies
     decoder: EventDecoder
+    cursors: Cursors
+    tags: Taggers
+    unchanged: Unchanged
+    once: Once
     intake: Intake
+    rate_patience: float
     ready: Callable[[], Awaitable[bool]]
+
+
+async def let_in(scope: MutableMapping[str, Any], rates: RateLimits, principal: Principal) -> Allowance:
+    """Count a request of who was found to ask, once, and note for the head of its answer what is left.
+
+    Raises:
+        RateLimitedError: it may not ask now.
+    """
+    state = scope.setdefault("state", {})
+    counted: Allowance | None = state.get(ALLOWANCE)
+    if counted is not None:
+        return counted
+    ACTING_FOR.set(principal.tenant_id)
+    allowance = await rates.of(principal)
+    state[ALLOWANCE] = allowance
+    await allowance.take(Unit.REQUESTS)
+    return allowance

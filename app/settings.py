@@ -2,10 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
+
+from app.oidc.issuers import Issuer
+from app.ports.rates import Rate, parse_rates
+
+_SECRET_CHARACTERS = 32
 
 
 class SettingsError(Exception):
@@ -38,6 +44,9 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=1000)
     """Connections that one server process keeps open at most."""
 
+    database_patience: float = Field(default=10.0, gt=0, le=30)
+    """Seconds that a statement of the server may take; then the database is taken to be away."""
+
     database_write_pool_size: int = Field(default=8, ge=1, le=1000)
     """Batches of events that one server process writes at once at most, each on a connection of its own."""
 
@@ -47,8 +56,34 @@ class Settings(BaseSettings):
     ingest_patience: float = Field(default=10.0, gt=0, le=60)
     """Seconds that events wait for their turn to be written; then who sent them is told to send them again."""
 
+    rate_limits: Annotated[tuple[Rate, ...], NoDecode] = parse_rates(
+        "burst=10000/10 sustained=30000/60 events=1200000/60 cost=6000000/60"
+    )
+    """What one key may ask for, over all replicas: `name=quota/seconds` for each policy, `off` for none. `burst` and
+    `sustained` count requests, `events` what is sent, `cost` what GraphQL queries cost."""
+
+    rate_patience: float = Field(default=20.0, ge=0, le=300)
+    """Seconds that a stream of events is held back when its key has sent all it may; beyond that it ends early."""
+
+    failed_attempts: int = Field(default=60, ge=1)
+    """Requests with keys that do not count which one address may send in a minute."""
+
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    """Proxies in front of the server that each add to X-Forwarded-For whom they were asked by; 0 where there are none,
+    and the field is not believed."""
+
     worker_lease: float = Field(default=60.0, ge=1, le=3600)
     """Seconds that a worker has for what it claims; when it dies, another one takes over after that."""
+
+    secrets: str | None = Field(default=None, repr=False)
+    """What cursors and tags are signed with, of 32 characters or more each, separated by commas: the first signs, all
+    verify. Without it a secret for each tenant is kept in the database."""
+
+    idempotency_keep: float = Field(default=86_400.0, ge=1, le=30 * 86_400)
+    """Seconds that the answer to a request with an Idempotency-Key is kept."""
+
+    idempotency_lease: float = Field(default=15.0, ge=1, le=300)
+    """Seconds after which a request with an Idempotency-Key is done again whose server has died."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
@@ -71,6 +106,53 @@ class Settings(BaseSettings):
     graphql_only_trusted: bool = False
     """Whether only trusted documents are run."""
 
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """The origins whose pages may use the API from a browser, with commas between: `https://app.example`. None unless
+    told otherwise, and never all."""
+
+    hsts_seconds: int = Field(default=0, ge=0, le=10 * 366 * 86_400)
+    """For how long browsers are to come by TLS alone; 0 says nothing, as it must where there is no TLS."""
+
+    head_seconds: float = Field(default=10.0, gt=0, le=300)
+    """Seconds that a client has for a request line and its headers."""
+
+    body_seconds: float = Field(default=20.0, gt=0, le=300)
+    """How often it is looked whether a body comes on; it must have brought `body_rate` bytes for each second since."""
+
+    body_rate: int = Field(default=100, ge=1, le=1_000_000)
+    """Bytes a second that a body brings at least, so that nobody holds a connection by dripping."""
+
+    read_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds after which a client that reads nothing of its answer, and sends nothing, is cut off."""
+
+    connections: int = Field(default=1000, ge=10, le=100_000)
+    """Connections that one server process holds at most; one that waits for nothing makes room for a new one."""
+
+    oidc: tuple[Issuer, ...] = ()
+    """The OpenID Connect issuers whose access tokens count beside API keys, as a JSON list; see docs/access.md."""
+
+    @field_validator("oidc")
+    @classmethod
+    def _each_once(cls, issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+        if len({one.issuer for one in issuers}) < len(issuers):
+            raise ValueError("expected each issuer once")
+        return issuers
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _exact_origins(cls, given: object) -> object:
+        """Take them with commas between; an origin is matched as it is written, so it must be written as it is sent."""
+        origins = tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+        for origin in origins if isinstance(origins, tuple) else ():
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin):
+                raise ValueError("must be origins with commas between, in lower case: https://app.example")
+        return origins
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _read_rates(cls, text: object) -> object:
+        return parse_rates(text) if isinstance(text, str) else text
+
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _name_the_driver(cls, url: str | None) -> str | None:
@@ -82,6 +164,19 @@ class Settings(BaseSettings):
             raise ValueError("must be a Postgres URL: postgresql://user:password@host:5432/database")
         # libpq's name for it; the driver knows the same values as `ssl`.
         return "postgresql+asyncpg://" + re.sub(r"([?&])sslmode=", r"\1ssl=", rest)
+
+    @field_validator("secrets")
+    @classmethod
+    def _long_enough(cls, secrets: str | None) -> str | None:
+        # Its value is not repeated in the message.
+        if secrets is not None and any(len(one.strip()) < _SECRET_CHARACTERS for one in secrets.split(",")):
+            raise ValueError(f"expected secrets of at least {_SECRET_CHARACTERS} characters, separated by commas")
+        return secrets
+
+    @property
+    def signing_secrets(self) -> tuple[bytes, ...]:
+        """The secrets, the signing one first; none where they are kept in the database."""
+        return tuple(one.strip().encode() for one in (self.secrets or "").split(",") if one.strip())
 
     def with_database(self, url: str, migration_url: str | None = None) -> Self:
         """Return these settings for another database, and for the role that owns its tables where that is another."""
@@ -97,6 +192,10 @@ def read_settings() -> Settings:
     """Read the environment, or say in one line which variable is wrong."""
     try:
         return Settings()
+    except UnreadableError as error:
+        # It names the field, and not what is in it.
+        name = next((one for one in Settings.model_fields if f'"{one}"' in str(error)), "")
+        raise SettingsError(f"PARTWISE_{name.upper()}: expected JSON") from None
     except ValidationError as error:
         raise SettingsError("; ".join(_describe(each["loc"], each["msg"]) for each in error.errors())) from None
 
@@ -104,4 +203,5 @@ def read_settings() -> Settings:
 def _describe(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else ""
     variable = name if name.isupper() else f"PARTWISE_{name.upper()}"
-    return f"{variable}: {message.removeprefix('Value error, ')}"
+    inside = "".join(f"/{part}" for part in location[1:])
+    return f"{variable}{inside}: {message.removeprefix('Value error, ')}"

@@ -25,7 +25,7 @@ from app.core.strategies import Case, strategy_for
 from app.wire.cloudevents import EventDecoder
 from benchmarks.relationship import NOW, relationship
 from benchmarks.stream import line
-from tests.service import running
+from tests.service import UNBOUND, running
 
 ROUNDS = 3
 BATCH = "application/cloudevents-batch+json"
@@ -93,7 +93,7 @@ def profile(history: list[Event]) -> None:
 
 
 def server() -> None:
-    with running() as service:
+    with running(**UNBOUND) as service:
         key = service.key("bench")
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=service.url, headers=headers, timeout=60) as http:

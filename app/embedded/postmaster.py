@@ -246,6 +246,11 @@ class Postmaster:
             "lc_messages": "C",
             "cluster_name": self._mark,
             "max_connections": "200",
+            # What is stored about people does not belong in logs: no rows beside errors, no statements, no values.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
+            "log_parameter_max_length": "0",
+            "log_parameter_max_length_on_error": "0",
         }
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 

@@ -1,8 +1,8 @@
 """Lists of clients: some of them, in an order, page by page."""
 
 import asyncio
+import json
 from enum import Enum
-from math import isfinite
 from typing import Self
 
 import strawberry
@@ -16,7 +16,7 @@ from app.graphql.fields import answered, described
 from app.graphql.scores import SignName
 from app.use_cases.list_clients import Order, Place, Wanted, Window
 from app.use_cases.viewpoint import Viewpoint
-from app.wire.cursors import encode_cursor
+from app.wire.cursors import Places
 from app.wire.fields import is_name
 from app.wire.moments import read_instant
 
@@ -59,14 +59,14 @@ class ClientEdge:
     """A client in a list."""
 
     node: Client = described("The client.")
-    wanted: strawberry.Private[Wanted]
+    places: strawberry.Private[Places]
     place: strawberry.Private[Place]
     seen_from: strawberry.Private[Viewpoint | None]
 
     @answered("Its place, for `after` and `before`.")
     def cursor(self) -> str:
         """Its place; made only where it is asked for, which costs more than all else of an edge."""
-        return _cursor(self.seen_from, self.wanted, self.place)
+        return _cursor(self.places, self.seen_from, self.place)
 
 
 @strawberry.type(description="Clients, page by page.")
@@ -79,13 +79,14 @@ class ClientConnection:
     )
     viewpoint: strawberry.Private[Viewpoint | None]
     wanted: strawberry.Private[Wanted]
+    places: strawberry.Private[Places]
     more_before: strawberry.Private[bool]
     more_after: strawberry.Private[bool]
 
     @answered("Where the page lies in the list.")
     def page_info(self) -> PageInfo:
         """Where the page lies in the list."""
-        ends = [_cursor(self.viewpoint, self.wanted, edge.place) for edge in (*self.edges[:1], *self.edges[-1:])]
+        ends = [_cursor(self.places, self.viewpoint, edge.place) for edge in (*self.edges[:1], *self.edges[-1:])]
         return info_of(ends, self.more_before, self.more_after)
 
     async def as_they_were(self, context: Context) -> Self:
@@ -118,18 +119,19 @@ async def clients_page(  # noqa: PLR0917 - the parts of a page
     cursor keeps to it, so that the list does not move under the reader.
     """
     size, backwards = page_size(first, last)
-    places = [_place(cursor, name, wanted) for cursor, name in ((after, "after"), (before, "before"))]
-    for place in places:
+    places = await context.places("clients", _named(wanted), seen=viewpoint)
+    ends = [_place(places, cursor, name, wanted) for cursor, name in ((after, "after"), (before, "before"))]
+    for place in ends:
         if place is not None and wanted.needs_assessments:
             viewpoint = place[0]
-    begin, end = (None if place is None else place[1] for place in places)
+    begin, end = (None if place is None else place[1] for place in ends)
     window = Window(max(size, 1), begin, end, backwards)
     part = await context.services.listing.window(context.tenant_id, viewpoint, wanted, window)
     found, more = ([], bool(part.items)) if size == 0 else (part.items, part.more)
     seen = viewpoint or await context.viewpoint(None, None)
     edges = [
         ClientEdge(
-            node=Client.of(one.record, seen, one.assessment), wanted=wanted, place=one.place, seen_from=viewpoint
+            node=Client.of(one.record, seen, one.assessment), places=places, place=one.place, seen_from=viewpoint
         )
         for one in found
     ]
@@ -138,6 +140,7 @@ async def clients_page(  # noqa: PLR0917 - the parts of a page
         stale=part.stale,
         viewpoint=viewpoint,
         wanted=wanted,
+        places=places,
         more_before=more if backwards else after is not None,
         more_after=before is not None if backwards else more,
     )
@@ -165,26 +168,28 @@ def wanted_clients(filter: ClientWanted | None, order: ClientOrder | None) -> Wa
     )
 
 
-def _order(wanted: Wanted) -> str:
-    return f"-{wanted.order}" if wanted.reverse else str(wanted.order)
+def _named(wanted: Wanted) -> str:
+    """The list that is asked for: its cursors are no others'."""
+    found = (sorted(wanted.verdicts), sorted(wanted.client_types), sorted(wanted.signs), wanted.text, wanted.reverse)
+    return json.dumps([wanted.order, *found])
 
 
-def _cursor(viewpoint: Viewpoint | None, wanted: Wanted, place: Place) -> str:
+def _cursor(places: Places, viewpoint: Viewpoint | None, place: Place) -> str:
     value, client_id = place
     as_of = viewpoint.as_of.isoformat() if viewpoint else ""
     known_at = viewpoint.known_at.isoformat() if viewpoint and viewpoint.known_at else ""
-    return encode_cursor(_order(wanted), str(value), client_id, as_of, known_at)
+    return places.encode(str(value), client_id, as_of, known_at)
 
 
-def _place(cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint | None, Place] | None:
-    parts = cursor_parts(cursor, argument, 5)
+def _place(places: Places, cursor: str | None, argument: str, wanted: Wanted) -> tuple[Viewpoint | None, Place] | None:
+    parts = cursor_parts(places, cursor, argument, 4)
     if parts is None:
         return None
-    order, value, client_id, as_of, known_at = parts
+    value, client_id, as_of, known_at = parts
     try:
-        if order != _order(wanted) or (wanted.order is not Order.NAME and not isfinite(float(value))):
-            raise ValueError
         viewpoint = Viewpoint(read_instant(as_of), read_instant(known_at) if known_at else None) if as_of else None
         return viewpoint, (value if wanted.order is Order.NAME else float(value), client_id)
     except ValueError:
-        raise coded("expected a cursor of this list, in this order", "BAD_USER_INPUT", argument=argument) from None
+        raise coded(
+            "expected a cursor of this list, with the same arguments", "BAD_USER_INPUT", argument=argument
+        ) from None

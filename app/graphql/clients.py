@@ -19,10 +19,10 @@ from app.graphql.scalars import Moment
 from app.graphql.scores import Score
 from app.graphql.timelines import TimelineConnection, timeline_page
 from app.ports.clients import ClientRecord
-from app.ports.tenants import Scope
 from app.use_cases.cases import Case
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.viewpoint import Viewpoint
+from app.wire.resource_tags import client_tags, only
 
 __all__ = ["Client", "client_named"]
 
@@ -44,10 +44,16 @@ class Client(Node):
     viewpoint: strawberry.Private[Viewpoint]
     assessed: strawberry.Private[Assessment | None] = None
 
+    @answered("Of what is known of the client: for `ifMatch`. The same as REST's `ETag`, without its quotes.")
+    async def etag(self, info: Info) -> str:
+        """Its tag."""
+        context = info.context
+        return (await client_tags(context.services.tags, context.tenant_id, self.client_id, only())).of(self.record)
+
     @answered("How the relationship stands.", weight=5)
     async def score(self, info: Info) -> Score:
         """How the relationship stands."""
-        info.context.require(Scope.READ)
+        info.context.permit("Client.score")
         found = self.assessed
         if found is None:
             found = await info.context.assessments.load(self._seen)
@@ -56,14 +62,14 @@ class Client(Node):
     @answered("Why the score is what it is, how it moved, and what to do.", weight=20)
     async def explanation(self, info: Info, language: LanguageName | None = None) -> ExplanationType:
         """The whole answer."""
-        info.context.require(Scope.READ)
+        info.context.permit("Client.explanation")
         speaker = spoken(info.context, language)
         return ExplanationType.explained(self.viewpoint, await info.context.explanations.load(self._seen), speaker)
 
     @answered("How the relationship stood step by step, oldest first; at most 400 steps.", weight=500, size=100)
     async def history(self, info: Info, step: Pace = Pace.WEEK, since: date | None = None) -> list[HistoryStep]:
         """The history, from the step with the day `since` on."""
-        info.context.require(Scope.READ)
+        info.context.permit("Client.history")
         case = await info.context.case(self._seen)
         try:
             found = await case.history(step, since)
@@ -74,13 +80,13 @@ class Client(Node):
     @answered("What each event did to the score when it happened, the newest first.", weight=200, size=0)
     async def timeline(self, info: Info, first: int | None = None, after: str | None = None) -> TimelineConnection:
         """The timeline."""
-        info.context.require(Scope.READ)
+        info.context.permit("Client.timeline")
         return await timeline_page(info.context, self._seen, first, after)
 
     @answered("What the client could do that would lead to a better verdict.", weight=200, size=4)
     async def recourse(self, info: Info, language: LanguageName | None = None) -> RecourseType:
         """What would mend it."""
-        info.context.require(Scope.READ)
+        info.context.permit("Client.recourse")
         found = await (await info.context.case(self._seen)).recourse()
         return RecourseType.of(found, spoken(info.context, language))
 
@@ -93,7 +99,7 @@ class Client(Node):
         filter: EventWanted | None = None,  # noqa: A002 - the name in the API
     ) -> EventConnection:
         """The client's events."""
-        info.context.require(Scope.READ)
+        info.context.permit("Client.events")
         return await events_page(info, self.client_id, filter, first, after)
 
     @property

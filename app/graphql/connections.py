@@ -6,7 +6,7 @@ import strawberry
 
 from app.graphql.errors import coded
 from app.graphql.fields import described
-from app.wire.cursors import decode_cursor
+from app.wire.cursors import Places
 
 __all__ = ["MOST_ON_PAGE", "USUAL_ON_PAGE", "PageInfo", "cursor_parts", "info_of", "page_size"]
 
@@ -49,7 +49,7 @@ def page_size(first: int | None, last: int | None) -> tuple[int, bool]:
     return size, name == "last"
 
 
-def cursor_parts(cursor: str | None, argument: str, count: int) -> list[str] | None:
+def cursor_parts(places: Places, cursor: str | None, argument: str, count: int) -> list[str] | None:
     """Unpack a cursor.
 
     Raises:
@@ -58,8 +58,8 @@ def cursor_parts(cursor: str | None, argument: str, count: int) -> list[str] | N
     if cursor is None:
         return None
     try:
-        if len(cursor) > 2_000:
-            raise ValueError
-        return decode_cursor(cursor, count)
+        return places.decode(cursor, count)
     except ValueError:
-        raise coded("expected a cursor of this list", "BAD_USER_INPUT", argument=argument) from None
+        raise coded(
+            "expected a cursor of this list, with the same arguments", "BAD_USER_INPUT", argument=argument
+        ) from None

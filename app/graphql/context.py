@@ -16,12 +16,14 @@ from app.graphql.scalars import Moment
 from app.language import Speaker
 from app.ports.clients import ClientRecord
 from app.ports.ledger import StoredEvent
-from app.ports.tenants import Scope
+from app.scopes import GRAPHQL
 from app.services import Services
 from app.use_cases.cases import Case, assessments_of, explanations_of, timelines_of
 from app.use_cases.errors import NotFoundError
 from app.use_cases.keys import Principal
+from app.use_cases.rates import Allowance
 from app.use_cases.viewpoint import Viewpoint
+from app.wire.cursors import Places
 
 __all__ = ["Context", "Info", "Seen"]
 
@@ -36,19 +38,22 @@ class Context:
     services: Services
     principal: Principal
     speaker: Speaker
+    allowance: Allowance
 
     @property
     def tenant_id(self) -> str:
         """Whose data this is about."""
         return self.principal.tenant_id
 
-    def require(self, scope: Scope) -> None:
-        """Check that the key carries a scope.
+    def permit(self, operation: str) -> None:
+        """Check that who asks may do this, such as `Query.client`; see `app.scopes`.
 
         Raises:
-            ForbiddenError: it does not.
+            ForbiddenError: it may not.
         """
-        self.principal.require(scope)
+        scope = GRAPHQL[operation]
+        if scope is not None:
+            self.principal.require(scope)
 
     async def viewpoint(self, as_of: Moment | None, known_at: Moment | None) -> Viewpoint:
         """From when one looks; by default from now, the same for all fields, with all that is known."""
@@ -56,6 +61,12 @@ class Context:
         at = self._now if as_of is None else await moment(_read(as_of), self.tenant_id)
         known = None if known_at is None else await moment(_read(known_at), self.tenant_id)
         return Viewpoint(at, known)
+
+    async def places(self, *names: str, seen: Viewpoint | None = None) -> Places:
+        """The cursors of a list, by its name, its filters and from when one looks: "now" is the same at all times."""
+        as_of = "" if seen is None or seen.as_of == self._now else seen.as_of.isoformat()
+        known_at = "" if seen is None or seen.known_at is None else seen.known_at.isoformat()
+        return await self.services.cursors.of(self.tenant_id, "graphql", *names, as_of, known_at)
 
     @cached_property
     def _now(self) -> datetime:

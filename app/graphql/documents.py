@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +68,7 @@ class Operation:
         document: the document.
         node: the operation.
         paged_by_variables: whether its cost depends on variables, so that it is checked again with them.
+        cost: what it costs, with the variables that it came with.
         is_costly: whether it is worth looking whether somebody still waits for it.
         plan: how it is answered, once it is planned; None where the reference has to.
     """
@@ -75,6 +76,7 @@ class Operation:
     document: DocumentNode
     node: OperationDefinitionNode
     paged_by_variables: bool
+    cost: int = 0
     is_costly: bool = False
     plan: Plan | None = None
     is_planned: bool = False
@@ -158,9 +160,10 @@ class Documents:
             found.plan, found.is_planned = self._plan(found), True
         if found.paged_by_variables:
             try:
-                check_operation(self._core, self._costs, found.document, found.node, self._limits, variables)
+                cost, _ = check_operation(self._core, self._costs, found.document, found.node, self._limits, variables)
             except GraphQLError as error:
                 raise InvalidDocument([error]) from None
+            return replace(found, cost=cost)
         return found
 
     def _read(self, text: str, variables: Mapping[str, Any]) -> dict[str | None, Operation]:
@@ -182,7 +185,7 @@ class Documents:
             raise InvalidDocument(errors)
         found: dict[str | None, Operation] = {}
         for node, (cost, paged_by_variables) in zip(nodes, checked, strict=True):
-            operation = Operation(document, node, paged_by_variables, cost >= _COSTLY)
+            operation = Operation(document, node, paged_by_variables, cost, cost >= _COSTLY)
             if node.name is not None:
                 found[node.name.value] = operation
             if len(nodes) == 1:

@@ -26,8 +26,14 @@ from app.graphql.graphiql import GraphiQL
 from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
-from app.services import Services
-from app.use_cases.errors import UnauthenticatedError
+from app.ports.rates import Unit
+from app.ports.tokens import IssuerUnavailableError
+from app.services import Services, let_in
+from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from app.wire.challenges import challenge
+from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
+from app.wire.credentials import bearer_secret
+from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["GraphQLEndpoint"]
 
@@ -37,6 +43,7 @@ _JSON: Final = b"application/json"
 _MOST_ERRORS: Final = 20
 _MOST_VALUES: Final = 50_000
 _ACCEPTED: Final = {_RESPONSE: _RESPONSE, _JSON: _JSON, b"*/*": _JSON, b"application/*": _JSON}
+_AGAIN: Final = ((b"retry-after", b"1"),)
 _log = logging.getLogger("partwise.graphql")
 
 
@@ -48,6 +55,10 @@ class _Refused(Exception):
         self.status = status
         self.errors = [{"message": message, "extensions": {"code": code}}]
         self.headers = headers
+
+
+def _limited(error: RateLimitedError) -> _Refused:
+    return _Refused(429, str(error), "RATE_LIMITED", ((b"retry-after", str(error.wait).encode()),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ class GraphQLEndpoint:
         if self._graphiql is not None and self._graphiql.serves(scope, headers):
             await self._graphiql(scope, receive, send)
             return
-        media = _media(headers.get(b"accept", b"*/*"))
+        media = _media(b",".join(value for name, value in scope["headers"] if name == b"accept") or b"*/*")
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
             if scope["path"] != "/graphql":
@@ -95,12 +106,15 @@ class GraphQLEndpoint:
                 raise _Refused(406, "expected to accept application/json", "NOT_ACCEPTABLE")
             async with asyncio.timeout(self._timeout):
                 status, body = await self._answer(scope, receive, headers, strict=media == _RESPONSE)
+            if status == 503:
+                extra = _AGAIN
         except _Refused as refused:
             status, extra = refused.status, refused.headers
             body = orjson.dumps({"errors": refused.errors})
         except TimeoutError:
             late = coded(f"the operation took longer than {self._timeout:g} seconds", "TIMEOUT")
-            status, body = 200, orjson.dumps({"errors": [public(late)], "data": None})
+            status, extra = 503, _AGAIN
+            body = orjson.dumps({"errors": [public(late)], "data": None})
         except Exception:
             _log.exception("an operation failed")
             status, body = 500, orjson.dumps({"errors": [public(coded("an error on our side", "INTERNAL"))]})
@@ -126,7 +140,7 @@ class GraphQLEndpoint:
             raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
         if method == "POST":
             _check_media(headers)
-        context = await self._context(headers)
+        context = await self._context(scope, headers)
         request = _read(await _body(receive)) if method == "POST" else _of_query(scope["query_string"])
         try:
             text = self._documents.text_of(request.query, request.digest)
@@ -136,24 +150,35 @@ class GraphQLEndpoint:
             variables = self._variables(operation, request.variables)
         except InvalidDocument as invalid:
             return _failed(invalid.errors, strict=strict)
-        work = self._run(operation, variables, request, context)
-        return 200, await (_while_connected(work, receive) if operation.is_costly else work)
-
-    async def _context(self, headers: Mapping[bytes, bytes]) -> Context:
-        scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        challenge = ((b"www-authenticate", b"Bearer"),)
-        if scheme.lower() != "bearer":
-            raise _Refused(401, "send an API key: Authorization: Bearer pw_…", "UNAUTHENTICATED", challenge)
         try:
-            principal = await self._services.keys.authenticate(secret.strip())
+            await context.allowance.take(Unit.COST, operation.cost)
+        except RateLimitedError as error:
+            raise _limited(error) from None
+        work = self._run(operation, variables, request, context)
+        return await (_while_connected(work, receive) if operation.is_costly else work)
+
+    async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
+        try:
+            secret = bearer_secret(scope["headers"])
+            request_id = scope.get("state", {}).get("request_id")
+            principal = await self._services.authenticate(secret, request_id)
+            allowance = await let_in(scope, self._services.rates, principal)
         except UnauthenticatedError as error:
-            raise _Refused(401, str(error), "UNAUTHENTICATED", challenge) from None
+            told = ((b"www-authenticate", challenge(error).encode()),)
+            raise _Refused(401, str(error), "UNAUTHENTICATED", told) from None
+        except ForbiddenError as error:
+            told = ((b"www-authenticate", challenge(error).encode()),)
+            raise _Refused(403, str(error), "FORBIDDEN", told) from None
+        except RateLimitedError as error:
+            raise _limited(error) from None
+        except IssuerUnavailableError as error:
+            raise _Refused(503, str(error), "UNAVAILABLE", ((b"retry-after", b"5"),)) from None
         except StoreUnavailableError:
             message = "the database is not available at present; try again"
             raise _Refused(503, message, "UNAVAILABLE", ((b"retry-after", b"1"),)) from None
         accepted = headers.get(b"accept-language")
         language = "en" if accepted is None else preferred(accepted.decode("latin-1")[:1000])
-        return Context(self._services, principal, speaker(language))
+        return Context(self._services, principal, speaker(language), allowance)
 
     def _variables(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         definitions = operation.node.variable_definitions or ()
@@ -166,14 +191,19 @@ class GraphQLEndpoint:
             error.extensions = {**(error.extensions or {}), "code": "BAD_USER_INPUT"}
         raise InvalidDocument(list(found))
 
-    async def _run(self, operation: Operation, variables: VariableValues, request: _Request, context: Context) -> bytes:
+    async def _run(
+        self, operation: Operation, variables: VariableValues, request: _Request, context: Context
+    ) -> tuple[int, bytes]:
         if operation.plan is not None:
             try:
-                return _written({"data": await operation.plan.run(context, variables)})
+                return 200, _written({"data": await operation.plan.run(context, variables)})
             except Exception as error:
                 # It looks from the same instant, and what was loaded is not loaded again.
                 _log.debug("no plan", exc_info=error)
-        return _written(await self._by_reference(operation, request, context))
+        answer = await self._by_reference(operation, request, context)
+        # What could not be had for lack of the database is worth asking for again.
+        is_away = any(error["extensions"]["code"] == "UNAVAILABLE" for error in answer.get("errors", ()))
+        return 503 if is_away else 200, _written(answer)
 
     async def _by_reference(self, operation: Operation, request: _Request, context: Context) -> dict[str, Any]:
         name = operation.node.name.value if operation.node.name else None
@@ -199,13 +229,13 @@ class GraphQLEndpoint:
         return [told for told, _ in found]
 
 
-async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -> bytes:
+async def _while_connected(work: Coroutine[Any, Any, tuple[int, bytes]], receive: Receive) -> tuple[int, bytes]:
     """Do costly work for as long as somebody waits for it.
 
     Raises:
         _Refused: nobody does.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -214,6 +244,12 @@ async def _while_connected(work: Coroutine[Any, Any, bytes], receive: Receive) -
     finally:
         leaving.cancel()
         working.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    """Wait until the client has gone; a request without a body still begins with an empty one."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _written(answer: dict[str, Any]) -> bytes:
@@ -248,18 +284,25 @@ def _media(accept: bytes) -> bytes | None:
 def _check_media(headers: Mapping[bytes, bytes]) -> None:
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     if media.strip() != _JSON:
-        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE")
+        accepted = ((b"accept", _JSON),)
+        raise _Refused(415, "expected Content-Type application/json", "UNSUPPORTED_MEDIA_TYPE", accepted)
     charset = parameters.partition(b"charset=")[2].strip(b' "')
     if charset not in (b"", b"utf-8", b"utf8"):
         raise _Refused(415, "expected UTF-8", "UNSUPPORTED_MEDIA_TYPE")
-    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        raise _Refused(415, "expected a body without Content-Encoding", "UNSUPPORTED_MEDIA_TYPE")
 
 
 async def _body(receive: Receive) -> bytes:
     chunks, size = [], 0
     while True:
-        message = await receive()
+        try:
+            message = await receive()
+        except UnknownCodingError as error:
+            accepted = ((b"accept-encoding", ", ".join(CODINGS).encode()),)
+            raise _Refused(415, str(error), "UNSUPPORTED_MEDIA_TYPE", accepted) from None
+        except InflatedBodyError as error:
+            raise _Refused(413, str(error), "TOO_LARGE") from None
+        except BrokenCodingError as error:
+            raise _Refused(400, str(error), "BAD_REQUEST") from None
         if message["type"] == "http.disconnect":
             raise _Refused(400, "the request ended early", "BAD_REQUEST")
         chunk: bytes = message.get("body", b"")
@@ -276,6 +319,7 @@ def _read(body: bytes) -> _Request:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
+    _refuse_repeated(body)
     if isinstance(found, list):
         raise _Refused(400, "expected one operation: batches are not taken", "BAD_REQUEST")
     if not isinstance(found, dict):
@@ -283,6 +327,17 @@ def _read(body: bytes) -> _Request:
     if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
         raise _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
     return _request(found)
+
+
+def _refuse_repeated(text: bytes, name: str = "") -> None:
+    try:
+        pointer = repeated(text)
+    except RecursionError:
+        raise _Refused(400, f"the body is no JSON: {TOO_DEEP}", "BAD_REQUEST") from None
+    except ValueError:
+        raise _Refused(400, "the body is no JSON in UTF-8", "BAD_REQUEST") from None
+    if pointer is not None:
+        raise _Refused(400, f"{name}{pointer}: {REPEATED}", "BAD_REQUEST")
 
 
 def _is_bounded(value: object) -> bool:
@@ -303,9 +358,13 @@ def _of_query(query: bytes) -> _Request:
         given = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
         raise _Refused(400, "expected at most 20 parameters, in percent-encoded UTF-8", "BAD_REQUEST") from None
-    found: dict[str, Any] = {name: values[-1] for name, values in given.items()}
+    twice = next((name for name, values in given.items() if len(values) > 1), None)
+    if twice is not None:
+        raise _Refused(400, f"?{twice[:100]}: {REPEATED}", "BAD_REQUEST")
+    found: dict[str, Any] = {name: values[0] for name, values in given.items()}
     for name in ("variables", "extensions"):
         if found.get(name):
+            _refuse_repeated(found[name].encode(), f"?{name}")
             try:
                 found[name] = decode_json(found[name])
             except (msgspec.DecodeError, RecursionError, ValueError):

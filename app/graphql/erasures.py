@@ -10,7 +10,6 @@ from app.graphql.context import Context
 from app.graphql.errors import coded
 from app.graphql.fields import described
 from app.ports import erasures as port
-from app.wire.cursors import encode_cursor
 from app.wire.moments import read_instant
 
 __all__ = ["Erasure", "ErasureConnection", "erasures_page"]
@@ -49,7 +48,8 @@ class ErasureConnection:
 async def erasures_page(context: Context, first: int | None, after: str | None) -> ErasureConnection:
     """A page of erasures."""
     size, _ = page_size(first, None)
-    parts = cursor_parts(after, "after", 2)
+    places = await context.places("erasures")
+    parts = cursor_parts(places, after, "after", 2)
     place = None
     if parts is not None:
         try:
@@ -58,7 +58,7 @@ async def erasures_page(context: Context, first: int | None, after: str | None) 
             raise coded("expected a cursor of this list", "BAD_USER_INPUT", argument="after") from None
     found, further = await context.services.erase.page(context.tenant_id, place, max(size, 1))
     edges = [
-        ErasureEdge(cursor=encode_cursor(one.erased_at.isoformat(), one.digest.hex()), node=Erasure.of(one))
+        ErasureEdge(cursor=places.encode(one.erased_at.isoformat(), one.digest.hex()), node=Erasure.of(one))
         for one in found[:size]
     ]
     more = further is not None or len(found) > size

@@ -13,6 +13,7 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    RateLimitedError,
     UnauthenticatedError,
 )
 
@@ -22,6 +23,7 @@ _CODES: Final[dict[type[PartwiseError], str]] = {
     NotFoundError: "NOT_FOUND",
     UnauthenticatedError: "UNAUTHENTICATED",
     ForbiddenError: "FORBIDDEN",
+    RateLimitedError: "RATE_LIMITED",
     AmbiguousError: "CONFLICT",
     ConflictError: "CONFLICT",
     InvalidFieldsError: "BAD_USER_INPUT",
@@ -41,6 +43,8 @@ def coded(message: str, code: str, **more: Any) -> GraphQLError:
 def public(error: GraphQLError) -> dict[str, Any]:
     """An error as it is answered: what the caller did is told, what happened inside is not."""
     told = error.formatted
+    if "int_max_str_digits" in told["message"]:
+        told["message"] = "expected a number with fewer digits"
     if len(told["message"]) > _MOST_CHARACTERS:
         told["message"] = told["message"][:_MOST_CHARACTERS] + "…"
     cause = error.original_error
@@ -60,4 +64,6 @@ def public(error: GraphQLError) -> dict[str, Any]:
     extensions = {"code": code}
     if isinstance(cause, InvalidRequestError):
         extensions["argument"] = cause.pointer.lstrip("?/")
+    if isinstance(cause, RateLimitedError):
+        extensions["retryAfter"] = cause.wait
     return {**told, "message": str(cause), "extensions": extensions}

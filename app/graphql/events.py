@@ -12,7 +12,6 @@ from app.graphql.fields import answered, described
 from app.graphql.nodes import Node, global_id
 from app.graphql.scalars import JSON, Moment, decode_json
 from app.ports.ledger import EventFilter, EventKey, StoredEvent
-from app.wire.cursors import encode_cursor
 from app.wire.fields import is_name
 from app.wire.moments import read_instant
 
@@ -103,11 +102,12 @@ async def events_page(  # noqa: PLR0917 - the parts of a page
     for name, text in (("type", wanted.type), ("source", wanted.source), ("clientId", client_id)):
         if text is not None and not is_name(text):
             raise coded("expected text without control characters", "BAD_USER_INPUT", argument=name)
-    times = [
-        None if moment is None else (await context.viewpoint(moment, None)).as_of
-        for moment in (wanted.since, wanted.until, as_of, known_at)
-    ]
-    place = cursor_parts(after, "after", 3)
+    given = (wanted.since, wanted.until, as_of, known_at)
+    times = [None if moment is None else (await context.viewpoint(moment, None)).as_of for moment in given]
+    names = (client_id, wanted.type, wanted.source, *(moment and str(moment) for moment in given))
+    # What is not asked for is told from what is empty.
+    places = await context.places("events", *("" if name is None else f"={name}" for name in names))
+    place = cursor_parts(places, after, "after", 3)
     key = None
     if place is not None:
         try:
@@ -118,7 +118,7 @@ async def events_page(  # noqa: PLR0917 - the parts of a page
         context.tenant_id, EventFilter(client_id, wanted.type, wanted.source, *times), key, max(size, 1)
     )
     edges = [
-        EventEdge(cursor=encode_cursor(one.time.isoformat(), one.source, one.id), node=Event.of(one))
+        EventEdge(cursor=places.encode(one.time.isoformat(), one.source, one.id), node=Event.of(one))
         for one in found[:size]
     ]
     more = further is not None or len(found) > size

@@ -1,5 +1,6 @@
 """Mutations: send events, put and erase clients, draft and activate policies; what may go wrong is typed."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from app.graphql.fields import described
 from app.graphql.policies import PolicyVersion, policy_named
 from app.graphql.scalars import JSON, encode_json
 from app.ports.ledger import NewEvent, Outcome
-from app.ports.tenants import Scope
+from app.ports.rates import Unit
 from app.use_cases.clients import ClientProfile
 from app.use_cases.errors import (
     ConflictError,
@@ -22,15 +23,18 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    PreconditionFailedError,
 )
 from app.use_cases.record_events import Refused
 from app.wire.faults import Invalid, MalformedBodyError
 from app.wire.fields import is_name
+from app.wire.resource_tags import client_tags, only, policy_tags
 
 __all__ = ["Mutation"]
 
 MOST_EVENTS = 1_000
 MOST_CHARACTERS = 200
+_IF_MATCH = "Only if the client is as you know it: its `etag`, or `*` for any that there is."
 EXPECTED_ID = f"expected 1 to {MOST_CHARACTERS} characters, without control characters"
 
 strawberry.enum(Outcome, name="EventOutcome", description="What became of an event.")
@@ -71,6 +75,11 @@ class NotFound(Problem):
 @strawberry.type(description="It cannot be done as things stand.")
 class Conflict(Problem):
     """It cannot be done as things stand."""
+
+
+@strawberry.type(description="It is not as `ifMatch` or `ifNew` says: somebody else has changed it, or made it.")
+class PreconditionFailed(Problem):
+    """It is not as the caller knows it."""
 
 
 @strawberry.type(description="What became of one event.")
@@ -122,12 +131,18 @@ class PolicyActivated:
 
 
 SendEventsResult = Annotated[EventsSent | InvalidInput | Forbidden, strawberry.union("SendEventsResult")]
-PutClientResult = Annotated[ClientPut | InvalidInput | Conflict | Forbidden, strawberry.union("PutClientResult")]
-EraseClientResult = Annotated[ClientErased | InvalidInput | NotFound | Forbidden, strawberry.union("EraseClientResult")]
+PutClientResult = Annotated[
+    ClientPut | InvalidInput | Conflict | PreconditionFailed | Forbidden, strawberry.union("PutClientResult")
+]
+EraseClientResult = Annotated[
+    ClientErased | InvalidInput | NotFound | PreconditionFailed | Forbidden, strawberry.union("EraseClientResult")
+]
 DraftPolicyResult = Annotated[
     PolicyDrafted | InvalidInput | Conflict | Forbidden, strawberry.union("DraftPolicyResult")
 ]
-ActivatePolicyResult = Annotated[PolicyActivated | NotFound | Forbidden, strawberry.union("ActivatePolicyResult")]
+ActivatePolicyResult = Annotated[
+    PolicyActivated | NotFound | PreconditionFailed | Forbidden, strawberry.union("ActivatePolicyResult")
+]
 
 
 @strawberry.input(description="Events to record.")
@@ -147,6 +162,8 @@ class PutClientInput:
     country: str | None = described("ISO 3166-1 alpha-2 code.", default=None)
     currency: str | None = described("ISO 4217 code.", default=None)
     time_zone: str | None = described("IANA name.", default=None)
+    if_match: str | None = described(_IF_MATCH, default=None)
+    if_new: bool = described("Only if there is no such client yet.", default=False)
 
 
 @strawberry.input(description="Whom to erase.")
@@ -154,6 +171,7 @@ class EraseClientInput:
     """Whom to erase."""
 
     client_id: str = described("The tenant's own id.")
+    if_match: str | None = described(_IF_MATCH, default=None)
 
 
 @strawberry.input(description="A new version: what changes against the one that it is based on.")
@@ -177,12 +195,14 @@ class Mutation:
         """Record events."""
         context = info.context
         try:
-            context.require(Scope.INGEST)
+            context.permit("Mutation.sendEvents")
             found = _decoded(context, input.events)
         except (PartwiseError, MalformedBodyError) as error:
             return _problem(error)
         sent = [one if isinstance(one, NewEvent) else _refused(one) for one in found]
-        answers = await context.services.record(context.tenant_id, sent, atomic=input.atomic)
+        await context.allowance.take(Unit.EVENTS, len(sent))
+        async with context.services.intake.turn(context.tenant_id):
+            answers = await context.services.record(context.tenant_id, sent, atomic=input.atomic)
         return EventsSent(
             results=[
                 EventResult(
@@ -202,9 +222,15 @@ class Mutation:
         """Say what a client is."""
         context = info.context
         try:
-            context.require(Scope.INGEST)
+            context.permit("Mutation.putClient")
             profile = _profile(context, input)
-            record, new = await context.services.clients.put(context.tenant_id, input.client_id, profile)
+            conditions = only(input.if_match, if_new=input.if_new)
+            tags = await client_tags(context.services.tags, context.tenant_id, input.client_id, conditions)
+            record, new = await context.services.clients.put(
+                context.tenant_id, input.client_id, profile, context.principal.actor, tags.fit if conditions else None
+            )
+        except PreconditionFailedError as error:
+            return PreconditionFailed(message=str(error))
         except ConflictError as error:
             return Conflict(message=str(error))
         except PartwiseError as error:
@@ -219,12 +245,18 @@ class Mutation:
         """Erase a client."""
         context = info.context
         try:
-            context.require(Scope.MANAGE)
+            context.permit("Mutation.eraseClient")
             if not 0 < len(input.client_id) <= MOST_CHARACTERS or not is_name(input.client_id):
                 raise InvalidRequestError("/clientId", EXPECTED_ID)
-            found = await context.services.erase(context.tenant_id, input.client_id)
+            conditions = only(input.if_match)
+            tags = await client_tags(context.services.tags, context.tenant_id, input.client_id, conditions)
+            found = await context.services.erase(
+                context.tenant_id, input.client_id, context.principal.actor, tags.fit if conditions else None
+            )
         except NotFoundError as error:
             return NotFound(message=str(error))
+        except PreconditionFailedError as error:
+            return PreconditionFailed(message=str(error))
         except PartwiseError as error:
             return _problem(error)
         return ClientErased(erasure=Erasure.of(found))
@@ -234,25 +266,39 @@ class Mutation:
         """Make a new version."""
         context = info.context
         try:
-            context.require(Scope.MANAGE)
+            context.permit("Mutation.draftPolicy")
             patch = _patch(input.settings)
+            based_on, note = _plain(input.based_on, "/basedOn", 40), _plain(input.note, "/note", 500)
+            active = await context.services.policies.activation(context.tenant_id)
             found = await context.services.policies.draft(
-                context.tenant_id, patch, _plain(input.based_on, "/basedOn", 40), _plain(input.note, "/note", 500)
+                context.tenant_id, patch, based_on, note, context.principal.actor
             )
         except ConflictError as error:
             return Conflict(message=str(error))
         except PartwiseError as error:
             return _problem(error)
-        return PolicyDrafted(policy=PolicyVersion.of(found, await _active(context)))
+        return PolicyDrafted(policy=PolicyVersion.of(found, active))
 
     @strawberry.mutation(description="Let a version count from now on; an earlier one can be activated again.")
-    async def activate_policy(self, info: Info, version: str) -> ActivatePolicyResult:
+    async def activate_policy(
+        self,
+        info: Info,
+        version: str,
+        if_match: Annotated[
+            str | None, strawberry.argument(description="Only if no version was activated since: the version's `etag`.")
+        ] = None,
+    ) -> ActivatePolicyResult:
         """Let a version count."""
         context = info.context
         try:
-            context.require(Scope.MANAGE)
+            context.permit("Mutation.activatePolicy")
             _plain(version, "/version", 40)
-            await context.services.policies.activate(context.tenant_id, version)
+            conditions = only(if_match)
+            tags = await policy_tags(context.services.tags, context.tenant_id, conditions)
+            fits = partial(tags.fit, version) if conditions else None
+            await context.services.policies.activate(context.tenant_id, version, context.principal.actor, fits=fits)
+        except PreconditionFailedError as error:
+            return PreconditionFailed(message=str(error))
         except (NotFoundError, InvalidRequestError):
             return NotFound(message="there is no such version")
         except ForbiddenError as error:
@@ -319,10 +365,6 @@ def _plain(text: str | None, pointer: str, most: int) -> str | None:
     if text is not None and (len(text) > most or not is_name(text)):
         raise InvalidRequestError(pointer, f"expected at most {most} characters, without control characters")
     return text
-
-
-async def _active(context: Context) -> str:
-    return await context.services.policies.active_version(context.tenant_id)
 
 
 def _problem(error: Exception) -> InvalidInput | Forbidden:

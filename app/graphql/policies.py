@@ -7,7 +7,7 @@ import msgspec
 import strawberry
 
 from app.core.verdict import Verdict
-from app.graphql.context import Context
+from app.graphql.context import Context, Info
 from app.graphql.fields import answered, described
 from app.graphql.nodes import Node, global_id
 from app.graphql.portfolios import VerdictCount
@@ -16,6 +16,7 @@ from app.ports.policies import PolicyRecord
 from app.use_cases.errors import NotFoundError
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import is_name
+from app.wire.resource_tags import only, policy_tags
 
 __all__ = ["PolicyPreview", "PolicyVersion", "policies_of", "policy_named", "preview_of"]
 
@@ -33,6 +34,13 @@ class PolicyVersion(Node):
     created_at: datetime = described("When it was made.")
     activated_at: datetime | None = described("When it was activated last; null for a draft.")
     raw: strawberry.Private[str]
+    activation: strawberry.Private[int]
+
+    @answered("Another one as soon as any version is activated: for `ifMatch`. REST's `ETag`, without its quotes.")
+    async def etag(self, info: Info) -> str:
+        """Its tag."""
+        context = info.context
+        return (await policy_tags(context.services.tags, context.tenant_id, only())).of(self.version, self.activation)
 
     @answered("All settings.")
     def settings(self) -> JSON:
@@ -41,17 +49,19 @@ class PolicyVersion(Node):
         return JSON(found)
 
     @classmethod
-    def of(cls, found: PolicyRecord, active: str) -> Self:
-        """Make it from a record."""
+    def of(cls, found: PolicyRecord, active: tuple[str, int]) -> Self:
+        """Make it from a record, and from the active version and the number of its activation, as read before."""
+        version, activation = active
         return cls(
             id=global_id("PolicyVersion", found.version),
             version=found.version,
-            active=found.version == active,
+            active=found.version == version,
             based_on=found.based_on,
             note=found.note,
             created_at=found.created_at,
             activated_at=found.activated_at,
             raw=found.settings,
+            activation=activation,
         )
 
 
@@ -81,7 +91,7 @@ class PolicyPreview:
 
 async def policies_of(context: Context) -> list[PolicyVersion]:
     """All versions, the newest first."""
-    active = await context.services.policies.active_version(context.tenant_id)
+    active = await context.services.policies.activation(context.tenant_id)
     return [PolicyVersion.of(one, active) for one in await context.services.policies.all(context.tenant_id)]
 
 
@@ -91,8 +101,8 @@ async def policy_named(context: Context, version: str) -> PolicyVersion:
     Raises:
         NotFoundError: there is no such version.
     """
-    found = await context.services.policies.record(context.tenant_id, _known(version))
-    return PolicyVersion.of(found, await context.services.policies.active_version(context.tenant_id))
+    active = await context.services.policies.activation(context.tenant_id)
+    return PolicyVersion.of(await context.services.policies.record(context.tenant_id, _known(version)), active)
 
 
 async def preview_of(context: Context, version: str, viewpoint: Viewpoint) -> PolicyPreview:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
 from app.core.events import EventRef
@@ -20,7 +21,6 @@ from app.graphql.policies import PolicyPreview, PolicyVersion, policies_of, poli
 from app.graphql.portfolios import PortfolioType, portfolio_at, portfolio_now
 from app.graphql.scalars import SCALARS, Moment
 from app.graphql.simulations import Simulation, SupposedEvent, simulated
-from app.ports.tenants import Scope
 from app.use_cases.errors import NotFoundError
 
 __all__ = ["make_schema"]
@@ -35,23 +35,23 @@ class Query:
     @answered("Any object, by its global id; null for an unknown one.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 - as Relay has it
         """Any object."""
-        info.context.require(Scope.READ)
+        info.context.permit("Query.node")
         return await _node(info.context, id)
 
     @answered("Some objects, by their global ids, in their order; null for each unknown one.", weight=5, size=100)
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
         """Some objects."""
-        info.context.require(Scope.READ)
+        info.context.permit("Query.nodes")
         if len(ids) > _MOST_NODES:
             raise coded(f"expected at most {_MOST_NODES} ids", "BAD_USER_INPUT", argument="ids")
-        return list(await asyncio.gather(*(_node(info.context, one) for one in ids)))
+        return list(await asyncio.gather(*(_node_or_error(info.context, one) for one in ids)))
 
     @answered("One client; null for an unknown one.")
     async def client(
         self, info: Info, client_id: str, as_of: Moment | None = None, known_at: Moment | None = None
     ) -> Client | None:
         """One client."""
-        info.context.require(Scope.READ)
+        info.context.permit("Query.client")
         return await client_named(info.context, client_id, as_of, known_at)
 
     @answered("Clients, by default the highest score first; 100 on a page at most.", weight=1_000, size=0)
@@ -69,7 +69,7 @@ class Query:
     ) -> ClientConnection:
         """A page of clients."""
         context = info.context
-        context.require(Scope.READ)
+        context.permit("Query.clients")
         now = as_of is None and known_at is None
         viewpoint = None if now else await context.viewpoint(as_of, known_at)
         wanted = wanted_clients(filter, order_by)
@@ -88,18 +88,19 @@ class Query:
         known_at: Moment | None = None,
     ) -> EventConnection:
         """A page of events."""
-        info.context.require(Scope.READ)
+        info.context.permit("Query.events")
         return await events_page(info, client_id, filter, first, after, as_of, known_at)
 
     @answered("Every type of event that is understood, with the JSON Schema of its data.", weight=5, size=40)
     def event_types(self, info: Info) -> list[EventTypeInfo]:
         """The catalogue."""
+        info.context.permit("Query.eventTypes")
         return event_types(info)
 
     @answered("All clients together.", weight=1_000, size=5)
     async def portfolio(self, info: Info, as_of: Moment | None = None, known_at: Moment | None = None) -> PortfolioType:
         """All clients together."""
-        info.context.require(Scope.READ)
+        info.context.permit("Query.portfolio")
         if as_of is None and known_at is None:
             return await portfolio_now(info.context)
         return await portfolio_at(info.context, await info.context.viewpoint(as_of, known_at))
@@ -107,14 +108,14 @@ class Query:
     @answered("All versions of the policy, the newest first; the default one is the last.", weight=5, size=20)
     async def policies(self, info: Info) -> list[PolicyVersion]:
         """All versions."""
-        info.context.require(Scope.READ)
+        info.context.permit("Query.policies")
         return await policies_of(info.context)
 
     @answered("One version of the policy; by default the active one.")
     async def policy(self, info: Info, version: str | None = None) -> PolicyVersion:
         """One version."""
         context = info.context
-        context.require(Scope.READ)
+        context.permit("Query.policy")
         if version is None:
             version = await context.services.policies.active_version(context.tenant_id)
         return await policy_named(context, version)
@@ -124,13 +125,13 @@ class Query:
         self, info: Info, version: str, as_of: Moment | None = None, known_at: Moment | None = None
     ) -> PolicyPreview:
         """What would change."""
-        info.context.require(Scope.READ)
+        info.context.permit("Query.policyPreview")
         return await preview_of(info.context, version, await info.context.viewpoint(as_of, known_at))
 
     @answered("Which clients were erased, the oldest erasure first; 100 on a page at most.", weight=5, size=0)
     async def erasures(self, info: Info, first: int | None = None, after: str | None = None) -> ErasureConnection:
         """A page of erasures."""
-        info.context.require(Scope.MANAGE)
+        info.context.permit("Query.erasures")
         return await erasures_page(info.context, first, after)
 
     @answered("What the answer would be, had some more events happened; nothing is stored.", weight=200)
@@ -144,8 +145,16 @@ class Query:
     ) -> Simulation:
         """A simulation."""
         context = info.context
-        context.require(Scope.READ)
+        context.permit("Query.simulate")
         return await simulated(context, client_id, events, await context.viewpoint(as_of, known_at))
+
+
+async def _node_or_error(context: Context, identifier: strawberry.ID) -> Any:
+    """An id that is none spoils its own place in a list and no other."""
+    try:
+        return await _node(context, identifier)
+    except GraphQLError as error:
+        return error
 
 
 async def _node(context: Context, identifier: strawberry.ID) -> Node | None:

@@ -14,7 +14,7 @@ from app.graphql.errors import coded
 from app.graphql.events import Event
 from app.graphql.fields import answered, described
 from app.graphql.scores import Moved
-from app.wire.cursors import encode_cursor
+from app.wire.cursors import Places
 from app.wire.moments import read_instant
 
 __all__ = ["TimelineConnection", "timeline_page"]
@@ -75,19 +75,21 @@ class TimelineConnection:
 async def timeline_page(context: Context, seen: Seen, first: int | None, after: str | None) -> TimelineConnection:
     """A page of one client's timeline."""
     size, _ = page_size(first, None)
-    place = _place(after)
+    viewpoint, client_id = seen
+    places = await context.places("timeline", client_id, seen=viewpoint)
+    place = _place(places, after)
     found, further = await context.timelines.load((seen, place, max(size, 1)))
-    edges = [TimelineEdge(cursor=_cursor(one.event.mark), node=TimelineEffect.of(one)) for one in found[:size]]
+    edges = [TimelineEdge(cursor=_cursor(places, one.event.mark), node=TimelineEffect.of(one)) for one in found[:size]]
     more = further is not None or len(found) > size
     return TimelineConnection(edges=edges, page_info=info_of([edge.cursor for edge in edges], place is not None, more))
 
 
-def _cursor(place: Place) -> str:
-    return encode_cursor(place.at.isoformat(), place.ref.source, place.ref.id)
+def _cursor(places: Places, place: Place) -> str:
+    return places.encode(place.at.isoformat(), place.ref.source, place.ref.id)
 
 
-def _place(cursor: str | None) -> Place | None:
-    parts = cursor_parts(cursor, "after", 3)
+def _place(places: Places, cursor: str | None) -> Place | None:
+    parts = cursor_parts(places, cursor, "after", 3)
     if parts is None:
         return None
     try:

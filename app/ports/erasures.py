@@ -1,10 +1,13 @@
 """Erasures: whom a tenant had erased, and what is left to remove."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Protocol
+
+from app.ports.audit import CLI, Actor
+from app.ports.clients import ClientRecord
 
 __all__ = ["Erasure", "Erasures", "Step"]
 
@@ -38,11 +41,28 @@ class Step(Enum):
 class Erasures(Protocol):
     """Keeps tombstones and removes what they stand for; every method raises `StoreUnavailableError` when it cannot."""
 
-    async def begin(self, tenant_id: str, client_id: str, at: datetime) -> Erasure | None:
+    async def begin(
+        self,
+        tenant_id: str,
+        client_id: str,
+        at: datetime,
+        by: Actor = CLI,
+        fits: Callable[[ClientRecord], bool] | None = None,
+    ) -> Erasure | None:
         """Put a tombstone in the place of a client, in one transaction: nobody sees the client any more.
+
+        Args:
+            tenant_id: whose client.
+            client_id: which.
+            at: when.
+            by: who does it.
+            fits: whether it is to be, of the client as it is then.
 
         Returns:
             The tombstone, also that of an earlier time; None where there neither is nor was such a client.
+
+        Raises:
+            UnfitError: it is not to be.
         """
         ...
 

@@ -7,11 +7,13 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from app.core.events import Event, EventRef
+from app.ports.audit import AuditEntry
 
 __all__ = [
     "EventFilter",
     "EventKey",
     "Ledger",
+    "MovedOnError",
     "NewEvent",
     "Outcome",
     "StoreBusyError",
@@ -100,14 +102,31 @@ class EventKey:
     id: str
 
 
+class MovedOnError(Exception):
+    """More was told of a client meanwhile."""
+
+
 class Ledger(Protocol):
     """Stores events durably; every method raises `StoreUnavailableError` when it cannot."""
 
-    async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
+    async def append(
+        self,
+        tenant_id: str,
+        events: Sequence[NewEvent],
+        *,
+        atomic: bool = False,
+        entry: AuditEntry | None = None,
+        after: int | None = None,
+    ) -> list[Outcome]:
         """Store events in one transaction, and return what became of each once that is durable.
 
+        With an entry, that is noted too where any of them is new.
+
         An event of an erased client is `invalid`. With `atomic`, nothing is stored when any is that or a conflict: the
-        others are `aborted`.
+        others are `aborted`. With `after`, the one event is stored at that revision of its client alone.
+
+        Raises:
+            MovedOnError: the client has another revision.
         """
         ...
 

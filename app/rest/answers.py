@@ -1,7 +1,7 @@
 """What the API answers: the public models, each made from what the use cases return."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 from pydantic import BaseModel, Field
@@ -20,10 +20,12 @@ __all__ = [
     "ClientPage",
     "EventAnswer",
     "EventPage",
+    "EventTypeList",
     "IngestAnswer",
     "Interval",
     "Moved",
     "Score",
+    "StatusAnswer",
     "score_fields",
 ]
 
@@ -141,6 +143,26 @@ class EventAnswer(BaseModel):
             recorded_at=event.recorded_at,
             data=msgspec.json.decode(event.data),
         )
+
+
+class EventTypeAnswer(BaseModel):
+    """A type of event that is understood."""
+
+    type: str
+    summary: str
+    json_schema: dict[str, Any] = Field(alias="schema", description="The JSON Schema of its data.")
+
+
+class EventTypeList(BaseModel):
+    """The catalogue of events."""
+
+    items: list[EventTypeAnswer]
+
+
+class StatusAnswer(BaseModel):
+    """That all is well."""
+
+    status: Literal["ok"]
 
 
 class EventPage(BaseModel):

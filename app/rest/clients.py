@@ -1,7 +1,5 @@
 """Clients: put, get and list them, their score and why."""
 
-import re
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -11,15 +9,17 @@ from app.core.money import CURRENCIES
 from app.core.verdict import Verdict
 from app.rest.answers import ClientAnswer, ClientPage, Score
 from app.rest.bodies import JsonRoute
+from app.rest.etags import AskedOnce, TagsOfClient, quoted
 from app.rest.explanation import ExplanationAnswer
 from app.rest.language import Spoken
-from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.pages import Limit, Listed, Page, read_place
+from app.rest.parameters import NAME_PATTERN
 from app.rest.paths import ClientIdPath
 from app.rest.services import Ingester, Reader, UsedServices
 from app.rest.viewpoint import AsOf, KnownAt, Viewed
 from app.use_cases.clients import ClientProfile
-from app.use_cases.errors import InvalidRequestError
 from app.use_cases.list_clients import Place, Wanted, Window
+from app.use_cases.unchanged import EXPLAINED
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.fields import time_zones
 
@@ -36,9 +36,9 @@ class ClientBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: _Label | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    currency: str | None = None
-    time_zone: str | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", max_length=2)] | None = None
+    currency: Annotated[str, Field(max_length=3)] | None = None
+    time_zone: Annotated[str, Field(max_length=100)] | None = None
 
     @field_validator("currency")
     @classmethod
@@ -56,13 +56,24 @@ class ClientBody(BaseModel):
 
 
 @router.put("/{client_id}", responses={201: {"model": ClientAnswer}}, summary="Put a client")
-async def put_client(
-    client_id: ClientIdPath, body: ClientBody, response: Response, principal: Ingester, services: UsedServices
+async def put_client(  # noqa: PLR0917 - each is a part of the request
+    client_id: ClientIdPath,
+    body: ClientBody,
+    response: Response,
+    principal: Ingester,
+    services: UsedServices,
+    tags: TagsOfClient,
 ) -> ClientAnswer:
-    """Say what a client is; it is recorded as an event, and putting the same again changes nothing."""
+    """Say what a client is; it is recorded as an event, and putting the same again changes nothing.
+
+    With `If-Match` it is said of the client with that `ETag` alone, with `If-None-Match: *` of a new one alone.
+    """
     profile = ClientProfile(body.name, body.country, body.currency, body.time_zone)
-    client, new = await services.clients.put(principal.tenant_id, client_id, profile)
+    client, new = await services.clients.put(
+        principal.tenant_id, client_id, profile, principal.actor, tags.fit if tags.conditions else None
+    )
     response.status_code = 201 if new else 200
+    response.headers["ETag"] = quoted(tags.of(client))
     return ClientAnswer.of(client)
 
 
@@ -71,8 +82,8 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
-    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.")] = None,
-    cursor: Cursor = None,
+    listed: Listed,
+    verdict: Annotated[Verdict | None, Query(description="Only clients with this verdict.", examples=["part"])] = None,
     limit: Limit = 50,
     as_of: AsOf = None,
     known_at: KnownAt = None,
@@ -85,8 +96,8 @@ async def list_clients(  # noqa: PLR0917 - query parameters
     """
     seen = None if as_of is None and known_at is None else viewpoint
     after = None
-    if cursor is not None:
-        seen, after = _place(cursor)
+    if (parts := listed.begins_after(4)) is not None:
+        seen, after = _place(parts)
     wanted = Wanted(verdicts=frozenset() if verdict is None else frozenset({verdict}))
     tenant_id = principal.tenant_id
     part = await services.listing.window(tenant_id, seen, wanted, Window(limit, after))
@@ -99,55 +110,63 @@ async def list_clients(  # noqa: PLR0917 - query parameters
             ClientAnswer.of(record, seen or viewpoint, one.assessment)
             for record, one in zip(records, part.items, strict=True)
         ],
-        next=_cursor(seen, part.items[-1].place) if part.more and part.items else None,
+        next=_following(listed, seen, part.items[-1].place) if part.more and part.items else None,
         stale=part.stale,
     )
 
 
-def _cursor(viewpoint: Viewpoint | None, place: Place) -> str:
+def _following(listed: Page, viewpoint: Viewpoint | None, place: Place) -> str:
     as_of = viewpoint.as_of.isoformat() if viewpoint else ""
     known_at = viewpoint.known_at.isoformat() if viewpoint and viewpoint.known_at else ""
-    return encode_cursor(as_of, known_at, str(place[0]), place[1])
+    return listed.following(as_of, known_at, str(place[0]), place[1])
 
 
-def _place(cursor: str) -> tuple[Viewpoint | None, Place]:
-    as_of, known_at, score, client_id = decode_cursor(cursor, 4)
-    found, known = moment(as_of or None, "cursor"), moment(known_at or None, "cursor")
-    if (
-        not isinstance(found, datetime | None)
-        or not isinstance(known, datetime | None)
-        or (found is None and known is not None)
-        or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,30})?(e-[0-9]{1,3})?", score)
-    ):
-        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
-    return None if found is None else Viewpoint(found, known), (float(score), client_id)
+def _place(parts: list[str]) -> tuple[Viewpoint | None, Place]:
+    as_of, known_at, score, client_id = parts
+    viewpoint = Viewpoint(read_place(as_of), read_place(known_at) if known_at else None) if as_of else None
+    return viewpoint, (float(score), client_id)
 
 
 @router.get("/{client_id}/score", summary="Get a client's score")
-async def get_score(client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed) -> Score:
+async def get_score(
+    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed, asked: AskedOnce
+) -> Score:
     """How the relationship stands."""
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
-    return Score.of(client_id, viewpoint, await case.assessment())
+    found = await case.assessment()
+    asked.label(case)
+    return Score.of(client_id, viewpoint, found)
 
 
 @router.get("/{client_id}/explanation", summary="Get a client's explanation")
-async def get_explanation(
-    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed, spoken: Spoken
+async def get_explanation(  # noqa: PLR0917 - each is a part of the request
+    client_id: ClientIdPath,
+    principal: Reader,
+    services: UsedServices,
+    viewpoint: Viewed,
+    spoken: Spoken,
+    asked: AskedOnce,
 ) -> ExplanationAnswer:
     """Why the score is what it is, how it has moved, what it costs to stay, and how to deal with this client.
 
     Sentences and letters are in English or Russian.
     """
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint, EXPLAINED, spoken.language)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
-    return ExplanationAnswer.explained(client_id, viewpoint, await case.explanation(), spoken)
+    found = await case.explanation()
+    asked.label(case, spoken.language)
+    return ExplanationAnswer.explained(client_id, viewpoint, found, spoken)
 
 
 @router.get("/{client_id}", summary="Get a client")
 async def get_client(  # noqa: PLR0917 - query parameters
     client_id: ClientIdPath,
+    response: Response,
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
+    tags: TagsOfClient,
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> ClientAnswer:
@@ -155,4 +174,5 @@ async def get_client(  # noqa: PLR0917 - query parameters
     record = await services.clients.get(principal.tenant_id, client_id)
     if as_of is not None or known_at is not None:
         record = (await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)).record(record)
+    response.headers["ETag"] = quoted(tags.of(record))
     return ClientAnswer.of(record)

@@ -1,6 +1,7 @@
 """Erasures: erase a client, and what stays to prove it."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
@@ -8,10 +9,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from app.ports.erasures import Erasure
-from app.rest.parameters import Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.etags import TagsOfClient
+from app.rest.pages import Limit, Listed, read_place
 from app.rest.paths import ClientIdPath
 from app.rest.services import Manager, UsedServices
-from app.use_cases.errors import InvalidRequestError
 
 __all__ = ["router"]
 
@@ -19,6 +20,7 @@ router = APIRouter(prefix="/v1", tags=["clients"])
 
 _DIGEST = "SHA-256 of the client's id in UTF-8, in hex."
 _HEX = r"^[0-9a-f]{64}$"
+_EXAMPLE = sha256(b"acme").hexdigest()
 
 
 class ErasureAnswer(BaseModel):
@@ -55,12 +57,17 @@ class ErasurePage(BaseModel):
     },
     summary="Erase a client",
 )
-async def erase_client(client_id: ClientIdPath, principal: Manager, services: UsedServices) -> Response:
+async def erase_client(
+    client_id: ClientIdPath, principal: Manager, services: UsedServices, tags: TagsOfClient
+) -> Response:
     """Erase a client with its events and all that was made of them, for good.
 
     From now on the client is unknown and its events are refused, late ones too. Erasing it again is harmless.
+
+    With `If-Match` a client that has another `ETag` stays.
     """
-    found = await services.erase(principal.tenant_id, client_id)
+    fits = tags.fit if tags.conditions else None
+    found = await services.erase(principal.tenant_id, client_id, principal.actor, fits)
     if found.finished_at is not None:
         return Response(status_code=204)
     answer = ErasureAnswer.of(found)
@@ -69,31 +76,20 @@ async def erase_client(client_id: ClientIdPath, principal: Manager, services: Us
 
 
 @router.get("/erasures", summary="List erasures")
-async def list_erasures(
-    principal: Manager, services: UsedServices, cursor: Cursor = None, limit: Limit = 50
-) -> ErasurePage:
+async def list_erasures(principal: Manager, services: UsedServices, listed: Listed, limit: Limit = 50) -> ErasurePage:
     """Which clients were erased and when, oldest first, by the digests of their ids."""
-    page, following = await services.erase.page(principal.tenant_id, _place(cursor), limit)
-    place = encode_cursor(following[0].isoformat(), following[1].hex()) if following else None
+    parts = listed.begins_after(2)
+    after = None if parts is None else (read_place(parts[0]), bytes.fromhex(parts[1]))
+    page, following = await services.erase.page(principal.tenant_id, after, limit)
+    place = listed.following(following[0].isoformat(), following[1].hex()) if following else None
     return ErasurePage(items=[ErasureAnswer.of(one) for one in page], next=place)
 
 
 @router.get("/erasures/{digest}", summary="Get an erasure")
 async def get_erasure(
-    digest: Annotated[str, Path(pattern=_HEX, description=_DIGEST)], principal: Manager, services: UsedServices
+    digest: Annotated[str, Path(pattern=_HEX, max_length=64, description=_DIGEST, examples=[_EXAMPLE])],
+    principal: Manager,
+    services: UsedServices,
 ) -> ErasureAnswer:
     """Whether and when the client was erased whose id has this digest."""
     return ErasureAnswer.of(await services.erase.one(principal.tenant_id, bytes.fromhex(digest)))
-
-
-def _place(cursor: str | None) -> tuple[datetime, bytes] | None:
-    if cursor is None:
-        return None
-    at, digest = decode_cursor(cursor, 2)
-    found = moment(at, "cursor")
-    try:
-        if isinstance(found, datetime):
-            return found, bytes.fromhex(digest)
-    except ValueError:
-        pass
-    raise InvalidRequestError("?cursor", "expected `next` of a page of this list")

@@ -1,23 +1,32 @@
 """Events: send, find and list them, and the catalogue of their types."""
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from app.core.events import CATALOGUE
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome
-from app.rest.answers import EventAnswer, EventPage, IngestAnswer, result
+from app.ports.rates import Unit
+from app.rest.answers import EventAnswer, EventPage, EventTypeList, IngestAnswer, result
 from app.rest.bodies import announced_size, read_body, refuse_encoded
-from app.rest.parameters import NAME_PATTERN, Cursor, Limit, decode_cursor, encode_cursor, moment
+from app.rest.pages import Limit, Listed, read_place
+from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.paths import EventIdPath
+from app.rest.problem_types import (
+    BATCH_REFUSED,
+    EVENT_CONFLICT,
+    INVALID_REQUEST,
+    MALFORMED_REQUEST,
+    UNSUPPORTED_MEDIA_TYPE,
+)
 from app.rest.problems import HttpError, problem
-from app.rest.services import Ingester, Reader, Services, UsedServices
+from app.rest.services import Ingester, Reader, Services, UsedServices, allowance_of
 from app.rest.streaming import NdjsonExchange, taken
 from app.rest.viewpoint import AsOf, KnownAt
 from app.use_cases.errors import InvalidRequestError
-from app.use_cases.keys import Principal
+from app.use_cases.rates import Allowance
 from app.use_cases.record_events import Answer
 from app.wire.cloudevents import EventDecoder
 from app.wire.faults import Invalid
@@ -32,8 +41,18 @@ BATCH = "application/cloudevents-batch+json"
 NDJSON = "application/x-ndjson"
 MEDIA_TYPES = (STRUCTURED, BATCH, NDJSON, "application/json")
 
-_SINGLE_STATUS = {Outcome.ACCEPTED: 201, Outcome.DUPLICATE: 200, Outcome.CONFLICT: 409, Outcome.INVALID: 422}
-Text = Annotated[str | None, Query(min_length=1, max_length=200, pattern=NAME_PATTERN)]
+_REFUSALS = {Outcome.CONFLICT: EVENT_CONFLICT, Outcome.INVALID: INVALID_REQUEST}
+
+
+def _text(description: str, example: str) -> Any:
+    return Query(min_length=1, max_length=200, pattern=NAME_PATTERN, description=description, examples=[example])
+
+
+def _moment(description: str, example: str) -> Any:
+    return Query(max_length=40, json_schema_extra=MOMENT, description=description, examples=[example])
+
+
+Source = Annotated[str | None, _text("Only events from this source.", "/billing")]
 
 
 @router.post(
@@ -49,40 +68,58 @@ async def send_events(
     request: Request,
     principal: Ingester,
     services: UsedServices,
-    atomic: Annotated[bool, Query(description="All or none; not for streams.")] = False,
+    atomic: Annotated[bool, Query(description="All or none; not for streams.", examples=[True])] = False,
 ) -> Any:
     """Record CloudEvents: one (structured or binary), a batch, or an NDJSON stream of any length.
 
     2xx means durable. Sending an event again is harmless and answers `duplicate`.
     """
-    refuse_encoded(request)
+    # Not a dependency: the framework would take longer to hand it over than it takes to look.
+    allowance = allowance_of(request)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == NDJSON:
         if atomic:
             raise InvalidRequestError("?atomic", "expected a batch: a stream cannot be atomic")
-        return NdjsonExchange(request.stream(), services, principal.tenant_id)
+        refuse_encoded(request)
+        return NdjsonExchange(request.stream(), services, principal.tenant_id, allowance)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media not in MEDIA_TYPES:
-        raise HttpError(415, f"expected Content-Type {', '.join(MEDIA_TYPES)}; got {media or 'none'}")
-    with services.intake.held(announced_size(request)) as held:
+        expected = ", ".join(MEDIA_TYPES)
+        detail = f"expected Content-Type {expected}; got {media[:100] or 'none'}"
+        raise HttpError(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept": expected})
+    size = announced_size(request)
+    allowance.check(Unit.EVENTS, size)
+    with services.intake.held(principal.tenant_id, size) as held:
         body = await read_body(request, held)
-        return await _recorded(request, services, principal, body, binary=binary, media=media, atomic=atomic)
+        sender = _Sender(services, principal.tenant_id, allowance)
+        return await _recorded(request, sender, body, binary=binary, media=media, atomic=atomic)
+
+
+class _Sender(NamedTuple):
+    """Whose events are recorded, and what for."""
+
+    services: Services
+    tenant_id: str
+    allowance: Allowance
 
 
 async def _recorded(
-    request: Request, services: Services, principal: Principal, body: bytes, *, binary: bool, media: str, atomic: bool
+    request: Request, sender: _Sender, body: bytes, *, binary: bool, media: str, atomic: bool
 ) -> Response:
+    decoder = sender.services.decoder
     if binary and media == "application/json":
-        return await _single(services, principal, services.decoder.binary(request.headers, body))
+        return await _single(sender, decoder.binary(request.headers.items(), body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
-        return await _batch(services, principal, body, atomic=atomic)
-    return await _single(services, principal, services.decoder.structured(body))
+        return await _batch(sender, body, atomic=atomic)
+    return await _single(sender, decoder.structured(body))
 
 
-async def _batch(services: Services, principal: Principal, body: bytes, *, atomic: bool) -> Response:
-    async with services.intake.turn():
+async def _batch(sender: _Sender, body: bytes, *, atomic: bool) -> Response:
+    services, tenant_id, allowance = sender
+    async with services.intake.turn(tenant_id):
         found = services.decoder.batch(body, MOST_EVENTS)
-        answers = await services.record(principal.tenant_id, [taken(one) for one in found], atomic=atomic)
+        await allowance.take(Unit.EVENTS, len(found), len(body))
+        answers = await services.record(tenant_id, [taken(one) for one in found], atomic=atomic)
     refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)
     if refused:
         errors = [
@@ -90,7 +127,8 @@ async def _batch(services: Services, principal: Principal, body: bytes, *, atomi
             for answer in answers
             for pointer, detail in (answer.faults or _conflict(answer))
         ]
-        return problem(422, "nothing was stored: the batch is atomic and holds events that cannot be", errors)
+        detail = "nothing was stored: the batch is atomic and holds events that cannot be"
+        return problem(BATCH_REFUSED, detail, errors)
     return _ingested(answers, 200)
 
 
@@ -100,16 +138,18 @@ def _conflict(answer: Answer) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-async def _single(services: Services, principal: Principal, found: NewEvent | Invalid) -> Response:
+async def _single(sender: _Sender, found: NewEvent | Invalid) -> Response:
     if isinstance(found, Invalid) and any(fault.pointer == "" for fault in found.faults):
-        raise HttpError(400, f"the body is no CloudEvent: {found.faults[0].detail}")
-    (answer,) = await services.record(principal.tenant_id, [taken(found)])
-    status = _SINGLE_STATUS[answer.outcome]
-    if status in (409, 422):
+        raise HttpError(MALFORMED_REQUEST, f"the body is no CloudEvent: {found.faults[0].detail}")
+    await sender.allowance.take(Unit.EVENTS)
+    # No turn: what waits of a tenant is written together, two transactions at once, so others find room.
+    (answer,) = await sender.services.record(sender.tenant_id, [taken(found)])
+    refusal = _REFUSALS.get(answer.outcome)
+    if refusal is not None:
         faults = answer.faults or _conflict(answer)
         errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
-        return problem(status, "the event was not stored", errors)
-    return _ingested([answer], status)
+        return problem(refusal, "the event was not stored", errors)
+    return _ingested([answer], 201 if answer.outcome is Outcome.ACCEPTED else 200)
 
 
 def _ingested(answers: list[Answer], status: int) -> Response:
@@ -123,42 +163,40 @@ def _ingested(answers: list[Answer], status: int) -> Response:
 async def list_events(  # noqa: PLR0917 - query parameters
     principal: Reader,
     services: UsedServices,
-    client_id: Text = None,
-    type: Text = None,  # noqa: A002 - the name in the API
-    source: Text = None,
-    since: Annotated[str | None, Query(max_length=40)] = None,
-    until: Annotated[str | None, Query(max_length=40)] = None,
+    listed: Listed,
+    client_id: Annotated[str | None, _text("Only events of this client.", "acme")] = None,
+    type: Annotated[str | None, _text("Only events of this type.", "invoice.paid")] = None,  # noqa: A002 - the name in the API
+    source: Source = None,
+    since: Annotated[str | None, _moment("Only events that happened at this instant or later.", "2026-01-01")] = None,
+    until: Annotated[str | None, _moment("Only events that happened before.", "2026-12-31T23:59:59Z")] = None,
     as_of: AsOf = None,
     known_at: KnownAt = None,
-    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> EventPage:
     """List events by time, oldest first; `since <= time < until`, instants or days."""
     times = [
-        await services.assess.moment(moment(text, name), principal.tenant_id) if text else None
+        await services.assess.moment(moment(text, name), principal.tenant_id) if text is not None else None
         for text, name in ((since, "since"), (until, "until"), (as_of, "as_of"), (known_at, "known_at"))
     ]
     after = None
-    if cursor is not None:
-        at, from_source, event_id = decode_cursor(cursor, 3)
-        found = moment(at, "cursor")
-        after = EventKey(await services.assess.moment(found, principal.tenant_id), from_source, event_id)
+    if (parts := listed.begins_after(3)) is not None:
+        after = EventKey(read_place(parts[0]), parts[1], parts[2])
     page, following = await services.find.page(
         principal.tenant_id, EventFilter(client_id, type, source, *times), after, limit
     )
-    place = encode_cursor(following.time.isoformat(), following.source, following.id) if following else None
+    place = listed.following(following.time.isoformat(), following.source, following.id) if following else None
     return EventPage(items=[EventAnswer.of(event) for event in page], next=place)
 
 
 @router.get("/events/{event_id}", response_model=EventAnswer, summary="Get one event")
 async def get_event(
-    event_id: EventIdPath, principal: Reader, services: UsedServices, source: Text = None
+    event_id: EventIdPath, principal: Reader, services: UsedServices, source: Source = None
 ) -> EventAnswer:
     """Find an event by its CloudEvents id, and by its source where several sent that id."""
     return EventAnswer.of(await services.find.one(principal.tenant_id, event_id, source))
 
 
-@router.get("/event-types", summary="List the event types")
+@router.get("/event-types", response_model=EventTypeList, summary="List the event types")
 async def list_event_types(services: UsedServices) -> dict[str, Any]:
     """Every event type that is understood, with the JSON Schema of its data; no key is needed."""
     return event_types(services.decoder)

@@ -12,7 +12,9 @@ from app.core.events import EventRef, Mark
 from app.core.timeline import Effect, Place
 from app.core.verdict import Verdict
 from app.rest.answers import Interval, Moved
-from app.rest.parameters import Cursor, decode_cursor, encode_cursor, moment
+from app.rest.etags import AskedOnce
+from app.rest.pages import Listed, Page, read_place
+from app.rest.parameters import DAY, moment
 from app.rest.paths import ClientIdPath
 from app.rest.services import Reader, UsedServices
 from app.rest.viewpoint import Viewed
@@ -103,12 +105,16 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
-    step: Annotated[Pace, Query(description="Ends of days, weeks (Sundays) or months, in your zone.")] = Pace.WEEK,
+    asked: AskedOnce,
+    step: Annotated[
+        Pace, Query(description="Ends of days, weeks (Sundays) or months, in your zone.", examples=["month"])
+    ] = Pace.WEEK,
     begins: Annotated[
         str | None,
         Query(
             alias="from",
             max_length=40,
+            json_schema_extra=DAY,
             description="A day of the first step. By default 90 days, 52 weeks or two years before the last.",
             examples=["2026-01-01"],
         ),
@@ -118,8 +124,10 @@ async def get_history(  # noqa: PLR0917 - each is a parameter of the request
     first = moment(begins, "from")
     if isinstance(first, datetime):
         raise InvalidRequestError("?from", "expected a day such as 2026-03-31")
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
     found = await case.history(step, first)
+    asked.label(case)
     return HistoryAnswer(
         client_id=client_id,
         step=step,
@@ -135,34 +143,35 @@ async def get_timeline(  # noqa: PLR0917 - each is a parameter of the request
     principal: Reader,
     services: UsedServices,
     viewpoint: Viewed,
-    cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="Items on a page at most.")] = 50,
+    listed: Listed,
+    asked: AskedOnce,
+    limit: Annotated[int, Query(ge=1, le=100, description="Items on a page at most.", examples=[50])] = 50,
 ) -> TimelinePage:
     """What each event did to the score when it happened. A cursor keeps to its viewpoint.
 
     What comes with time alone, such as a day that falls due, is no event's doing and shows in `/history`.
     """
     before: Place | None = None
-    if cursor is not None:
-        viewpoint, before = _place(cursor)
+    if (parts := listed.begins_after(5)) is not None:
+        viewpoint, before = _place(parts)
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
     found, further = await case.timeline(before, limit)
+    asked.label(case)
     return TimelinePage(
         client_id=client_id,
         items=[TimelineEvent.of(one) for one in found],
-        next=None if further is None else _cursor(viewpoint, further),
+        next=None if further is None else _following(listed, viewpoint, further),
     )
 
 
-def _cursor(viewpoint: Viewpoint, place: Place) -> str:
+def _following(listed: Page, viewpoint: Viewpoint, place: Place) -> str:
     time, ref = place
     known_at = viewpoint.known_at.isoformat() if viewpoint.known_at else ""
-    return encode_cursor(viewpoint.as_of.isoformat(), known_at, time.isoformat(), ref.source, ref.id)
+    return listed.following(viewpoint.as_of.isoformat(), known_at, time.isoformat(), ref.source, ref.id)
 
 
-def _place(cursor: str) -> tuple[Viewpoint, Place]:
-    as_of, known_at, time, source, event_id = decode_cursor(cursor, 5)
-    found, known, place = moment(as_of, "cursor"), moment(known_at or None, "cursor"), moment(time, "cursor")
-    if not (isinstance(found, datetime) and isinstance(place, datetime) and isinstance(known, datetime | None)):
-        raise InvalidRequestError("?cursor", "expected `next` of a page of this list")
-    return Viewpoint(found, known), Mark(place, EventRef(source, event_id))
+def _place(parts: list[str]) -> tuple[Viewpoint, Place]:
+    as_of, known_at, time, source, event_id = parts
+    viewpoint = Viewpoint(read_place(as_of), read_place(known_at) if known_at else None)
+    return viewpoint, Mark(read_place(time), EventRef(source, event_id))

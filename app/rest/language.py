@@ -22,9 +22,17 @@ def _speaker(
     language: Annotated[
         Language | None,
         BeforeValidator(_without_region),
-        Query(description="Of sentences, such as `ru` or `ru-RU`; else by Accept-Language."),
+        Query(description="Of sentences, such as `ru` or `ru-RU`; else by Accept-Language.", examples=["ru"]),
     ] = None,
-    accept_language: Annotated[str | None, Header(max_length=1000)] = None,
+    accept_language: Annotated[
+        str | None,
+        Header(
+            max_length=1000,
+            alias="Accept-Language",
+            description="Of sentences, where `language` is not given: the best of those that there are.",
+            examples=["ru, en;q=0.5"],
+        ),
+    ] = None,
 ) -> Speaker:
     found = speaker(language or preferred(accept_language))
     response.headers["Content-Language"] = found.language

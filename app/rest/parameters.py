@@ -1,21 +1,46 @@
-"""Parameters that several routes take: instants, cursors, limits."""
+"""Parameters that several routes take: names and instants."""
 
+import re
 from datetime import date, datetime
-from typing import Annotated
+from urllib.parse import parse_qsl
 
-from fastapi import Query
+from fastapi import Request
 
 from app.use_cases.errors import InvalidRequestError
-from app.wire import cursors
-from app.wire.cursors import encode_cursor
 from app.wire.moments import EXPECTED_MOMENT, read_moment
+from app.wire.repeats import REPEATED
 
-__all__ = ["NAME_PATTERN", "Cursor", "Limit", "decode_cursor", "encode_cursor", "moment"]
+__all__ = ["DAY", "MOMENT", "NAME_PATTERN", "moment", "refuse_unclear_query"]
 
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page at most.")]
+_DAY_PATTERN = "(19[7-9][0-9]|2[01][0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME_PATTERN = "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+# For the document alone: what is refused is told by our own words.
+DAY = {"pattern": f"^{_DAY_PATTERN}$"}
+MOMENT = {"pattern": f"^{_DAY_PATTERN}({_TIME_PATTERN})?$"}
+
+
+def refuse_unclear_query(request: Request) -> None:
+    """Refuse a query string that readers understand differently.
+
+    Raises:
+        InvalidRequestError: a parameter is given twice, or is no UTF-8.
+    """
+    raw: bytes = request.scope["query_string"]
+    if not raw:
+        return
+    names: set[str] = set()
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="surrogateescape"):
+        shown = name.encode("utf-8", "replace").decode()[:100]
+        if name in names:
+            raise InvalidRequestError(f"?{shown}", REPEATED)
+        if _not_utf8(name) or _not_utf8(value):
+            raise InvalidRequestError(f"?{shown}", "expected percent-encoded UTF-8")
+        names.add(name)
+
+
+_not_utf8 = re.compile("[\ud800-\udfff]").search
 
 
 def moment(text: str | None, name: str) -> datetime | date | None:
@@ -30,15 +55,3 @@ def moment(text: str | None, name: str) -> datetime | date | None:
         return read_moment(text.replace(" ", "+"))
     except ValueError:
         raise InvalidRequestError(f"?{name}", EXPECTED_MOMENT) from None
-
-
-def decode_cursor(text: str, count: int) -> list[str]:
-    """Unpack a place in a list.
-
-    Raises:
-        InvalidRequestError: it is no cursor of this list.
-    """
-    try:
-        return cursors.decode_cursor(text, count)
-    except ValueError:
-        raise InvalidRequestError("?cursor", "expected `next` of a page of this list") from None

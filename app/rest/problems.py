@@ -1,16 +1,36 @@
 """RFC 9457 problems: every error of the API is turned into one here."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
+from structlog.contextvars import get_contextvars
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
+from app.ports.tokens import IssuerUnavailableError
+from app.rest.problem_types import (
+    AMBIGUOUS_ID,
+    BUSY,
+    CONFLICT,
+    DATABASE_UNAVAILABLE,
+    FORBIDDEN,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    ISSUER_UNAVAILABLE,
+    MALFORMED_REQUEST,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    RATE_LIMITED,
+    UNAUTHENTICATED,
+    ProblemType,
+    type_of_status,
+)
 from app.use_cases.errors import (
     AmbiguousError,
     ConflictError,
@@ -19,20 +39,24 @@ from app.use_cases.errors import (
     InvalidRequestError,
     NotFoundError,
     PartwiseError,
+    PreconditionFailedError,
+    RateLimitedError,
     UnauthenticatedError,
 )
+from app.wire.challenges import challenge
 from app.wire.faults import InvalidBodyError, MalformedBodyError, pointer_to
 
-__all__ = ["HttpError", "install", "problem"]
+__all__ = ["HttpError", "answer_to", "install", "problem", "problem_body"]
 
-_STATUS: Mapping[type[PartwiseError], int] = {
-    NotFoundError: 404,
-    UnauthenticatedError: 401,
-    ForbiddenError: 403,
-    AmbiguousError: 409,
-    ConflictError: 409,
-    InvalidFieldsError: 422,
-    InvalidRequestError: 422,
+_TYPES: Mapping[type[PartwiseError], ProblemType] = {
+    NotFoundError: NOT_FOUND,
+    UnauthenticatedError: UNAUTHENTICATED,
+    ForbiddenError: FORBIDDEN,
+    AmbiguousError: AMBIGUOUS_ID,
+    ConflictError: CONFLICT,
+    PreconditionFailedError: PRECONDITION_FAILED,
+    InvalidFieldsError: INVALID_REQUEST,
+    InvalidRequestError: INVALID_REQUEST,
 }
 
 
@@ -42,27 +66,73 @@ _BUSY_SECONDS = "5"
 class HttpError(PartwiseError):
     """An error of HTTP itself, such as a body that is too large."""
 
-    def __init__(self, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
-        """Answer a status with a problem."""
+    def __init__(
+        self,
+        kind: ProblemType,
+        detail: str,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer with a problem of a type."""
         super().__init__(detail)
-        self.status = status
+        self.kind = kind
         self.errors = errors
+        self.headers = headers
 
 
 def problem(
-    status: int, detail: str, errors: Sequence[Mapping[str, Any]] = (), headers: Mapping[str, str] | None = None
+    kind: ProblemType,
+    detail: str,
+    errors: Sequence[Mapping[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Build a problem response; `errors` name fields by JSON pointer."""
-    title = HTTPStatus(status).phrase
-    body: dict[str, Any] = {
-        "type": f"/problems/{title.lower().replace(' ', '-')}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-    }
+    body = problem_body(kind, detail, errors)
+    return JSONResponse(body, kind.status, dict(headers or {}), media_type="application/problem+json")
+
+
+def problem_body(
+    kind: ProblemType, detail: str, errors: Sequence[Mapping[str, Any]] = (), request_id: str | None = None
+) -> dict[str, Any]:
+    """What a problem says; it names the request at hand, where there is one."""
+    body: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
     if errors:
         body["errors"] = list(errors)
-    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
+    if (found := request_id or get_contextvars().get("request_id")) is not None:
+        body["request_id"] = found
+    return body
+
+
+def answer_to(error: PartwiseError | StoreUnavailableError) -> JSONResponse:
+    """The problem that an error becomes."""
+    if isinstance(error, StoreBusyError):
+        return problem(BUSY, str(error), headers={"Retry-After": _BUSY_SECONDS})
+    if isinstance(error, IssuerUnavailableError):
+        return problem(ISSUER_UNAVAILABLE, str(error), headers={"Retry-After": _BUSY_SECONDS})
+    if isinstance(error, StoreUnavailableError):
+        detail = "the database is not available at present; try again"
+        return problem(DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+    if isinstance(error, HttpError):
+        return problem(error.kind, str(error), error.errors, error.headers)
+    if isinstance(error, RateLimitedError):
+        return _rate_limited(error)
+    found = next((kind for raised, kind in _TYPES.items() if isinstance(error, raised)), MALFORMED_REQUEST)
+    errors = []
+    if isinstance(error, InvalidRequestError):
+        errors = [{"pointer": error.pointer, "detail": str(error)}]
+    elif isinstance(error, InvalidFieldsError):
+        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in error.faults]
+    headers = {}
+    if isinstance(error, UnauthenticatedError | ForbiddenError):
+        headers["WWW-Authenticate"] = challenge(error)
+    return problem(found, str(error), errors, headers)
+
+
+def _rate_limited(error: RateLimitedError) -> JSONResponse:
+    """Tell a key when to come again; the member is that of the draft of the RateLimit fields."""
+    body = problem_body(RATE_LIMITED, str(error)) | {"violated-policies": [error.policy]}
+    headers = {"Retry-After": str(error.wait)}
+    return JSONResponse(body, RATE_LIMITED.status, headers, media_type="application/problem+json")
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
@@ -70,64 +140,58 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
     async def known(request: Request, error: Exception) -> JSONResponse:
         del request
-        if isinstance(error, HttpError):
-            return problem(error.status, str(error), error.errors)
-        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-        errors = []
-        if isinstance(error, InvalidRequestError):
-            errors = [{"pointer": error.pointer, "detail": str(error)}]
-        elif isinstance(error, InvalidFieldsError):
-            errors = [{"pointer": pointer, "detail": detail} for pointer, detail in error.faults]
-        headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-        return problem(status, str(error), errors, headers)
+        assert isinstance(error, PartwiseError | StoreUnavailableError)
+        return answer_to(error)
 
     async def malformed(request: Request, error: Exception) -> JSONResponse:
         del request
-        return problem(400, str(error))
+        return problem(MALFORMED_REQUEST, str(error))
 
     async def unusable(request: Request, error: Exception) -> JSONResponse:
         del request
         assert isinstance(error, InvalidBodyError)
-        return problem(422, str(error), [{"pointer": error.pointer, "detail": str(error)}])
+        return problem(INVALID_REQUEST, str(error), [{"pointer": error.pointer, "detail": str(error)}])
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         del request
         assert isinstance(error, RequestValidationError)
-        errors = [{"pointer": _pointer(each["loc"]), "detail": str(each["msg"])} for each in error.errors()]
+        # A parameter that several dependencies take has failed in each.
+        faults = dict.fromkeys((_pointer(each["loc"]), str(each["msg"])) for each in error.errors())
+        errors = [{"pointer": pointer, "detail": detail} for pointer, detail in faults]
         for each in error.errors():
             if each["type"] == "json_invalid":
-                return problem(400, f"expected JSON: {each['ctx']['error']} at character {each['loc'][-1]}")
-        return problem(422, "the request has fields that cannot be used", errors)
+                where = f"{each['ctx']['error']} at character {each['loc'][-1]}"
+                return problem(MALFORMED_REQUEST, f"expected JSON: {where}")
+        return problem(INVALID_REQUEST, "the request has fields that cannot be used", errors)
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        detail, headers = str(error.detail), dict(error.headers or {})
-        if error.status_code == HTTPStatus.NOT_FOUND:
+        kind, detail, headers = type_of_status(error.status_code), str(error.detail), dict(error.headers or {})
+        if kind is NOT_FOUND:
             detail = f"there is nothing at {request.url.path}"
-        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        elif kind is METHOD_NOT_ALLOWED:
             detail = f"{request.method} is not possible at {request.url.path}"
             # The framework names the methods of the first route that has the path; others may have it too.
             here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
             methods = {method for route in here for method in getattr(route, "methods", None) or ()}
             headers["Allow"] = ", ".join(sorted(methods)) or headers.get("Allow", "")
-        return problem(error.status_code, detail, headers=headers)
+        return problem(kind, detail, headers=headers)
 
-    async def away(request: Request, error: Exception) -> JSONResponse:
-        del request
-        if isinstance(error, StoreBusyError):
-            return problem(503, str(error), headers={"Retry-After": _BUSY_SECONDS})
-        return problem(503, "the database is not available at present; try again", headers={"Retry-After": "1"})
+    async def gone(request: Request, error: Exception) -> JSONResponse:
+        del request, error
+        return problem(MALFORMED_REQUEST, "the request ended early")  # Nobody reads it.
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         del request, error
-        return problem(500, "an error on our side; it has been logged")
+        return problem(INTERNAL_ERROR, "an error on our side; it has been logged")
 
     app.add_exception_handler(PartwiseError, known)
     app.add_exception_handler(MalformedBodyError, malformed)
     app.add_exception_handler(InvalidBodyError, unusable)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(StoreUnavailableError, away)
+    app.add_exception_handler(StoreUnavailableError, known)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unforeseen)
 
 

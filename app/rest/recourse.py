@@ -9,6 +9,7 @@ from app.core.recourse import ActionKind, Options
 from app.core.verdict import Verdict
 from app.language import Speaker
 from app.rest.answers import Score
+from app.rest.etags import AskedOnce
 from app.rest.explanation import MoneyAnswer
 from app.rest.language import Spoken
 from app.rest.paths import ClientIdPath
@@ -75,8 +76,13 @@ class RecourseAnswer(BaseModel):
 
 
 @router.get("/{client_id}/recourse", summary="Get a client's recourse")
-async def get_recourse(
-    client_id: ClientIdPath, principal: Reader, services: UsedServices, viewpoint: Viewed, spoken: Spoken
+async def get_recourse(  # noqa: PLR0917 - each is a part of the request
+    client_id: ClientIdPath,
+    principal: Reader,
+    services: UsedServices,
+    viewpoint: Viewed,
+    spoken: Spoken,
+    asked: AskedOnce,
 ) -> RecourseAnswer:
     """The smallest set of actions for each better verdict: sign, pay, approve, agree; found exactly.
 
@@ -84,5 +90,8 @@ async def get_recourse(
 
     Beyond eight open items of one kind the smallest are one action together, and `exact` is false.
     """
+    await asked.refuse_unchanged(principal.tenant_id, client_id, viewpoint, language=spoken.language)
     case = await services.assess.cases.one(principal.tenant_id, client_id, viewpoint)
-    return RecourseAnswer.of(client_id, viewpoint, await case.recourse(), spoken)
+    found = await case.recourse()
+    asked.label(case, spoken.language)
+    return RecourseAnswer.of(client_id, viewpoint, found, spoken)

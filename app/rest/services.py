@@ -1,17 +1,18 @@
 """Who asks, and what the routes are given by the composition root."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.ports.tenants import Scope
-from app.services import Services
-from app.use_cases.errors import UnauthenticatedError
+from app.scopes import REST
+from app.services import ALLOWANCE, Services, let_in
+from app.use_cases.errors import ForbiddenError
 from app.use_cases.keys import Principal
+from app.use_cases.rates import Allowance
+from app.wire.credentials import bearer_secret
 
-__all__ = ["Ingester", "Manager", "Reader", "Services", "UsedServices"]
+__all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedServices", "allowance_of"]
 
 
 # Coroutines, though they wait for nothing: the framework would run plain functions in a thread.
@@ -21,25 +22,43 @@ async def _services(request: Request) -> Services:
 
 
 UsedServices = Annotated[Services, Depends(_services)]
-_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer pw_…`.")
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="An API key (`Authorization: Bearer pw_…`), or an access token (JWT) of a trusted OpenID provider.",
+)
 
 
 async def _principal(
-    services: UsedServices, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    services: UsedServices,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
-    if credentials is None:
-        raise UnauthenticatedError("send an API key: Authorization: Bearer pw_…")
-    return await services.keys.authenticate(credentials.credentials)
+    # Which is there for the document.
+    del credentials
+    secret = bearer_secret(request.scope["headers"])
+    request_id = request.scope.get("state", {}).get("request_id")
+    principal = await services.authenticate(secret, request_id)
+    await let_in(request.scope, services.rates, principal)
+    return principal
 
 
-def _with(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
-    async def check(principal: Annotated[Principal, Depends(_principal)]) -> Principal:
-        principal.require(scope)
-        return principal
-
-    return check
+def allowance_of(request: Request) -> Allowance:
+    """What the key that asks may still ask for, once it is known who asks."""
+    found: Allowance = request.scope["state"][ALLOWANCE]
+    return found
 
 
-Reader = Annotated[Principal, Depends(_with(Scope.READ))]
-Ingester = Annotated[Principal, Depends(_with(Scope.INGEST))]
-Manager = Annotated[Principal, Depends(_with(Scope.MANAGE))]
+async def _permitted(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Principal:
+    operation = f"{request.method} {request.scope['route'].path}"
+    if operation not in REST:
+        raise ForbiddenError(f"no scope is known for {operation}")
+    principal.require(REST[operation])
+    return principal
+
+
+Permitted = Annotated[Principal, Depends(_permitted)]
+"""Who asks, with the scope that `app.scopes` asks of the route."""
+# Until every route says Permitted.
+Reader = Permitted
+Ingester = Permitted
+Manager = Permitted

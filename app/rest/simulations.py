@@ -10,10 +10,11 @@ from app.core.events import Event
 from app.language import Speaker
 from app.ports.ledger import NewEvent
 from app.rest.answers import Moved
-from app.rest.bodies import read_body, refuse_all_but_json
+from app.rest.bodies import MOST_JSON_BYTES, read_body, refuse_all_but_json
 from app.rest.explanation import Reasons
 from app.rest.language import Spoken
 from app.rest.paths import ClientIdPath
+from app.rest.problem_types import INVALID_REQUEST
 from app.rest.problems import HttpError
 from app.rest.services import Reader, Services, UsedServices
 from app.rest.viewpoint import Viewed
@@ -49,7 +50,7 @@ class SimulationAnswer(BaseModel):
 
 
 @router.post("/{client_id}/simulate", summary="Simulate events")
-async def simulate(  # noqa: PLR0917 - each is a part of the request
+async def simulate_events(  # noqa: PLR0917 - each is a part of the request
     request: Request,
     client_id: ClientIdPath,
     principal: Reader,
@@ -63,7 +64,7 @@ async def simulate(  # noqa: PLR0917 - each is a part of the request
     changes nothing: to look ahead, ask as of a later day.
     """
     refuse_all_but_json(request)
-    body = await read_body(request)
+    body = await read_body(request, most=MOST_JSON_BYTES)
     found = services.decoder.supposed(body, MOST_EVENTS, client_id, viewpoint.as_of)
     events = _events(services, client_id, found, viewpoint)
     simulation = await services.assess.simulate(principal.tenant_id, client_id, viewpoint, events)
@@ -83,5 +84,5 @@ def _events(services: Services, client_id: str, found: list[NewEvent | Invalid],
             told = viewpoint.known_at or viewpoint.as_of
             events.append(Event(one.source, one.id, one.type, client_id, one.time, data, told))
     if errors:
-        raise HttpError(422, "some of the events cannot be", errors)
+        raise HttpError(INVALID_REQUEST, "some of the events cannot be", errors)
     return events

@@ -12,9 +12,23 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.ports.ledger import NewEvent, StoreBusyError, StoreUnavailableError
+from app.ports.rates import Unit
 from app.rest.answers import result
+from app.rest.problem_types import (
+    BUSY,
+    CONTENT_TOO_LARGE,
+    DATABASE_UNAVAILABLE,
+    INTERNAL_ERROR,
+    MALFORMED_REQUEST,
+    RATE_LIMITED,
+    ProblemType,
+)
+from app.rest.problems import problem_body
 from app.services import Services
+from app.use_cases.errors import RateLimitedError
+from app.use_cases.rates import Allowance
 from app.use_cases.record_events import Refused
+from app.wire.codings import BrokenCodingError, InflatedBodyError
 from app.wire.faults import Invalid
 from app.wire.ndjson import Lines, LineTooLongError
 
@@ -24,6 +38,13 @@ _GROUP = 1000
 """Lines of one transaction at most."""
 _STREAM_BYTES = 256 * 1024
 """What a stream holds in memory while it waits to be written."""
+_REASONS: Mapping[type[Exception], ProblemType] = {
+    InflatedBodyError: CONTENT_TOO_LARGE,
+    BrokenCodingError: MALFORMED_REQUEST,
+    StoreBusyError: BUSY,
+    StoreUnavailableError: DATABASE_UNAVAILABLE,
+}
+_TO_COME_AGAIN = (429, 503)
 _AGAIN = "send what was not answered again"
 _IN_MEMORY = 1024 * 1024
 """Answers that nobody has read yet are kept in memory up to here, beyond it in a temporary file."""
@@ -108,25 +129,30 @@ class NdjsonExchange(Response):
     that reads only after it has sent all would hang, but it does wait for the database.
     """
 
-    def __init__(self, body: AsyncIterator[bytes], services: Services, tenant_id: str) -> None:
+    def __init__(self, body: AsyncIterator[bytes], services: Services, tenant_id: str, allowance: Allowance) -> None:
         """Take a tenant's events from a body."""
         super().__init__(media_type="application/x-ndjson")
         self._body = body
         self._services = services
         self._tenant_id = tenant_id
+        self._allowance = allowance
         self._counts: Counter[str] = Counter()
-        self._line = 0
+        self._line = self._first = 0
+        self._refusal: Response | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        with self._services.intake.held(_STREAM_BYTES):
-            await self._exchange(send)
+        with self._services.intake.held(self._tenant_id, _STREAM_BYTES):
+            await self._exchange(scope, receive, send)
 
-    async def _exchange(self, send: Send) -> None:
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         spool = _Spool()
         taking = asyncio.create_task(self._take(spool))
         try:
             first = await spool.get()
+            if self._refusal is not None:
+                await self._refusal(scope, receive, send)
+                return
             headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             chunk = first
@@ -141,31 +167,48 @@ class NdjsonExchange(Response):
 
     async def _take(self, spool: _Spool) -> None:
         """Record and answer what is read; the last line is a summary, or a problem where it had to stop early."""
-        last: dict[str, Any] = {}
+        last: dict[str, Any] | None = None
         waiting = _Waiting()
         reading = asyncio.create_task(self._read(waiting))
         try:
+            most = self._allowance.most_at_once(Unit.EVENTS)
             while group := await waiting.get():
-                await self._answer(group, spool)
+                for start in range(0, len(group), most):
+                    part = group[start : start + most]
+                    await self._until_allowed(part)
+                    await self._answer(part, spool)
             await reading
             last = {"summary": {"lines": self._line, **dict(sorted(self._counts.items()))}}
         except ClientDisconnect:
             return
-        except LineTooLongError as error:
-            last = _stopped(413, "Content Too Large", f"line {self._line + 1}: {error}; the rest was not taken")
-        except StoreBusyError:
-            last = _stopped(503, "Service Unavailable", f"the database is too busy; {_AGAIN}")
-        except StoreUnavailableError:
-            last = _stopped(503, "Service Unavailable", f"the database went away; {_AGAIN}")
-        except Exception:
-            last = _stopped(500, "Internal Server Error", "an error on our side")
-            raise
+        except Exception as error:
+            last = self._reason(error)
+            if last is None:
+                last = _stopped(INTERNAL_ERROR, "an error on our side")
+                raise
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            if last:
-                spool.put(msgspec.json.encode(last) + b"\n")
+            self._say_last(last, spool)
             spool.end()
+
+    def _reason(self, error: Exception) -> dict[str, Any] | None:
+        """The problem for which a stream ends early; None where it is a defect of ours."""
+        if isinstance(error, LineTooLongError):
+            return _stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
+        if isinstance(error, RateLimitedError):
+            found = _stopped(RATE_LIMITED, f"{error}; then send line {self._first} and all after it again")
+            found["problem"] |= {"violated-policies": [error.policy], "retry_after": error.wait, "line": self._first}
+            return found
+        kind = next((kind for raised, kind in _REASONS.items() if isinstance(error, raised)), None)
+        return None if kind is None else _stopped(kind, f"{error}; {_AGAIN}")
+
+    def _say_last(self, last: dict[str, Any] | None, spool: _Spool) -> None:
+        if last and "problem" in last and not self._counts and last["problem"]["status"] in _TO_COME_AGAIN:
+            # Nothing was answered yet, so that the status can still say it.
+            self._refusal = _refusal(last["problem"])
+        elif last:
+            spool.put(msgspec.json.encode(last) + b"\n")
 
     async def _read(self, waiting: _Waiting) -> None:
         try:
@@ -196,8 +239,23 @@ class NdjsonExchange(Response):
         events = self._services.decoder.lines(list(lines.values())) if lines else []
         return [(number, taken(event)) for number, event in zip(lines, events, strict=True)]
 
+    async def _until_allowed(self, group: list[tuple[int, NewEvent | Refused]]) -> None:
+        """Hold a stream back until its key may send so many more; what was read waits, and so does the sender.
+
+        Raises:
+            RateLimitedError: that would take too long.
+        """
+        self._first = group[0][0]
+        while True:
+            try:
+                return await self._allowance.take(Unit.EVENTS, len(group))
+            except RateLimitedError as error:
+                if error.wait > self._services.rate_patience:
+                    raise
+                await asyncio.sleep(error.wait)
+
     async def _answer(self, group: list[tuple[int, NewEvent | Refused]], spool: _Spool) -> None:
-        async with self._services.intake.turn():
+        async with self._services.intake.turn(self._tenant_id):
             answers = await self._services.record(self._tenant_id, [event for _, event in group])
         lines = []
         for (number, _), answer in zip(group, answers, strict=True):
@@ -208,6 +266,11 @@ class NdjsonExchange(Response):
         spool.put(b"\n".join(lines) + b"\n")
 
 
-def _stopped(status: int, title: str, detail: str) -> dict[str, Any]:
-    slug = title.lower().replace(" ", "-")
-    return {"problem": {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}}
+def _refusal(body: dict[str, Any]) -> Response:
+    headers = {"Retry-After": str(body.pop("retry_after", 1))}
+    body.pop("line", None)
+    return Response(msgspec.json.encode(body), body["status"], headers, media_type="application/problem+json")
+
+
+def _stopped(kind: ProblemType, detail: str) -> dict[str, Any]:
+    return {"problem": problem_body(kind, detail)}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from app.rest.parameters import moment
+from app.rest.parameters import MOMENT, moment
 from app.rest.services import Reader, UsedServices
 from app.use_cases.viewpoint import Viewpoint
 
@@ -17,6 +17,7 @@ AsOf = Annotated[
     str | None,
     Query(
         max_length=40,
+        json_schema_extra=MOMENT,
         description=f"What was true then: {_FORMS} By default now.",
         examples=["2026-03-31", "2026-03-31T12:00:00Z"],
     ),
@@ -25,6 +26,7 @@ KnownAt = Annotated[
     str | None,
     Query(
         max_length=40,
+        json_schema_extra=MOMENT,
         description=f"As far as it had been told by then: {_FORMS} By default all that is known.",
         examples=["2026-03-31"],
     ),

@@ -11,9 +11,11 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from app.ports.ledger import NewEvent, Outcome
+from app.ports.audit import AuditEntry
+from app.ports.ledger import MovedOnError, NewEvent, Outcome
+from app.store.audit import note_beside
 from app.store.engine import retrying
-from app.store.profiles import PROFILE_TYPES, retell_profiles
+from app.store.profiles import PROFILE_TYPES, tell_profiles
 from app.store.writes import Writes
 from app.use_cases.recent import Recent
 
@@ -51,8 +53,8 @@ _DIGESTS: Final = """
 # Answers those that came to be, and those whose checkpoints may have seen too little; most often there are none.
 _TOUCH: Final = f"""
     WITH touched AS (
-        INSERT INTO client (tenant_id, client_id, created_at, revision, due_at)
-        SELECT $1, sent.client_id, now(), sent.events, now()
+        INSERT INTO client (tenant_id, client_id, created_at, revision, due_at, profile_until)
+        SELECT $1, sent.client_id, now(), sent.events, now(), '-infinity'
         FROM unnest({_SPLIT.format(2)}, string_to_array($3, ',')::bigint[]) AS sent (client_id, events)
         ON CONFLICT (tenant_id, client_id)
         DO UPDATE SET revision = client.revision + excluded.revision, due_at = LEAST(client.due_at, now())
@@ -60,17 +62,19 @@ _TOUCH: Final = f"""
     )
     SELECT client_id, is_new, is_late FROM touched WHERE is_new OR is_late
     """  # noqa: S608 - no value is in it
+_REVISION: Final = "SELECT revision FROM client WHERE tenant_id = $1 AND client_id = $2"
 _ERASED: Final = "SELECT digest FROM erasure WHERE tenant_id = $1 AND digest = ANY($2::bytea[])"
 _VOIDED: Final = """
     SELECT void.at, stored."time"
     FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS void (at, client_id, source, id)
     CROSS JOIN LATERAL (
-        SELECT event."time" FROM event
+        SELECT event.client_id, event."time" FROM event
         WHERE event.tenant_id = $1 AND event.source = void.source AND event.id = void.id
-            AND event.client_id = void.client_id
         OFFSET 0
     ) AS stored
+    WHERE stored.client_id = void.client_id
     """
+# The rows are there, but a statement that looks each of them up by its key is one that would insert.
 _FORGET: Final = """
     WITH late AS (
         SELECT * FROM unnest($2::text[], $3::timestamptz[]) AS sent (client_id, since)
@@ -79,11 +83,12 @@ _FORGET: Final = """
         WHERE checkpoint.tenant_id = $1 AND checkpoint.client_id = ANY($2)
             AND checkpoint.client_id = late.client_id AND checkpoint."time" >= late.since
     )
-    UPDATE client SET checkpointed_until = (
+    INSERT INTO client (tenant_id, client_id, created_at, revision, checkpointed_until)
+    SELECT $1, late.client_id, now(), 0, (
         SELECT max(kept."time") FROM checkpoint AS kept
-        WHERE kept.tenant_id = $1 AND kept.client_id = client.client_id AND kept."time" < late.since
-    )
-    FROM late WHERE client.tenant_id = $1 AND client.client_id = ANY($2) AND client.client_id = late.client_id
+        WHERE kept.tenant_id = $1 AND kept.client_id = late.client_id AND kept."time" < late.since
+    ) FROM late
+    ON CONFLICT (tenant_id, client_id) DO UPDATE SET checkpointed_until = excluded.checkpointed_until
     """
 
 _MANY: Final = 100
@@ -133,7 +138,15 @@ class Appends:
         self._writes = writes
         self._repeating: Recent[str, float] = Recent(_MOST_REPEATING)
 
-    async def __call__(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool) -> list[Outcome]:
+    async def __call__(
+        self,
+        tenant_id: str,
+        events: Sequence[NewEvent],
+        *,
+        atomic: bool = False,
+        entry: AuditEntry | None = None,
+        after: int | None = None,
+    ) -> list[Outcome]:
         """Store events; see the port."""
         erased: set[str] = set()
         hopeful = len(events) >= _MANY and not self._repeats(tenant_id)
@@ -144,8 +157,14 @@ class Appends:
                 return []
             async with self._writes.transaction(tenant_id) as connection:
                 if hopeful:
-                    return await _append_new(connection, tenant_id, fit)
-                return await _append(connection, tenant_id, fit, atomic=atomic)
+                    outcomes = await _append_new(connection, tenant_id, fit)
+                else:
+                    outcomes = await _append(connection, tenant_id, fit, atomic=atomic)
+                if after is not None:
+                    await _refuse_moved_on(connection, tenant_id, fit[0].client_id, after)
+                if entry is not None and Outcome.ACCEPTED in outcomes:
+                    await note_beside(connection, tenant_id, entry)
+                return outcomes
 
         while True:
             try:
@@ -243,8 +262,7 @@ async def _touch(connection: Any, tenant_id: str, events: Sequence[NewEvent]) ->
         if late:
             await _forget(connection, tenant_id, [one for one in events if one.client_id in late])
     if not types.isdisjoint(PROFILE_TYPES):
-        told = sorted({one.client_id for one in events if one.type in PROFILE_TYPES})
-        await retell_profiles(connection, tenant_id, told)
+        await tell_profiles(connection, tenant_id, events)
 
 
 async def _refuse_erased(connection: Any, tenant_id: str, client_ids: Sequence[str]) -> None:
@@ -253,6 +271,12 @@ async def _refuse_erased(connection: Any, tenant_id: str, client_ids: Sequence[s
     rows = await connection.fetch(_ERASED, tenant_id, list(named))
     if rows:
         raise _ErasedError({named[bytes(row[0])] for row in rows})
+
+
+async def _refuse_moved_on(connection: Any, tenant_id: str, client_id: str, after: int) -> None:
+    """Look at the revision of a client that has just got an event, now that its row is locked."""
+    if await connection.fetchval(_REVISION, tenant_id, client_id) != after + 1:
+        raise MovedOnError
 
 
 async def _forget(connection: Any, tenant_id: str, events: Sequence[NewEvent]) -> None:

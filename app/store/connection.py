@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from app.ports.ledger import StoreUnavailableError
 
-__all__ = ["LOST", "SERVICE_ROLE", "SESSION", "Connector", "UnsafeRoleError", "refuse_unsafe_role"]
+__all__ = ["LONGEST", "LOST", "SERVICE_ROLE", "SESSION", "Connector", "UnsafeRoleError", "refuse_unsafe_role"]
 
 SERVICE_ROLE: Final = "partwise_service"
 """The role that the service works under: it owns nothing and cannot log in; one for all databases of a cluster."""
@@ -22,6 +22,10 @@ SESSION: Final = {
     "idle_in_transaction_session_timeout": "60000",
     "jit": "off",
 }
+
+LONGEST: Final = 30.0
+"""Seconds for a statement where nobody waits for it at the other end of a request."""
+_CONNECT_SECONDS: Final = 5.0
 
 _BYPASSES: Final = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
 
@@ -44,11 +48,17 @@ class UnsafeRoleError(StoreUnavailableError):
 class Connector:
     """Opens connections to one database."""
 
-    def __init__(self, url: str) -> None:
-        """Connect to `postgresql+asyncpg://…`; nothing is opened yet."""
+    def __init__(self, url: str, seconds: float = LONGEST) -> None:
+        """Connect to `postgresql+asyncpg://…`; nothing is opened yet.
+
+        Args:
+            url: of the database.
+            seconds: for a statement; one that takes longer raises TimeoutError, and its connection is of no more use.
+        """
         _, arguments = dialect().create_connect_args(make_url(url))  # type: ignore[no-untyped-call]
         # These are for SQLAlchemy, not for the driver.
         self._arguments = {name: value for name, value in arguments.items() if not name.startswith("prepared_")}
+        self._arguments |= {"timeout": min(seconds, _CONNECT_SECONDS), "command_timeout": seconds}
 
     async def __call__(self, *dsn: None, **more: Any) -> asyncpg.Connection:
         """Open one, with more arguments of `asyncpg.connect` as a pool has them; it has no DSN to give.
@@ -81,7 +91,7 @@ class Connector:
         return connection
 
     async def _open(self, settings: dict[str, str], more: dict[str, Any]) -> asyncpg.Connection:
-        given = self._arguments | {"timeout": 5, "command_timeout": 30} | more
+        given = self._arguments | more
         return await asyncpg.connect(**given, server_settings=settings)
 
 

@@ -11,13 +11,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.ports.ledger import StoreUnavailableError
-from app.store.connection import LOST, Connector
+from app.store.connection import LONGEST, LOST, Connector
 
 __all__ = ["is_outage", "make_engine", "retrying", "transaction"]
 
 _ATTEMPTS = 5
 # Serialisation failures and deadlocks: the other transaction has gone on, so trying again is right.
 _PASSING = ("40001", "40P01")
+_POOL_SECONDS = 5
 _ROLLBACK_SECONDS = 5
 _HAS_WORKED = "has worked"
 
@@ -27,21 +28,22 @@ _ending: set[asyncio.Task[None]] = set()
 T = TypeVar("T")
 
 
-def make_engine(url: str, pool_size: int) -> AsyncEngine:
+def make_engine(url: str, pool_size: int, seconds: float = LONGEST) -> AsyncEngine:
     """Make the pool; no connection is opened before the first is needed.
 
     Args:
         url: `postgresql+asyncpg://…`.
-        pool_size: connections at most; who waits longer than ten seconds for one is told so.
+        pool_size: connections at most; who waits longer than five seconds for one is told so.
+        seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
     """
     return create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=10,
+        pool_timeout=_POOL_SECONDS,
         # `transaction` begins and ends by itself, in one round trip each; nobody else uses the engine.
         isolation_level="AUTOCOMMIT",
-        connect_args={"async_creator_fn": Connector(url)},
+        connect_args={"async_creator_fn": Connector(url, seconds)},
         # What is stored about people does not belong in logs.
         hide_parameters=True,
     )
@@ -62,7 +64,8 @@ async def transaction(engine: AsyncEngine, tenant_id: str | None) -> AsyncIterat
         connection, driver = await _begun(engine, tenant_id)
         try:
             yield connection
-        except BaseException:
+        except BaseException as error:
+            _give_up_on(driver, error)
             await _to_the_end(_rolled_back(connection, driver))
             raise
         await _to_the_end(_committed(connection, driver))
@@ -96,7 +99,9 @@ async def _begun(engine: AsyncEngine, tenant_id: str | None) -> tuple[AsyncConne
             await driver.execute(_beginning(tenant_id))
             pooled.info[_HAS_WORKED] = True
         except BaseException as error:
-            is_dead = isinstance(error, Exception) and driver is not None and driver.is_closed()
+            _give_up_on(driver, error)
+            is_slow = isinstance(error, TimeoutError)
+            is_dead = isinstance(error, Exception) and not is_slow and driver is not None and driver.is_closed()
             await _to_the_end(_rolled_back(connection, driver))
             if not (is_dead and has_rested):
                 raise
@@ -113,10 +118,17 @@ def _beginning(tenant_id: str | None) -> str:
     return f"BEGIN; SET LOCAL app.tenant_id = E'{quoted}'"
 
 
+def _give_up_on(driver: Any, error: BaseException) -> None:
+    """Close a connection at once that does not answer: it would not answer a goodbye either."""
+    if driver is not None and isinstance(error, TimeoutError):
+        driver.terminate()
+
+
 async def _committed(connection: AsyncConnection, driver: Any) -> None:
     try:
         done = await driver.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
+        _give_up_on(driver, error)
         await _rolled_back(connection, driver)
         raise
     await connection.close()

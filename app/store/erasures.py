@@ -1,7 +1,8 @@
 """Erasures in Postgres: a tombstone first, then row by row in short transactions."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,10 +10,14 @@ from sqlalchemy import Row, Select, Table, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.ports.audit import CLI, Action, Actor, client_subject
+from app.ports.clients import ClientRecord
+from app.ports.conditions import UnfitError
 from app.ports.erasures import Erasure, Step
+from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.portfolios import hastened
-from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away
+from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away, request
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
 
@@ -48,22 +53,37 @@ class PostgresErasures:
         self._engine = engine
         self._rows = rows
 
-    async def begin(self, tenant_id: str, client_id: str, at: datetime) -> Erasure | None:
+    async def begin(
+        self,
+        tenant_id: str,
+        client_id: str,
+        at: datetime,
+        by: Actor = CLI,
+        fits: Callable[[ClientRecord], bool] | None = None,
+    ) -> Erasure | None:
         """Put a tombstone in the place of a client; see the port."""
         digest = digest_of(client_id)
         row = {"tenant_id": tenant_id, "digest": digest, "erased_at": at, "finished_at": None, "client_id": client_id}
 
         async def once() -> Erasure | None:
             async with transaction(self._engine, tenant_id) as connection:
+                if fits is not None:
+                    before = await _locked(connection, tenant_id, client_id)
+                    if before is not None and not fits(before):
+                        raise UnfitError
                 # The row is the lock: who is adding events to the client is waited for, who comes later finds the
                 # tombstone.
                 gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
+                # Kept answers name it by its digest, and are written under the same lock.
+                kept = delete(request).where(request.c.tenant_id == tenant_id, request.c.subject == digest)
+                await connection.execute(kept)
                 if gone[0]:
                     await hastened(connection, tenant_id)
                     fresh = insert(erasure).values(row)
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")
                     await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=again))
+                    await note(connection, tenant_id, by.did(Action.CLIENT_ERASED, client_subject(client_id), at))
                 return await _get(connection, tenant_id, digest)
 
         return await retrying(once)
@@ -120,6 +140,14 @@ async def _get(connection: AsyncConnection, tenant_id: str, digest: bytes) -> Er
     statement = select(erasure).where(erasure.c.tenant_id == tenant_id, erasure.c.digest == digest)
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else _erasure(row)
+
+
+async def _locked(connection: AsyncConnection, tenant_id: str, client_id: str) -> ClientRecord | None:
+    """A client as it stays until the transaction ends."""
+    columns = [client.c[one.name] for one in fields(ClientRecord)]
+    mine = select(*columns).where(client.c.tenant_id == tenant_id, client.c.client_id == client_id)
+    row = (await connection.execute(mine.with_for_update())).one_or_none()
+    return None if row is None else ClientRecord(*row)
 
 
 async def _forget(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str) -> bool:

@@ -36,6 +36,10 @@ _NARROWER: Final[dict[str, tuple[Command, ...]]] = {
     "policy_activation": ("SELECT", "INSERT"),
     "erasure": ("SELECT", "INSERT", "UPDATE"),
     "api_key": ("SELECT", "INSERT", "UPDATE"),
+    # What was done stays written.
+    "audit_entry": ("SELECT", "INSERT"),
+    # Made once.
+    "secret": ("SELECT", "INSERT"),
     # Locking a row takes the right to update it.
     "tenant": ("SELECT", "INSERT", "UPDATE"),
 }

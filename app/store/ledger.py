@@ -8,10 +8,12 @@ from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.events import Event, EventData, EventRef
+from app.ports.audit import AuditEntry
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome, StoredEvent
 from app.store.appends import Appends
 from app.store.engine import transaction
 from app.store.erasures import being_erased
+from app.store.groups import GroupedAppends
 from app.store.tables import client, event
 from app.store.writes import Writes
 
@@ -25,11 +27,25 @@ class PostgresLedger:
         """Use pools to read and to write, and a way to turn stored data into the catalogue's dataclass, by type."""
         self._engine = engine
         self._appends = Appends(writes)
+        self._grouped = GroupedAppends(self._appends, writes.patience)
         self._load = load
 
-    async def append(self, tenant_id: str, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Outcome]:
+    async def append(
+        self,
+        tenant_id: str,
+        events: Sequence[NewEvent],
+        *,
+        atomic: bool = False,
+        entry: AuditEntry | None = None,
+        after: int | None = None,
+    ) -> list[Outcome]:
         """Store events; see the port."""
-        return await self._appends(tenant_id, events, atomic=atomic) if events else []
+        if not events:
+            return []
+        if atomic or entry is not None or after is not None:
+            # Which depends on more than its events is a transaction of its own.
+            return await self._appends(tenant_id, events, atomic=atomic, entry=entry, after=after)
+        return await self._grouped(tenant_id, events)
 
     async def named(self, tenant_id: str, event_id: str, source: str | None) -> list[StoredEvent]:
         """Find events by id; see the port."""

@@ -9,20 +9,28 @@ from typing import Any, TypeVar
 import asyncpg
 
 from app.ports.ledger import StoreUnavailableError
-from app.store.connection import LOST, Connector
+from app.store.connection import LONGEST, LOST, Connector
 from app.store.engine import is_outage
 
 __all__ = ["Reads"]
 
 T = TypeVar("T")
 
+_POOL_SECONDS = 5
+
 
 class Reads:
     """A pool of connections for single statements; it opens with the first one."""
 
-    def __init__(self, url: str, pool_size: int) -> None:
-        """Read from a database, by its `postgresql+asyncpg://…` URL; no connection is opened yet."""
-        self._connect = Connector(url)
+    def __init__(self, url: str, pool_size: int, seconds: float = LONGEST) -> None:
+        """Read from a database; no connection is opened yet.
+
+        Args:
+            url: `postgresql+asyncpg://…`.
+            pool_size: statements at once at most.
+            seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
+        """
+        self._connect = Connector(url, seconds)
         self._pool_size = pool_size
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
@@ -35,17 +43,17 @@ class Reads:
             ValueError: the statement names no `$1`.
         """
         own = _of_the_tenant(statement)
-        return await self._ask(lambda pool: pool.fetch(own, tenant_id, *values))
+        return await self._ask(lambda connection: connection.fetch(own, tenant_id, *values))
 
     async def row(self, tenant_id: str, statement: str, *values: object) -> Any:
         """The first row that a statement finds, or None; see `rows`."""
         own = _of_the_tenant(statement)
-        return await self._ask(lambda pool: pool.fetchrow(own, tenant_id, *values))
+        return await self._ask(lambda connection: connection.fetchrow(own, tenant_id, *values))
 
     async def value(self, tenant_id: str, statement: str, *values: object) -> Any:
         """The first value of the first row, or None; see `rows`."""
         own = _of_the_tenant(statement)
-        return await self._ask(lambda pool: pool.fetchval(own, tenant_id, *values))
+        return await self._ask(lambda connection: connection.fetchval(own, tenant_id, *values))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -53,10 +61,13 @@ class Reads:
             await self._pool.close()
             self._pool = None
 
-    async def _ask(self, ask: Callable[[asyncpg.Pool], Awaitable[T]]) -> T:
+    async def _ask(self, ask: Callable[[Any], Awaitable[T]]) -> T:
         for again in (True, False):
             try:
-                return await ask(self._pool or await self._opened())
+                return await self._asked(ask)
+            except TimeoutError as error:
+                # Asking once more would take as long again.
+                raise StoreUnavailableError("the database does not answer") from error
             except LOST as error:
                 # A connection may have died while it rested; the next one is new.
                 if not again:
@@ -67,12 +78,24 @@ class Reads:
                 raise StoreUnavailableError("the database is not available") from error
         raise AssertionError("unreachable")
 
+    async def _asked(self, ask: Callable[[Any], Awaitable[T]]) -> T:
+        pool = self._pool or await self._opened()
+        connection = await pool.acquire(timeout=_POOL_SECONDS)
+        try:
+            return await ask(connection)
+        except TimeoutError:
+            # It would not answer a goodbye either.
+            connection.terminate()
+            raise
+        finally:
+            await pool.release(connection, timeout=_POOL_SECONDS)
+
     async def _opened(self) -> asyncpg.Pool:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     connect=self._connect,
-                    min_size=1,
+                    min_size=0,
                     max_size=self._pool_size,
                     reset=_leave_as_it_is,
                     # A timer for each statement costs more than an idle connection.

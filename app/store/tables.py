@@ -26,15 +26,21 @@ __all__ = [
     "METADATA",
     "api_key",
     "assessment",
+    "audit_entry",
     "checkpoint",
     "client",
     "erasure",
     "event",
+    "former_secret",
     "policy",
     "policy_activation",
     "portfolio",
     "portfolio_share",
     "put_away",
+    "rate_limit",
+    "rate_use",
+    "request",
+    "secret",
     "tenant",
 ]
 
@@ -70,6 +76,36 @@ api_key = Table(
     UniqueConstraint("digest"),
 )
 
+# Secrets that a key had before it was rotated, for as long as they still work; looked up like those of `api_key`.
+former_secret = Table(
+    "former_secret",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("ends_at", _INSTANT, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "key_id", "digest"),
+    Index("former_secret_by_digest", "digest"),
+)
+
+# Who changed what: only ever added to. A client is named by the digest of its id, as in its tombstone.
+audit_entry = Table(
+    "audit_entry",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+    Column("entry_id", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # JSON, read as a whole.
+    Column("details", Text, nullable=False),
+    Column("request_id", Text),
+    PrimaryKeyConstraint("tenant_id", "at", "entry_id"),
+    Index("audit_entry_of_subject", "tenant_id", "subject", "at", "entry_id"),
+    Index("audit_entry_of_actor", "tenant_id", "actor", "at", "entry_id"),
+)
+
 client = Table(
     "client",
     METADATA,
@@ -86,6 +122,8 @@ client = Table(
     Column("due_at", _INSTANT, nullable=False, server_default="-infinity"),
     # The newest checkpoint: an event that is not older leaves all of them as they are.
     Column("checkpointed_until", _INSTANT),
+    # The newest event that the profile was told by: one after it is added to it. Not known where it is null.
+    Column("profile_until", _INSTANT),
     PrimaryKeyConstraint("tenant_id", "client_id"),
     # Across tenants: what a worker asks for.
     Index("client_due", "due_at"),
@@ -266,4 +304,69 @@ portfolio = Table(
     # The rate of each client, which takes most of the room.
     Column("rates", LargeBinary),
     Index("portfolio_due", "due_at"),
+)
+
+# What holds for one principal of a tenant, or for all ('') of them, instead of the default.
+rate_limit = Table(
+    "rate_limit",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # NULL where the policy is not to hold.
+    Column("quota", BigInteger),
+    Column("seconds", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "who", "name"),
+    CheckConstraint("quota > 0 AND seconds > 0", "rate_limit_positive"),
+)
+
+# How many tokens of the present window the replicas have taken. Unlogged: after a crash of Postgres all windows begin
+# anew, which is all that can be lost.
+rate_use = Table(
+    "rate_use",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "who", "name"),
+    prefixes=["UNLOGGED"],
+)
+
+# What a tenant's cursors and tags are signed with, where the settings name no secrets.
+secret = Table(
+    "secret",
+    METADATA,
+    Column("tenant_id", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("created_at", _INSTANT, nullable=False),
+)
+
+# Requests with an Idempotency-Key: claimed before the work, with the answer after it.
+request = Table(
+    "request",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("credential", Text, nullable=False),
+    # SHA-256 of the key; the key itself, which nobody keeps, opens the answer.
+    Column("digest", LargeBinary, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    # Who is at it, and for how long yet.
+    Column("claim", Text, nullable=False),
+    Column("created_at", _INSTANT, nullable=False),
+    Column("leased_until", _INSTANT, nullable=False),
+    Column("kept_until", _INSTANT, nullable=False),
+    # What the work has made, noted in its own transaction: who does it again after a crash finds it.
+    Column("made", Text),
+    # SHA-256 of the client's id, where the answer tells of one: it goes when the client is erased.
+    Column("subject", LargeBinary),
+    # Encrypted.
+    Column("answer", LargeBinary),
+    PrimaryKeyConstraint("tenant_id", "credential", "digest"),
+    UniqueConstraint("tenant_id", "request_id"),
+    # Across tenants: what a worker removes.
+    Index("request_old", "kept_until"),
+    Index("request_about", "tenant_id", "subject", postgresql_where=text("subject IS NOT NULL")),
 )

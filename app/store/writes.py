@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
-from app.store.connection import LOST, Connector
+from app.store.connection import LONGEST, LOST, Connector
 from app.store.engine import is_outage
 
 __all__ = ["Writes"]
@@ -32,17 +32,18 @@ _ROLLBACK_SECONDS: Final = 5
 class Writes:
     """A pool of connections for transactions; it opens with the first one."""
 
-    def __init__(self, url: str, pool_size: int, patience: float) -> None:
+    def __init__(self, url: str, pool_size: int, patience: float, seconds: float = LONGEST) -> None:
         """Write to a database; no connection is opened yet.
 
         Args:
             url: `postgresql+asyncpg://…`.
             pool_size: transactions at once at most.
             patience: seconds to wait for one of them to end.
+            seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
         """
-        self._connect = Connector(url)
+        self._connect = Connector(url, seconds)
         self._pool_size = pool_size
-        self._patience = patience
+        self.patience = patience
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 
@@ -60,10 +61,14 @@ class Writes:
                 yield connection
                 if await connection.execute("COMMIT") != "COMMIT":
                     raise RuntimeError("a transaction that had failed was to be committed")
+            except TimeoutError:
+                # It would not answer a goodbye either.
+                connection.terminate()
+                raise
             finally:
                 # Rolls back what is not committed, also when who waits for it is gone.
                 await _rolled_back(connection)
-                await pool.release(connection)
+                await pool.release(connection, timeout=_ROLLBACK_SECONDS)
         except LOST as error:
             raise StoreUnavailableError("the database is not available, or too busy") from error
         except asyncpg.PostgresError as error:
@@ -81,14 +86,16 @@ class Writes:
         """A connection in a transaction; one that died while it rested is passed over."""
         for _ in range(self._pool_size):
             try:
-                connection = await pool.acquire(timeout=self._patience)
+                connection = await pool.acquire(timeout=self.patience)
             except TimeoutError:
                 raise StoreBusyError("the database is too busy; try again later") from None
             try:
                 await connection.execute(f"BEGIN; SET LOCAL app.tenant_id = E'{_quoted(tenant_id)}'; {_PLANS}")
             except BaseException as error:
                 is_dead = connection.is_closed()
-                await pool.release(connection)
+                if isinstance(error, TimeoutError):
+                    connection.terminate()
+                await pool.release(connection, timeout=_ROLLBACK_SECONDS)
                 if not (is_dead and isinstance(error, Exception)):
                     raise
             else:
@@ -100,7 +107,7 @@ class Writes:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     connect=self._connect,
-                    min_size=1,
+                    min_size=0,
                     max_size=self._pool_size,
                     reset=_rolled_back,
                     max_inactive_connection_lifetime=0,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from app.core.assessment import Assessment
 from app.core.checkpoints import REACHING_BACK
@@ -29,7 +29,7 @@ from app.use_cases.portfolios import Portfolios
 from app.use_cases.recall import SHORT, Recall
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["MOST_STEPS", "Case", "Cases", "assessments_of", "explanations_of", "timelines_of"]
+__all__ = ["MOST_STEPS", "Basis", "Case", "Cases", "assessments_of", "explanations_of", "timelines_of"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,20 @@ MOST_STEPS: Final = 400
 
 _LOOKS_BACK: Final = {Pace.DAY: 90, Pace.WEEK: 364, Pace.MONTH: 730}
 """Days that a history goes back by default."""
+
+
+class Basis(NamedTuple):
+    """What answers about a client as it stands now are made from, beside the instant.
+
+    Attributes:
+        revision: the client's.
+        activation: of the active policy.
+        portfolio: the number of the present one.
+    """
+
+    revision: int
+    activation: int
+    portfolio: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,7 @@ class Case:
         revision: the client's.
         told: the client's history: all events of few, of many the part that reaches the viewpoint.
         recall: where more of it comes from; None where it is all there.
+        basis: what it is made from; None where one does not look from today.
     """
 
     tenant_id: str
@@ -64,6 +79,7 @@ class Case:
     revision: int
     told: Told
     recall: Recall | None = None
+    basis: Basis | None = None
 
     @property
     def beside(self) -> Portfolio:
@@ -277,11 +293,11 @@ class Cases:
         self, tenant_id: str, client_ids: Sequence[str], viewpoint: Viewpoint, *, morning: bool = False
     ) -> dict[str, Case]:
         """The same for some clients; who is not known is left out."""
-        policy = await self._policies.active(tenant_id)
+        policy, activation = await self._policies.in_force(tenant_id)
         known = await self._histories.revisions(tenant_id, client_ids)
         if not known:
             return {}
-        portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint)
+        number, portfolio = await self._portfolios.seen_from(tenant_id, policy, viewpoint)
         # What was known at another instant, no checkpoint can tell.
         long = {name: one for name, one in known.items() if one > SHORT and viewpoint.known_at is None}
         found: dict[str, Case] = {}
@@ -297,6 +313,10 @@ class Cases:
             for name, events in group.items():
                 history = History((Segment(None, events),), self._memories.of(tenant_id, name, known[name]))
                 found[name] = Case(tenant_id, name, viewpoint, policy, portfolio, known[name], history)
+        if number is not None:
+            found = {
+                name: replace(case, basis=Basis(case.revision, activation, number)) for name, case in found.items()
+            }
         return {client_id: found[client_id] for client_id in known if client_id in found}
 
     async def whole(self, case: Case) -> Case:

@@ -1,12 +1,16 @@
 """Erase clients: at once for everybody who looks, row by row for the disk."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from app.ports.audit import CLI, Actor
+from app.ports.clients import ClientRecord
 from app.ports.clock import Clock
+from app.ports.conditions import UnfitError
 from app.ports.erasures import Erasure, Erasures, Step
-from app.use_cases.errors import NotFoundError
+from app.use_cases.errors import NotFoundError, PreconditionFailedError
 
 __all__ = ["EraseClients"]
 
@@ -27,17 +31,33 @@ class EraseClients:
         self._clock = clock
         self._at_once = at_once
 
-    async def __call__(self, tenant_id: str, client_id: str) -> Erasure:
+    async def __call__(
+        self,
+        tenant_id: str,
+        client_id: str,
+        by: Actor = CLI,
+        fits: Callable[[ClientRecord], bool] | None = None,
+    ) -> Erasure:
         """Erase a client; once more is harmless, and goes on where it was broken off.
+
+        Args:
+            tenant_id: whose client.
+            client_id: which.
+            by: who does it.
+            fits: whether it is to be, of the client as it is then; one that was erased already is no matter.
 
         Returns:
             The tombstone; without `finished_at` where there was more to remove than a request has time for.
 
         Raises:
             NotFoundError: there neither is nor was such a client.
+            PreconditionFailedError: it does not fit.
             StoreUnavailableError: not all is done, or it is not known; asking again is safe.
         """
-        erasure = await self._erasures.begin(tenant_id, client_id, self._clock.now())
+        try:
+            erasure = await self._erasures.begin(tenant_id, client_id, self._clock.now(), by, fits)
+        except UnfitError:
+            raise PreconditionFailedError("the client is not as you know it: it was changed since") from None
         if erasure is None:
             raise NotFoundError(f"there is no client {client_id!r}")
         if erasure.finished_at is None:

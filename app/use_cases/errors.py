@@ -10,6 +10,8 @@ __all__ = [
     "InvalidRequestError",
     "NotFoundError",
     "PartwiseError",
+    "PreconditionFailedError",
+    "RateLimitedError",
     "UnauthenticatedError",
 ]
 
@@ -22,12 +24,26 @@ class NotFoundError(PartwiseError):
     """There is no such thing, or it is another tenant's."""
 
 
+class PreconditionFailedError(PartwiseError):
+    """It is not as the caller thinks that it is."""
+
+
 class UnauthenticatedError(PartwiseError):
-    """No key, or none that counts."""
+    """No key or token, or none that counts; `presented` tells whether there was one."""
+
+    def __init__(self, message: str, *, presented: bool = True) -> None:
+        """Say why."""
+        super().__init__(message)
+        self.presented = presented
 
 
 class ForbiddenError(PartwiseError):
-    """The key does not carry the scope that this needs."""
+    """Who asks may not do this; `scope` is what it would take, None where no scope would help."""
+
+    def __init__(self, message: str, scope: str | None = None) -> None:
+        """Say why."""
+        super().__init__(message)
+        self.scope = scope
 
 
 class AmbiguousError(PartwiseError):
@@ -54,3 +70,13 @@ class InvalidRequestError(PartwiseError):
         """Name the field by a JSON pointer, or by `?name` for a query parameter."""
         super().__init__(detail)
         self.pointer = pointer
+
+
+class RateLimitedError(PartwiseError):
+    """A key asks for more than it may; `policy` names the limit, after `wait` seconds it may ask again."""
+
+    def __init__(self, message: str, policy: str, wait: int) -> None:
+        """Say when to come again."""
+        super().__init__(message)
+        self.policy = policy
+        self.wait = wait

@@ -178,8 +178,13 @@ def _fits(one: Ranked, record: ClientRecord | None, wanted: Wanted) -> bool:
         return False
     if wanted.text is None:
         return True
-    text = wanted.text.lower()
-    return text in one.client_id.lower() or (record is not None and text in (record.name or "").lower())
+    text = _lower(wanted.text)
+    return text in _lower(one.client_id) or (record is not None and text in _lower(record.name or ""))
+
+
+def _lower(text: str) -> str:
+    """Letter by letter, as Postgres does: Python looks at a letter's neighbours, and makes two of one of them."""
+    return text.lower() if text.isascii() else "".join(map(str.lower, text.replace("İ", "i")))
 
 
 def _place(one: Ranked, record: ClientRecord | None, order: Order) -> Place:

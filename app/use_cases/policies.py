@@ -1,13 +1,15 @@
 """Policies: make a version, look at it, activate it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.core.policy import DEFAULT_POLICY, Policy
+from app.ports.audit import CLI, Actor
 from app.ports.clock import Clock
+from app.ports.conditions import UnfitError
 from app.ports.policies import Policies, PolicyFormat, PolicyRecord
-from app.use_cases.errors import ConflictError, InvalidRequestError, NotFoundError
+from app.use_cases.errors import ConflictError, InvalidRequestError, NotFoundError, PreconditionFailedError
 from app.use_cases.recent import Recent
 
 __all__ = ["ManagePolicies"]
@@ -35,7 +37,16 @@ class ManagePolicies:
 
     async def active_version(self, tenant_id: str) -> str:
         """The name of the tenant's active policy."""
-        return await self._policies.active(tenant_id) or DEFAULT_POLICY.version
+        return (await self.activation(tenant_id))[0]
+
+    async def activation(self, tenant_id: str) -> tuple[str, int]:
+        """The name of the tenant's active policy, and the number of its activation."""
+        return await self._policies.active(tenant_id) or (DEFAULT_POLICY.version, 0)
+
+    async def in_force(self, tenant_id: str) -> tuple[Policy, int]:
+        """The tenant's active policy, and the number of its activation."""
+        version, number = await self.activation(tenant_id)
+        return await self.policy(tenant_id, version), number
 
     async def policy(self, tenant_id: str, version: str) -> Policy:
         """One version to score with.
@@ -68,8 +79,26 @@ class ManagePolicies:
         """All versions, the newest first and the default last."""
         return [*await self._policies.all(tenant_id), self._default()]
 
+    async def page(self, tenant_id: str, after: str | None, limit: int) -> tuple[list[PolicyRecord], bool]:
+        """Versions after another one, the newest first and the default last.
+
+        Returns:
+            The page, and whether there are more.
+        """
+        if after == DEFAULT_POLICY.version:
+            return [], False
+        found = await self._policies.all(tenant_id, after, limit + 1)
+        return [*found, self._default()][:limit], len(found) >= limit
+
     async def draft(
-        self, tenant_id: str, patch: Mapping[str, Any], based_on: str | None = None, note: str | None = None
+        self,
+        tenant_id: str,
+        patch: Mapping[str, Any],
+        based_on: str | None = None,
+        note: str | None = None,
+        by: Actor = CLI,
+        *,
+        request_id: str | None = None,
     ) -> PolicyRecord:
         """Make a new version from another one, which does not yet count.
 
@@ -78,6 +107,8 @@ class ManagePolicies:
             patch: what changes, as a JSON Merge Patch.
             based_on: the other version; None for the active one.
             note: why, for people.
+            by: who does it.
+            request_id: of a request that is done once; None for others.
 
         Raises:
             InvalidRequestError: there is no version to base it on.
@@ -94,16 +125,35 @@ class ManagePolicies:
         if len(await self._policies.all(tenant_id)) >= MOST_VERSIONS:
             raise ConflictError(f"there are {MOST_VERSIONS} versions already, which is the most")
         record = PolicyRecord("", based_on, note, settings, self._clock.now())
-        return await self._policies.add(tenant_id, record)
+        return await self._policies.add(tenant_id, record, request_id, by)
 
-    async def activate(self, tenant_id: str, version: str) -> PolicyRecord:
+    async def activate(
+        self,
+        tenant_id: str,
+        version: str,
+        by: Actor = CLI,
+        *,
+        request_id: str | None = None,
+        fits: Callable[[int], bool] | None = None,
+    ) -> PolicyRecord:
         """Let a version count from now on, for every answer.
+
+        Args:
+            tenant_id: whose.
+            version: which.
+            by: who does it.
+            request_id: of a request that is done once; None for others.
+            fits: whether it is to be done, after so many activations as there are when it is.
 
         Raises:
             NotFoundError: there is no such version.
+            PreconditionFailedError: it does not fit.
         """
         await self.record(tenant_id, version)
-        await self._policies.activate(tenant_id, version, self._clock.now())
+        try:
+            await self._policies.activate(tenant_id, version, self._clock.now(), request_id, by, fits)
+        except UnfitError:
+            raise PreconditionFailedError("it is not as you know it: a version was activated since") from None
         return await self.record(tenant_id, version)
 
     def _default(self) -> PolicyRecord:

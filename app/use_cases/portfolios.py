@@ -83,11 +83,12 @@ class Portfolios:
         self._other_days: Recent[tuple[str, int, DayOf, datetime | None], Portfolio] = Recent(_KEPT)
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def seen_from(self, tenant_id: str, policy: Policy, viewpoint: Viewpoint) -> Portfolio:
-        """The portfolio for answers from a viewpoint, by the active policy."""
+    async def seen_from(self, tenant_id: str, policy: Policy, viewpoint: Viewpoint) -> tuple[int | None, Portfolio]:
+        """The portfolio for answers from a viewpoint, by the active policy; with its number where it is the present."""
         if self._is_present(policy, viewpoint):
-            return (await self.present(tenant_id, policy)).portfolio
-        return await self.worked_out(tenant_id, policy, viewpoint)
+            present = await self.present(tenant_id, policy)
+            return present.number, present.portfolio
+        return None, await self.worked_out(tenant_id, policy, viewpoint)
 
     async def present(self, tenant_id: str, policy: Policy) -> Present:
         """The portfolio of today, or the newest that there is; by the active policy."""

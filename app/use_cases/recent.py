@@ -26,6 +26,10 @@ class Recent(Generic[K, V]):
         self._kept.move_to_end(key)
         return found[0]
 
+    def values(self) -> list[V]:
+        """All that is kept."""
+        return [value for value, _ in self._kept.values()]
+
     def put(self, key: K, value: V, weight: int = 1) -> None:
         """Keep something, in the place of what had its key before."""
         before = self._kept.pop(key, None)
@@ -40,3 +44,8 @@ class Recent(Generic[K, V]):
         dropped = self._kept.pop(key, None)
         if dropped is not None:
             self._weight -= dropped[1]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._weight = 0

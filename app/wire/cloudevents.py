@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
@@ -17,6 +18,7 @@ from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError
 from app.wire.fields import FieldRule, kind_of, rules_of
 from app.wire.quick import QuickReader, content_digest, encode
 from app.wire.readers import ObjectReader
+from app.wire.repeats import REPEATED, TOO_DEEP, repeated
 
 __all__ = ["EventDecoder"]
 
@@ -76,6 +78,9 @@ class EventDecoder:
         envelope = self._envelope.read(raw)
         if envelope is None:
             return self._invalid(raw)
+        twice = _repeated(raw)
+        if twice is not None:
+            return Invalid((twice,), envelope.id, envelope.source)
         return self._event(envelope)
 
     def batch(self, raw: bytes, most: int) -> list[NewEvent | Invalid]:
@@ -102,12 +107,12 @@ class EventDecoder:
         found = self._quick.lines(lines)
         return list(found) if found is not None else [self.structured(line) for line in lines]
 
-    def binary(self, headers: Mapping[str, str], body: bytes) -> NewEvent | Invalid:
+    def binary(self, headers: Iterable[tuple[str, str]], body: bytes) -> NewEvent | Invalid:
         """Read one event in binary mode: attributes in `ce-` headers, percent-encoded, and the data as the body."""
-        attributes = {
-            name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-") and len(name) > 3
-        }
-        faults = []
+        given = [(name[3:], unquote(value)) for name, value in headers if name.startswith("ce-") and len(name) > 3]
+        attributes = dict(given)
+        counts = Counter(name for name, _ in given)
+        faults = [Fault(f"/{name}", REPEATED) for name, count in counts.items() if count > 1]
         if "datacontenttype" in attributes:
             faults.append(Fault("/datacontenttype", "is the Content-Type header in binary mode"))
             del attributes["datacontenttype"]
@@ -135,6 +140,9 @@ class EventDecoder:
             raise InvalidBodyError(_place(error), _plain(error)) from None
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise MalformedBodyError(f"expected JSON: {_plain(error)}") from None
+        twice = _repeated(raw)
+        if twice is not None:
+            raise InvalidBodyError(twice.pointer, twice.detail)
         if not 0 < len(events) <= most:
             raise InvalidBodyError("/events", f"expected 1 to {most} events, got {len(events)}")
         defaults = {
@@ -205,6 +213,9 @@ class EventDecoder:
         except (msgspec.MsgspecError, RecursionError, ValueError):
             return Invalid(tuple(faults))
         kind = _text(found.get("type"))
+        twice = _repeated(raw)
+        if twice is not None and twice.pointer:
+            faults.append(twice)
         if "data_base64" in found:
             faults.append(Fault("/data_base64", "expected `data` as a JSON object"))
         if kind is not None and kind not in self._data:
@@ -214,6 +225,17 @@ class EventDecoder:
             if reader.read(found["data"]) is None:
                 faults += reader.faults(found["data"], "/data")
         return Invalid(tuple(faults), _text(found.get("id")), _text(found.get("source")))
+
+
+def _repeated(raw: bytes | msgspec.Raw) -> Fault | None:
+    """The fault of a name that stands twice in one object, or of the whole, where it cannot be looked at."""
+    try:
+        pointer = repeated(bytes(raw))
+    except RecursionError:
+        return Fault("", TOO_DEEP)
+    except ValueError:
+        return Fault("", "expected JSON in UTF-8")
+    return None if pointer is None else Fault(pointer, REPEATED)
 
 
 def _too_many(most: int, got: int) -> str:
@@ -227,7 +249,7 @@ def _place(error: Exception) -> str:
 
 
 def _plain(error: Exception) -> str:
-    return str(error).replace("`", "").partition(" - at ")[0]
+    return str(error).replace("`", "").partition(" - at ")[0][:200]
 
 
 def _text(raw: msgspec.Raw | None) -> str | None:

@@ -55,6 +55,10 @@ class ObjectReader:
             for name, check_text in self._written:
                 if check_text(bytes(getattr(texts, name))) is not None:
                     return None
+                value = getattr(found, name)
+                # 1e2 is written again as strings of digits are to be: 100.
+                if value is not None and value.as_tuple().exponent > 0:
+                    setattr(found, name, value.quantize(1))
         return found
 
     def faults(self, raw: bytes | msgspec.Raw, pointer: str) -> list[Fault]:

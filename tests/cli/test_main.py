@@ -5,7 +5,10 @@ import pytest
 import app
 from app.cli import main as cli
 
-COMMANDS = ("run", "serve", "worker", "migrate", "demo", "import", "verify", "openapi", "erase", "keys", "stop")
+COMMANDS = (
+    *("run", "serve", "worker", "migrate", "demo", "import"),
+    *("verify", "openapi", "erase", "keys", "rates", "stop"),
+)
 
 
 def run(*arguments: str) -> int:

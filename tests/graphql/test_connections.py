@@ -163,3 +163,50 @@ async def test_no_cursor_breaks_it(ask_demo: Ask, cursor: str, argument: str):
     except UnicodeEncodeError:
         return
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_a_cursor_holds_for_its_own_arguments_alone(ask_demo: Ask, ask: Ask, api: httpx.AsyncClient):
+    """With another order, filter, instant, list or tenant it is refused: it would silently mean another place."""
+    used: dict[str, Any] = {"asOf": "2026-03-01", "filter": {"verdict": ["PART", "KEEP"]}, "order": {"by": "CHANGE"}}
+    query = """query ($after: String, $asOf: Moment, $knownAt: Moment, $filter: ClientFilter, $order: ClientOrder) {
+      clients(first: 1, after: $after, asOf: $asOf, knownAt: $knownAt, filter: $filter, orderBy: $order) {
+        edges { cursor node { clientId } } } }"""
+    found = await ask_demo(query, **used)
+    cursor = found["data"]["clients"]["edges"][0]["cursor"]
+    assert "errors" not in await ask_demo(query, after=cursor, **used)
+    assert "errors" not in await ask_demo(query, after=cursor, **{**used, "filter": {"verdict": ["KEEP", "PART"]}})
+    others: list[dict[str, Any]] = [
+        {"asOf": "2026-03-02"},
+        {"asOf": None},
+        {"knownAt": "2026-03-01"},
+        {"filter": None},
+        {"filter": {"verdict": ["PART"]}},
+        {"order": {"by": "CHANGE", "direction": "ASC"}},
+        {"order": {"by": "NAME"}},
+    ]
+    refused = {"code": "BAD_USER_INPUT", "argument": "after"}
+    for other in others:
+        answer = await ask_demo(query, after=cursor, **{**used, **other})
+        assert answer["errors"][0]["extensions"] == refused, other
+    assert (await ask(query, after=cursor, **used))["errors"][0]["extensions"] == refused
+    for field in ("events(first: 1, after: $after)", "erasures(first: 1, after: $after)"):
+        elsewhere = await ask_demo(f"query ($after: String) {{ {field} {{ edges {{ cursor }} }} }}", after=cursor)
+        assert elsewhere["errors"][0]["extensions"] == refused
+
+
+async def test_a_cursor_of_events_holds_for_its_own_arguments_alone(ask_demo: Ask):
+    query = """query ($after: String, $client: String, $filter: EventFilter, $asOf: Moment) {
+      events(first: 1, after: $after, clientId: $client, filter: $filter, asOf: $asOf) {
+        edges { cursor node { eventId clientId } } } }"""
+    edge = (await ask_demo(query))["data"]["events"]["edges"][0]
+    assert "errors" not in await ask_demo(query, after=edge["cursor"])
+    others: list[dict[str, Any]] = [
+        {"client": edge["node"]["clientId"]},
+        {"filter": {"type": "call.received"}},
+        {"filter": {"since": "2026-03-01"}},
+        {"filter": {"until": "2026-03-01"}},
+        {"asOf": "2026-03-01"},
+    ]
+    for other in others:
+        answer = await ask_demo(query, after=edge["cursor"], **other)
+        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "argument": "after"}, other

@@ -64,7 +64,7 @@ async def test_what_is_no_request_is_400(api: httpx.AsyncClient, body: bytes, ac
         ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
         ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
         ({"Content-Type": "application/json; charset=utf-16"}, 415),
-        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "br"}, 415),
         ({"Content-Type": "application/json", "Accept": "text/plain"}, 406),
         ({"Content-Type": "application/json", "Authorization": "Bearer pw_nobody"}, 401),
         ({"Content-Type": "application/json", "Authorization": "Basic eDp5"}, 401),
@@ -82,10 +82,10 @@ async def test_methods(api: httpx.AsyncClient):
     assert (await api.get("/graphql")).status_code == 400
     mutation = 'mutation { activatePolicy(version: "default-1") { __typename } }'
     refused = await api.get("/graphql", params={"query": mutation})
-    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
-    for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
+    assert (refused.status_code, refused.headers["allow"]) == (405, "OPTIONS, POST")
+    for method in ("PUT", "DELETE", "PATCH"):
         answer = await api.request(method, "/graphql", json={"query": ASKED})
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
     assert (await api.post("/graphql/else", json={"query": ASKED})).status_code == 404
     assert (
         await api.post("/graphql", content=b"x" * (8 * 1024 * 1024 + 1), headers={"Content-Type": "application/json"})
@@ -290,6 +290,13 @@ async def test_a_page_by_a_default_costs_what_it_is(ask: Ask):
     assert answer["errors"][0]["extensions"]["code"] == "LIMIT_COST"
 
 
+async def test_costly_work_may_be_asked_for_by_get(api: httpx.AsyncClient):
+    """Whose empty body comes while the work is done."""
+    answer = await api.get("/graphql", params={"query": "{ clients(first: 1) { totalCount } portfolio { clients } }"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"] == {"clients": {"totalCount": 0}, "portfolio": {"clients": 0}}
+
+
 async def test_costly_work_ends_when_nobody_waits_for_it(services: Services, monkeypatch: pytest.MonkeyPatch):
     """The client is gone before the plan, which would take its time, has come to an end."""
     ended = asyncio.Event()
@@ -347,3 +354,46 @@ async def test_variables_are_bounded(api: httpx.AsyncClient):
     query = 'query ($v: [SupposedEvent!]!) { simulate(clientId: "a", events: $v) { scoreDifference } }'
     answer = await api.post("/graphql", json={"query": query, "variables": {"v": [{"type": "a"}] * 60_000}})
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "LIMIT_VARIABLES")
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "-" + "9" * 5_000, "9" * 5_000 + ".5", "1e" + "9" * 5_000])
+async def test_a_number_of_thousands_of_digits_is_refused_in_our_words(api: httpx.AsyncClient, number: str):
+    for query in (
+        f"{{ clients(first: {number}) {{ totalCount }} }}",
+        f'{{ client(clientId: "a", asOf: {number}) {{ id }} }}',
+    ):
+        answer = await api.post("/graphql", json={"query": query})
+        assert answer.status_code == 200
+        for error in answer.json()["errors"]:
+            assert "sys." not in error["message"]
+            assert len(error["message"]) < 400
+
+
+async def test_all_lines_of_a_header_count(api: httpx.AsyncClient):
+    for accepts in ((RESPONSE, "text/html"), ("text/html", RESPONSE)):
+        headers = [("Accept", one) for one in accepts]
+        answer = await api.post("/graphql", json={"query": ASKED}, headers=headers)
+        assert answer.headers["content-type"] == f"{RESPONSE}; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"query": "{ __typename }", "query": "{ __typename }"}', "/query"),
+        (b'{"query": "{ __typename }", "variables": {"a": [{"b": 1, "b": 1}]}}', "/variables/a/0/b"),
+    ],
+)
+async def test_a_name_that_stands_twice_is_named(api: httpx.AsyncClient, body: bytes, pointer: str):
+    answer = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"] == f"{pointer}: given more than once"
+
+
+async def test_a_parameter_that_stands_twice_is_named(api: httpx.AsyncClient):
+    for query, named in (
+        ("query={__typename}&query={__typename}", "?query"),
+        ('query={__typename}&variables={"a":1,"a":2}', "?variables/a"),
+    ):
+        answer = await api.get("/graphql?" + query)
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["message"] == f"{named}: given more than once"

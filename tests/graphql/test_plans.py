@@ -19,6 +19,7 @@ from app.language import speaker
 from app.services import Services
 from app.settings import Settings
 from app.use_cases.keys import Principal
+from app.use_cases.rates import Allowance
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CLIENTS = ["velvet-fashion", "mirage-ventures", "first-light-yoga", "nobody"]
@@ -32,7 +33,7 @@ async def principal(services: Services, database_url: str) -> Principal:
 
 
 def context(services: Services, principal: Principal) -> Context:
-    found = Context(services, principal, speaker("en"))
+    found = Context(services, principal, speaker("en"), Allowance(services.rates, "", "", (), 0.0))
     found.__dict__["_now"] = NOW
     return found
 

@@ -262,3 +262,28 @@ async def test_a_history_that_cannot_be_names_its_argument(ask_demo: Ask, since:
       client(clientId: "velvet-fashion") { history(step: DAY, since: $since) { score } } }"""
     (error,) = (await ask_demo(query, since=since))["errors"]
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "argument": "since"}
+
+
+async def test_an_id_that_is_none_spoils_its_own_place_alone(ask_demo: Ask):
+    found = await ask_demo("{ clients(first: 1, orderBy: {by: NAME}) { edges { node { id } } } }")
+    client = found["data"]["clients"]["edges"][0]["node"]
+    for query in (
+        "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }",
+        "query ($ids: [ID!]!) { nodes(ids: $ids) { ...A } } fragment A on Node { id }",
+    ):
+        answer = await ask_demo(query, ids=["x", client["id"], "\x00"])
+        assert answer["data"]["nodes"] == [None, client, None]
+        assert [error["path"] for error in answer["errors"]] == [["nodes", 0], ["nodes", 2]]
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+
+
+async def test_letters_are_the_same_in_any_case_from_any_viewpoint(api: httpx.AsyncClient, ask: Ask):
+    await api.put("/v1/clients/a", json={"name": "İSTANBUL ΟΔΟΣ Ärger"})
+    await api.put("/v1/clients/b", json={"name": "istanbul οδοσ ärger"})
+    query = """query ($text: String, $at: Moment) {
+      clients(filter: {text: $text}, asOf: $at, orderBy: {by: NAME}) { edges { node { clientId } } } }"""
+    for text in ("İSTANBUL", "istanbul", "ΟΔΟΣ", "οδοσ", "οδος", "ÄRG", "ärg", "i̇"):
+        now = await ask(query, text=text)
+        then = await ask(query, text=text, at="2199-01-01")
+        assert now["data"] == then["data"], text
+        assert len(now["data"]["clients"]["edges"]) == (0 if text in ("οδος", "i̇") else 2)

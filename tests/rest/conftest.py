@@ -12,6 +12,7 @@ from app.composition import create_app
 from app.ports.tenants import Scope
 from app.services import Services
 from app.settings import Settings
+from tests.rest.documented import PROBLEM, undocumented
 
 Caller = Callable[..., Awaitable[httpx.AsyncClient]]
 EVERYTHING = frozenset(Scope)
@@ -43,10 +44,26 @@ async def caller(application: FastAPI, services: Services) -> AsyncIterator[Call
                     transport=httpx.ASGITransport(application, raise_app_exceptions=False),
                     base_url="http://test",
                     headers={"Authorization": f"Bearer {key}"},
+                    event_hooks={"response": [_documented]},
                 )
             )
 
         yield make
+
+
+async def _documented(answer: httpx.Response) -> None:
+    """Whatever a test of this folder asks: what comes back is as the document says."""
+    has_problem = answer.headers.get("content-type") == PROBLEM and answer.request.method != "HEAD"
+    assert undocumented(answer, await answer.aread() if has_problem else b"") == []
+
+
+@pytest.fixture
+async def anybody(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API without credentials."""
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    hooks = {"response": [_documented]}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=hooks) as found:
+        yield found
 
 
 @pytest.fixture

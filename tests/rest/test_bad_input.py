@@ -1,6 +1,5 @@
 """Whatever a client sends, the answer is a problem that names the field; never a 500, never half stored."""
 
-import gzip
 import json
 from typing import Any
 
@@ -8,6 +7,7 @@ import httpx
 import pytest
 
 from app.ports.tenants import Scope
+from app.rest.problem_types import PROBLEM_TYPES
 from tests.cloud_events import BATCH, STRUCTURED, as_json, cloud_event
 from tests.rest.conftest import Caller
 
@@ -18,8 +18,8 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = answer.json()
     assert body["status"] == status
-    assert body["type"].startswith("/problems/")
-    assert body["title"]
+    kind = PROBLEM_TYPES[body["type"].removeprefix("/problems/")]
+    assert (body["title"], body["status"]) == (kind.title, kind.status)
     assert body["detail"]
     return body
 
@@ -42,8 +42,8 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
         ("/v1/clients?limit=x", 422, "?limit"),
         ("/v1/clients?limit=99999999999999999999999", 422, "?limit"),
         ("/v1/clients?verdict=maybe", 422, "?verdict"),
-        ("/v1/clients?cursor=x", 422, "?cursor"),
-        ("/v1/clients?cursor=WyJhIiwgImIiXQ", 422, "?cursor"),
+        ("/v1/clients?cursor=x", 400, "?cursor"),
+        ("/v1/clients?cursor=WyJhIiwgImIiXQ", 400, "?cursor"),
         ("/v1/clients?as_of=yesterday", 422, "?as_of"),
         ("/v1/clients?as_of=2026-02-30", 422, "?as_of"),
         ("/v1/clients?as_of=2026-01-01T00:00:00", 422, "?as_of"),
@@ -63,11 +63,11 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
         ("/v1/clients?as_of=%F0%9F%92%A9", 422, "?as_of"),
         ("/v1/events?since=x", 422, "?since"),
         ("/v1/events?until=x", 422, "?until"),
-        ("/v1/events?cursor=WyJhIiwgImIiLCAiYyJd", 422, "?cursor"),
-        ("/v1/events?cursor=%00", 422, "?cursor"),
+        ("/v1/events?cursor=WyJhIiwgImIiLCAiYyJd", 400, "?cursor"),
+        ("/v1/events?cursor=%00", 400, "?cursor"),
         ("/v1/events?client_id=", 422, "?client_id"),
         ("/v1/events?client_id=%00", 422, "?client_id"),
-        ("/v1/events?source=%ED%A0%80", 200, None),
+        ("/v1/events?source=%ED%A0%80", 422, "?source"),
         ("/v1/events?limit=-1", 422, "?limit"),
     ],
 )
@@ -127,11 +127,6 @@ async def test_an_empty_batch_is_answered(api: httpx.AsyncClient):
     assert (answer.status_code, answer.json()["results"]) == (200, [])
 
 
-async def test_a_compressed_body_is_refused_by_name(api: httpx.AsyncClient):
-    headers = {"Content-Type": STRUCTURED, "Content-Encoding": "gzip"}
-    check(await api.post("/v1/events", content=gzip.compress(as_json(_ENVELOPE)), headers=headers), 415)
-
-
 @pytest.mark.parametrize(
     ("body", "status", "pointer"),
     [
@@ -160,15 +155,13 @@ async def test_clients_that_cannot_be_put(api: httpx.AsyncClient, body: bytes, s
     ("method", "path"),
     [("PUT", "/v1/clients/acme"), ("POST", "/v1/policies"), ("POST", "/v1/clients/acme/simulate")],
 )
-async def test_a_body_is_json_that_is_not_compressed(api: httpx.AsyncClient, method: str, path: str):
+async def test_a_body_is_json_in_a_coding_that_is_read(api: httpx.AsyncClient, method: str, path: str):
     body = b'{"settings": {}}'
     for media in ("text/plain", "application/xml", "multipart/form-data", "image/svg+xml"):
         check(await api.request(method, path, content=body, headers={"Content-Type": media}), 415)
     check(await api.request(method, path, content=body), 415)
     json_ = {"Content-Type": "application/json; charset=utf-8"}
-    check(
-        await api.request(method, path, content=gzip.compress(body), headers={**json_, "Content-Encoding": "gzip"}), 415
-    )
+    check(await api.request(method, path, content=body, headers={**json_, "Content-Encoding": "br"}), 415)
 
 
 async def test_what_is_no_json_is_said_to_be_none_and_where(api: httpx.AsyncClient):
@@ -182,7 +175,7 @@ async def test_what_is_no_json_is_said_to_be_none_and_where(api: httpx.AsyncClie
 async def test_a_header_is_not_named_like_a_field(api: httpx.AsyncClient):
     await api.put("/v1/clients/acme", json={})
     found = check(await api.get("/v1/clients/acme/explanation", headers={"Accept-Language": "x" * 1001}), 422)
-    assert [error["pointer"] for error in found["errors"]] == ["accept-language:"]
+    assert [error["pointer"] for error in found["errors"]] == ["Accept-Language:"]
 
 
 async def test_methods_that_do_not_exist(api: httpx.AsyncClient):

@@ -45,8 +45,8 @@ async def hasty(services: Services, database_url: str, monkeypatch: pytest.Monke
     hasty = EraseClients(PostgresErasures(engine), SystemClock(), at_once=0.0)
     original = type(services.erase).__call__
 
-    async def erase(self: EraseClients, tenant_id: str, client_id: str) -> Any:
-        return await original(hasty, tenant_id, client_id)
+    async def erase(self: EraseClients, *what: Any) -> Any:
+        return await original(hasty, *what)
 
     monkeypatch.setattr(EraseClients, "__call__", erase)
     yield hasty
@@ -154,7 +154,7 @@ async def test_what_is_no_digest_is_named(api: httpx.AsyncClient, name: str):
     "cursor", ["x", "", "WyJhIiwgImIiXQ", "WyIyMDI2LTAxLTAxIiwgImFhIl0", "WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJnIl0"]
 )
 async def test_a_cursor_of_another_list_is_named(api: httpx.AsyncClient, cursor: str):
-    problem = check(await api.get("/v1/erasures", params={"cursor": cursor}), 422)
+    problem = check(await api.get("/v1/erasures", params={"cursor": cursor}), 400)
     assert problem["errors"][0]["pointer"] == "?cursor"
 
 

@@ -100,24 +100,27 @@ async def test_pages_of_a_timeline_keep_to_their_viewpoint(acme: httpx.AsyncClie
     page = await get(acme, "timeline", f"{AS_OF}&limit=2")
     late = cloud_event("z9", "call.received", time="2026-01-05T23:00:00Z", data={})
     assert page["items"] == whole[:2]
-    rest = await get(acme, "timeline", f"cursor={page['next']}&limit=2&as_of=2026-01-01")
+    rest = await get(acme, "timeline", f"cursor={page['next']}&limit=2&{AS_OF}")
     assert (rest["items"], rest["next"]) == (whole[2:], None)
     await acme.post("/v1/events", content=as_json([late]), headers={"Content-Type": BATCH})
-    assert [item["id"] for item in (await get(acme, "timeline", f"cursor={page['next']}"))["items"]] == ["z9", "i1"]
+    assert [item["id"] for item in (await get(acme, "timeline", f"{AS_OF}&cursor={page['next']}"))["items"]] == [
+        "z9",
+        "i1",
+    ]
     known = await get(acme, "timeline", f"{AS_OF}&known_at=2026-01-01")
     assert known["items"] == []
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=W10", "cursor=%00"])
 async def test_a_page_that_cannot_be_is_refused(acme: httpx.AsyncClient, query: str):
-    check(await acme.get(f"/v1/clients/acme/timeline?{query}"), 422)
+    check(await acme.get(f"/v1/clients/acme/timeline?{query}"), 400 if "cursor" in query else 422)
 
 
 async def test_a_cursor_of_another_list_is_refused(acme: httpx.AsyncClient):
     await acme.post("/v1/events", content=as_json(cloud_event("b1", client="b")), headers={"Content-Type": BATCH})
     for path in ("/v1/clients", "/v1/events"):
         cursor = (await acme.get(f"{path}?limit=1")).json()["next"]
-        check(await acme.get(f"/v1/clients/acme/timeline?cursor={cursor}"), 422)
+        check(await acme.get(f"/v1/clients/acme/timeline?cursor={cursor}"), 400)
 
 
 async def test_an_unknown_client_has_no_history(acme: httpx.AsyncClient):

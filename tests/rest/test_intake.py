@@ -134,9 +134,8 @@ async def test_a_stream_stops_reading_and_ends_with_a_problem(administrator_url:
         await asyncio.sleep(0.1)
         answer = await client.post("/v1/events", content=endless(), headers={"Content-Type": NDJSON})
         assert taken < 10
-        *answered, last = [json.loads(line) for line in answer.text.splitlines()]
-        assert last["problem"]["status"] == 503
-        assert answered == []
+        # Nothing was answered before, so that the status says it.
+        assert_told_to_come_again(answer)
     assert (await stuck).json()["accepted"] == 1
     again = await client.post(
         "/v1/events", content=as_json(cloud_event("0-0")) + b"\n", headers={"Content-Type": NDJSON}
@@ -145,7 +144,10 @@ async def test_a_stream_stops_reading_and_ends_with_a_problem(administrator_url:
 
 
 async def test_a_stream_has_to_find_room_too(small: FastAPI, client: httpx.AsyncClient):
-    with small.state.services.intake.held(16 * 2**20 - 1024):
+    with (
+        small.state.services.intake.held("others", 12 * 2**20),
+        small.state.services.intake.held("more", 4 * 2**20 - 1024),
+    ):
         answer = await client.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": NDJSON})
         assert_told_to_come_again(answer)
     answer = await client.post("/v1/events", content=as_json(cloud_event()), headers={"Content-Type": NDJSON})

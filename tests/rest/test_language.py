@@ -38,7 +38,7 @@ async def test_sentences_are_in_the_language_asked_for(
     headers = {} if header is None else {"Accept-Language": header}
     answer = await acme.get(PATH + query, headers=headers)
     assert answer.headers["Content-Language"] == language
-    assert answer.headers["Vary"] == "Accept-Language"
+    assert "Accept-Language" in answer.headers["Vary"].split(", ")
     found = answer.json()
     texts = [sign["sentence"] for sign in found["signs"]] + [sign["title"] for sign in found["signs"]]
     texts += found["strategy"]["steps"] + found["strategy"]["in_writing"] + [found["strategy"]["tone"]]

@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 
-from app.cli.openapi import FILE, document
+from app.cli.openapi import FILE, PROBLEMS_FILE, document, problems
 from app.core.events import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +15,10 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_committed_document_is_that_of_the_code():
     assert (ROOT / FILE).read_text() == document(), "`make openapi` writes it anew"
+
+
+def test_the_committed_page_of_problems_is_that_of_the_code():
+    assert (ROOT / PROBLEMS_FILE).read_text() == problems(), "`make openapi` writes it anew"
 
 
 def test_the_document_is_valid_openapi():

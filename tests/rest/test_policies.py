@@ -27,7 +27,7 @@ async def draft(api: httpx.AsyncClient, settings: dict[str, Any], **more: Any) -
 
 
 async def activate(api: httpx.AsyncClient, version: str) -> dict[str, Any]:
-    answer = await api.post(f"/v1/policies/{version}/activate")
+    answer = await api.post(f"/v1/policies/{version}/activate", headers={"If-Match": "*"})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -211,7 +211,7 @@ async def test_a_body_that_cannot_be_used(api: httpx.AsyncClient, body: bytes, s
 async def test_versions_that_there_are_not(api: httpx.AsyncClient):
     for path in ("/v1/policies/v9", "/v1/policies/v9/preview"):
         check(await api.get(path), 404)
-    check(await api.post("/v1/policies/v9/activate"), 404)
+    check(await api.post("/v1/policies/v9/activate", headers={"If-Match": "*"}), 404)
     for name in ("V1", "a" * 41, "%00", "é"):
         check(await api.get(f"/v1/policies/{name}"), 422)
 
@@ -219,7 +219,7 @@ async def test_versions_that_there_are_not(api: httpx.AsyncClient):
 async def test_drafting_and_activating_need_their_scope(caller: Caller, tenant: str):
     reader = await caller(tenant, Scope.READ, Scope.INGEST)
     check(await reader.post("/v1/policies", json={"settings": {}}), 403)
-    check(await reader.post("/v1/policies/default-1/activate"), 403)
+    check(await reader.post("/v1/policies/default-1/activate", headers={"If-Match": "*"}), 403)
     assert (await reader.get("/v1/policies")).status_code == 200
 
 

@@ -16,7 +16,7 @@ from app.store.grants import grant
 from tests.cloud_events import BATCH, EVERY_TYPE, as_json, cloud_event
 from tests.postgres import Server
 
-REFERENCE = {"tenant", "api_key"}
+REFERENCE = {"tenant", "api_key", "former_secret"}
 """Asked before the tenant is known, and small: on a distributed database a copy is on every node."""
 OPERATORS = {"alembic_version"}
 SHARDS = 16
@@ -149,9 +149,14 @@ async def _use_everything(api: httpx.AsyncClient) -> None:
     for end in ("", "/score", "/explanation", "/history", "/timeline", "/recourse"):
         await ask("GET", f"/v1/clients/a{end}")
     await ask("POST", "/v1/clients/a/simulate", json={"events": [{"type": "call.received"}]})
-    version = (await ask("POST", "/v1/policies", json={"settings": {}})).json()["version"]
+    once = {"json": {"settings": {}}, "headers": {"Idempotency-Key": "once"}}
+    version = (await ask("POST", "/v1/policies", **once)).json()["version"]
+    assert (await ask("POST", "/v1/policies", **once)).headers["idempotency-replayed"] == "true"
+    await ask(
+        "POST", "/v1/clients/b/simulate", json={"events": [{"type": "call.received"}]}, headers={"Idempotency-Key": "b"}
+    )
     await ask("GET", f"/v1/policies/{version}/preview")
-    await ask("POST", f"/v1/policies/{version}/activate")
+    await ask("POST", f"/v1/policies/{version}/activate", headers={"If-Match": "*"})
     await ask("GET", "/v1/policies")
     query = """{ clients(first: 2, orderBy: {by: NAME}, filter: {text: "a"}) { totalCount edges { node { name
       score { score } explanation { signs { events { id } } } events { edges { node { id } } } } } } portfolio {
@@ -187,4 +192,7 @@ async def test_every_statement_of_a_tenant_looks_at_its_shard_alone(owner: Async
         home = (await connection.execute(text("SELECT DISTINCT tableoid::regclass::text FROM event"))).scalar_one()
     number = home.removeprefix("event_")
     assert used <= {f"{name}_{number}" for name in names}
-    assert used >= {f"{name}_{number}" for name in ("event", "client", "policy", "policy_activation", "erasure")}
+    assert used >= {
+        f"{name}_{number}"
+        for name in ("event", "client", "policy", "policy_activation", "erasure", "request", "secret")
+    }

@@ -15,10 +15,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.events import EventRef
+from app.ports.audit import CLI, Action, AuditFilter, key_subject
 from app.ports.ledger import EventFilter, NewEvent, Outcome
 from app.ports.policies import PolicyRecord
 from app.ports.tenants import ApiKey, Scope
 from app.store import reads as reading
+from app.store.audit import PostgresAuditLog
 from app.store.clients import PostgresClients
 from app.store.engine import make_engine
 from app.store.ledger import PostgresLedger
@@ -34,6 +36,7 @@ from tests.store.without_tenants import without_tenants
 STORE = Path(reading.__file__).parent
 CHECKOUT = STORE.parent.parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = datetime(2199, 1, 1, tzinfo=UTC)
 
 
 def test_every_statement_names_the_tenant():
@@ -150,6 +153,8 @@ async def _asked(ledger: PostgresLedger, engine: AsyncEngine, reads: Reads, tena
         "active policy": await policies.active(tenant_id),
         "policy": await policies.get(tenant_id, "v1"),
         "keys": await tenants.keys_of(tenant_id),
+        "page of keys": await tenants.key_page(tenant_id, (NOW, ""), 10),
+        "changes": await PostgresAuditLog(engine).page(tenant_id, AuditFilter(actor="cli"), (LATER, "~"), 10),
     }
 
 
@@ -158,7 +163,17 @@ async def fill(engine: AsyncEngine) -> str:
     tenants = PostgresTenants(engine)
     tenant_id = await tenants.ensure(f"tenant-{uuid.uuid4()}")
     key = ApiKey(str(uuid.uuid4()), tenant_id, tenant_id, "pw_1234", frozenset(Scope), NOW)
-    await tenants.add_key(key, uuid.uuid4().bytes)
+    noted = CLI.did(Action.KEY_CREATED, key_subject(key.key_id), NOW)
+    await tenants.add_key(key, uuid.uuid4().bytes, 10, noted)
+    assert await tenants.rotate(
+        tenant_id,
+        key.key_id,
+        uuid.uuid4().bytes,
+        "pw_5678",
+        LATER,
+        most=1,
+        entry=CLI.did(Action.KEY_ROTATED, key_subject(key.key_id), NOW),
+    )
     policies = PostgresPolicies(engine)
     await policies.add(tenant_id, PolicyRecord("", "default-1", tenant_id, "{}", NOW, None))
     await policies.activate(tenant_id, "v1", NOW)
@@ -189,9 +204,13 @@ async def test_without_conditions_the_store_changes_nothing_of_the_neighbours(en
         await policies.add(ours, PolicyRecord("", "default-1", None, "{}", NOW, None))
         await policies.activate(ours, "v2", NOW)
         (key,) = await tenants.keys_of(ours)
-        assert await tenants.revoke(ours, key.key_id, NOW)
         (other,) = await tenants.keys_of(theirs)
-        assert not await tenants.revoke(ours, other.key_id, NOW)
+        for one, known in ((key, True), (other, False)):
+            digest, entry = uuid.uuid4().bytes, CLI.did(Action.KEY_ROTATED, key_subject(one.key_id), NOW)
+            done = await tenants.rotate(ours, one.key_id, digest, "pw_9", LATER, most=2, entry=entry)
+            entry = CLI.did(Action.KEY_REVOKED, key_subject(one.key_id), NOW)
+            assert done is known
+            assert await tenants.revoke(ours, one.key_id, entry, force=True) is known
         await tenants.used(ours, other.key_id, NOW)
     assert changed
     assert await everything_asked(engine, reads, theirs) == before

@@ -51,7 +51,7 @@ def _run(command: str) -> Any:
 
 def test_a_key_is_printed_alone(service: Service):
     done = service.run("keys", "create", "--tenant", "quiet", "--scopes", "ingest,read")
-    assert re.fullmatch(r"pw_[\w-]{43}\n", done.stdout)
+    assert re.fullmatch(r"pw_[\w-]{49}\n", done.stdout)
     answer = httpx.get(f"{service.url}/v1/clients", headers={"Authorization": f"Bearer {done.stdout.strip()}"})
     assert answer.json() == {"items": [], "next": None, "stale": 0}
 
@@ -201,7 +201,7 @@ def test_two_servers_share_one_postgres_and_the_last_stops_it(service: Service):
 
 
 def _key_in(text: str) -> str:
-    return re.findall(r"pw_[\w-]{43}", text)[-1]
+    return re.findall(r"pw_[\w-]{49}", text)[-1]
 
 
 def test_a_postgres_of_ones_own_is_used_instead(empty_database_url: str, tmp_path: Path):

@@ -45,13 +45,15 @@ class Stream(threading.Thread):
     def _read(self) -> None:
         while data := self._socket.recv(MEBIBYTE):
             self.answers += data
-            if self.answers.endswith(b"\r\n0\r\n\r\n"):
+            if self.answers.endswith(b"\r\n0\r\n\r\n") or not self.answers.startswith(b"HTTP/1.1 200"):
                 return
 
     def accepted(self) -> int:
         """How many lines the summary says were accepted."""
         last = next(line for line in reversed(self.answers.splitlines()) if line.startswith(b"{"))
-        return int(json.loads(last)["summary"]["accepted"])
+        found = json.loads(last)
+        assert "summary" in found, found
+        return int(found["summary"]["accepted"])
 
 
 def test_memory_is_bounded_while_postgres_stands_still():

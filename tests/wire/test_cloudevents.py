@@ -209,7 +209,7 @@ def test_no_json_breaks_it(kind: str, data: st.DataObject):
 def test_binary_mode(headers: dict[str, str], pointer: str | None):
     event = cloud_event()
     given = {f"ce-{name}": value for name, value in event.items() if name != "data"}
-    found = DECODER.binary({"host": "x", **given, **headers}, as_json(event["data"]))
+    found = DECODER.binary({"host": "x", **given, **headers}.items(), as_json(event["data"]))
     if pointer is None:
         assert isinstance(found, NewEvent), found
         assert found.id in ("1", "café")
@@ -221,7 +221,7 @@ def test_binary_mode(headers: dict[str, str], pointer: str | None):
 def test_binary_mode_is_the_same_event_as_structured_mode():
     event = cloud_event()
     headers = {f"ce-{name}": value for name, value in event.items() if name != "data"}
-    binary, structured = DECODER.binary(headers, as_json(event["data"])), read(event)
+    binary, structured = DECODER.binary(headers.items(), as_json(event["data"])), read(event)
     assert binary == structured
 
 
@@ -234,3 +234,17 @@ def test_a_batch_is_read_one_by_one():
 def test_what_is_no_batch_is_refused(raw: bytes, expected: str):
     with pytest.raises(MalformedBodyError, match=expected):
         DECODER.batch(raw, 3)
+
+
+def test_a_number_is_kept_in_plain_digits():
+    raw = as_json(cloud_event(kind="time.logged", data={"hours": 100})).replace(b"100", b"1e2")
+    found, plain = read(raw), read(as_json(cloud_event(kind="time.logged", data={"hours": 100})))
+    assert isinstance(found, NewEvent)
+    assert '"100"' in found.data
+    assert found == plain
+
+
+@pytest.mark.parametrize("name", [b"mo\xffre", b"mo\xed\xa0\x80re"])
+def test_a_name_that_nobody_knows_is_text_too(name: bytes):
+    raw = as_json(cloud_event(more="x")).replace(b"more", name)
+    assert faults(raw)

@@ -223,3 +223,31 @@ def test_one_bad_event_of_a_batch_leaves_the_others():
     good, bad = cloud_event("1"), cloud_event("2", data={"invoice": "A", "amount": "1e2"})
     assert QUICK.array(as_json([good, bad])) is None
     assert [type(one) for one in DECODER.batch(as_json([good, bad, 5]), 3)] == [NewEvent, Invalid, Invalid]
+
+
+def test_a_name_that_stands_twice_is_refused_by_either_way():
+    for kind in CATALOGUE:
+        usual = as_json(cloud_event(kind=kind, dataschema="x", datacontenttype="application/json"))
+        assert QUICK.one(usual) is not None
+        for name, value in json.loads(usual).items():
+            twice = as_json(name) + b":" + as_json(value) + b","
+            for raw in (b"{" + twice + usual[1:], usual.replace(b'"data": {', b'"data": {' + twice * 2)):
+                found = agree(raw)
+                assert isinstance(found, Invalid)
+        for name, value in EVERY_TYPE[kind].items():
+            twice = as_json(name) + b":" + as_json(value)
+            for raw in (
+                usual.replace(b'"data": {', b'"data": {' + twice + b","),
+                usual.replace(b'"data": {', b'"x":"' + rb"\u0022\u0022" + b'","data": {' + twice + b","),
+                usual.replace(b'"data": {', rb'"x":"\\\\","data": {' + twice + b","),
+            ):
+                found = agree(raw)
+                assert isinstance(found, Invalid)
+                assert ("/data/" + name, "given more than once") in [(f.pointer, f.detail) for f in found.faults]
+                lines = DECODER.lines([usual, raw])
+                assert [type(one) for one in lines] == [NewEvent, Invalid]
+
+
+def test_what_is_told_beside_the_event_does_not_make_it_unusual():
+    for more in ({"traceparent": "00-1"}, {"x": {"y": [1, {"z": '"'}]}}, {"dataschema": "x"}, {"time": None}):
+        assert QUICK.one(as_json(cloud_event(kind="rate.refused", data={"rate": None, "reason": "a\\Z"}) | more))

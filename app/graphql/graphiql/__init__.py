@@ -33,10 +33,10 @@ class GraphiQL:
 
     def serves(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a request is for the page or an asset, rather than an operation."""
-        if scope["method"] not in ("GET", "HEAD"):
-            return False
         if scope["path"].startswith(_ASSETS):
             return True
+        if scope["method"] not in ("GET", "HEAD"):
+            return False
         wants_page = b"text/html" in headers.get(b"accept", b"") and b"query=" not in scope["query_string"]
         return scope["path"] == "/graphql" and wants_page
 
@@ -45,7 +45,9 @@ class GraphiQL:
         name = scope["path"].removeprefix(_ASSETS) if scope["path"].startswith(_ASSETS) else "index.html"
         path = self._files.get(name)
         response: Response
-        if path is None:
+        if path is not None and scope["method"] not in ("GET", "HEAD"):
+            response = Response("these are files", 405, {"Allow": "GET, HEAD"}, "text/plain")
+        elif path is None:
             response = Response("there is nothing here", 404, media_type="text/plain")
         else:
             response = FileResponse(path, media_type=_TYPES[path.suffix])

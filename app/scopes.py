@@ -1,0 +1,90 @@
+"""Which scope each operation takes: the one table for REST and GraphQL.
+
+Routes and resolvers take theirs from here, and so does the OpenAPI document. What is not in it is refused to everybody,
+and fails a test.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from app.ports.tenants import Scope
+
+__all__ = ["GRAPHQL", "OPEN", "REST"]
+
+_READ, _INGEST, _MANAGE = Scope.READ, Scope.INGEST, Scope.MANAGE
+
+REST: Final[Mapping[str, Scope]] = MappingProxyType(
+    {
+        "POST /v1/events": _INGEST,
+        "GET /v1/events": _READ,
+        "GET /v1/events/{event_id}": _READ,
+        "PUT /v1/clients/{client_id}": _INGEST,
+        "GET /v1/clients": _READ,
+        "GET /v1/clients/{client_id}": _READ,
+        "GET /v1/clients/{client_id}/score": _READ,
+        "GET /v1/clients/{client_id}/explanation": _READ,
+        "GET /v1/clients/{client_id}/history": _READ,
+        "GET /v1/clients/{client_id}/timeline": _READ,
+        "GET /v1/clients/{client_id}/recourse": _READ,
+        "POST /v1/clients/{client_id}/simulate": _READ,
+        "DELETE /v1/clients/{client_id}": _MANAGE,
+        "GET /v1/erasures": _MANAGE,
+        "GET /v1/erasures/{digest}": _MANAGE,
+        "GET /v1/policies": _READ,
+        "POST /v1/policies": _MANAGE,
+        "GET /v1/policies/{version}": _READ,
+        "GET /v1/policies/{version}/preview": _READ,
+        "POST /v1/policies/{version}/activate": _MANAGE,
+        "GET /v1/api-keys": _MANAGE,
+        "POST /v1/api-keys": _MANAGE,
+        "GET /v1/api-keys/{key_id}": _MANAGE,
+        "POST /v1/api-keys/{key_id}/rotate": _MANAGE,
+        "DELETE /v1/api-keys/{key_id}": _MANAGE,
+        "GET /v1/audit-log": _MANAGE,
+    }
+)
+"""By method and path template."""
+
+OPEN: Final = frozenset(
+    {
+        "GET /v1/event-types",
+        "GET /problems",
+        "GET /problems/{slug}",
+        "GET /livez",
+        "GET /readyz",
+        "GET /metrics",
+    }
+)
+"""What takes no key: it tells nothing of any tenant."""
+
+GRAPHQL: Final[Mapping[str, Scope | None]] = MappingProxyType(
+    {
+        "Query.node": _READ,
+        "Query.nodes": _READ,
+        "Query.client": _READ,
+        "Query.clients": _READ,
+        "Query.events": _READ,
+        # Any key will do: it tells nothing of the tenant.
+        "Query.eventTypes": None,
+        "Query.portfolio": _READ,
+        "Query.policies": _READ,
+        "Query.policy": _READ,
+        "Query.policyPreview": _READ,
+        "Query.erasures": _MANAGE,
+        "Query.simulate": _READ,
+        # Beyond what putting a client tells, whoever may put it.
+        "Client.score": _READ,
+        "Client.explanation": _READ,
+        "Client.history": _READ,
+        "Client.timeline": _READ,
+        "Client.recourse": _READ,
+        "Client.events": _READ,
+        "Mutation.sendEvents": _INGEST,
+        "Mutation.putClient": _INGEST,
+        "Mutation.eraseClient": _MANAGE,
+        "Mutation.draftPolicy": _MANAGE,
+        "Mutation.activatePolicy": _MANAGE,
+    }
+)
+"""By type and field."""

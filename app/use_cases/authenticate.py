@@ -1,0 +1,56 @@
+"""Who asks: by an API key, or by an access token of an identity provider."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.ports.clock import Clock
+from app.ports.tenants import Tenants
+from app.ports.tokens import InvalidTokenError, Tokens
+from app.use_cases.errors import ForbiddenError, UnauthenticatedError
+from app.use_cases.key_format import PREFIX
+from app.use_cases.keys import Keys, Principal
+from app.use_cases.recent import Recent
+
+__all__ = ["Authenticate"]
+
+_KNOWN_FOR: Final = timedelta(seconds=5)
+_MOST_KNOWN: Final = 10_000
+
+
+class Authenticate:
+    """Finds out who asks."""
+
+    def __init__(self, keys: Keys, tokens: Tokens | None, tenants: Tenants, clock: Clock) -> None:
+        """Take keys, and tokens where there are issuers of them, at the time of a clock."""
+        self._keys = keys
+        self._tokens = tokens
+        self._tenants = tenants
+        self._clock = clock
+        self._known: Recent[str, tuple[datetime, str | None]] = Recent(_MOST_KNOWN)
+
+    async def __call__(self, secret: str, request_id: str | None = None) -> Principal:
+        """Find out who presents this, in a request.
+
+        Raises:
+            UnauthenticatedError: it does not count.
+            ForbiddenError: a token that counts is for a tenant that is not here.
+        """
+        if self._tokens is None or secret.startswith(PREFIX):
+            return await self._keys.authenticate(secret, request_id)
+        try:
+            found = await self._tokens.identify(secret)
+        except InvalidTokenError as error:
+            raise UnauthenticatedError(str(error)) from None
+        tenant_id = await self._tenant(found.tenant)
+        if tenant_id is None:
+            raise ForbiddenError(f"there is no tenant {found.tenant!r} here")
+        return Principal(tenant_id, f"user:{found.issuer}|{found.subject}", found.scopes, request_id)
+
+    async def _tenant(self, name: str) -> str | None:
+        now = self._clock.now()
+        known = self._known.get(name)
+        if known is not None and now - known[0] < _KNOWN_FOR:
+            return known[1]
+        found = await self._tenants.find(name)
+        self._known.put(name, (now, found))
+        return found

@@ -1,0 +1,122 @@
+"""Every operation × every set of scopes × another tenant: allowed is exactly what app/scopes.py says."""
+
+from itertools import combinations
+from typing import Any
+
+import httpx
+import pytest
+
+from app.ports.tenants import Scope
+from app.rest.openapi.operations import Operation
+from app.scopes import OPEN, REST
+from app.services import Services
+from tests.rest.conftest import Caller
+from tests.rest.test_bad_input import check
+from tests.rest.walks import LOG, OPERATIONS, ask, named, new_entries, world_of
+
+SETS = [frozenset(some) for size in range(len(Scope) + 1) for some in combinations(Scope, size)]
+TELLING = {
+    "GET /v1/events",
+    "GET /v1/events/{event_id}",
+    "GET /v1/clients",
+    "GET /v1/clients/{client_id}",
+    "GET /v1/clients/{client_id}/explanation",
+    "GET /v1/policies",
+    "GET /v1/policies/{version}",
+    "POST /v1/policies/{version}/activate",
+    "GET /v1/api-keys",
+}
+"""Those whose answers tell what the tenant wrote, so that one sees whether another tenant's do."""
+each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+
+
+def changes(operation: Operation) -> bool:
+    return operation.method != "GET" and not operation.path.endswith("/simulate")
+
+
+def test_the_table_is_of_the_operations_that_there_are():
+    assert {named(one) for one in OPERATIONS} == set(REST)
+    assert not OPEN & set(REST)
+    assert len(SETS) == 2 ** len(Scope)
+
+
+@each_operation
+async def test_what_each_may(
+    caller: Caller, services: Services, anybody: httpx.AsyncClient, tenant: str, operation: Operation
+):
+    world, needed = await world_of(caller, tenant), REST[named(operation)]
+    tenant_id = (await services.keys.authenticate(world.owner.headers["authorization"][7:])).tenant_id
+
+    async def answer_to(scopes: frozenset[Scope]) -> httpx.Response:
+        key = await services.keys.issue(tenant_id, "walk", scopes)
+        anybody.headers["Authorization"] = f"Bearer {key.secret}"
+        # Of keys it asks for its own: by the secret of a stronger one it would come by more.
+        return await ask(anybody, operation, {**world.names, "key_id": key.key.key_id}, scopes)
+
+    check(await ask(anybody, operation, world.names), 401)
+    refused, before = [one for one in SETS if needed not in one], await world.everything()
+    for scopes in refused:
+        answer = await answer_to(scopes)
+        check(answer, 403)
+        challenge = answer.headers["www-authenticate"]
+        assert 'error="insufficient_scope"' in challenge
+        assert f'scope="{needed.value}"' in challenge
+    assert without_walkers(await world.everything()) == without_walkers(before)
+    for scopes in SETS:
+        if needed in scopes:
+            answer = await answer_to(scopes)
+            assert answer.is_success, answer.text
+            assert (world.mark in answer.text) == (named(operation) in TELLING)
+
+
+def without_walkers(everything: dict[str, Any]) -> dict[str, Any]:
+    """All but the keys that the walk itself made, and that they were."""
+    keys = [one for one in everything["keys"] if one["name"] != "walk"]
+    log = [one for one in everything[LOG]["items"] if one["actor"] != "cli"]
+    return {**everything, "keys": keys, LOG: log}
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if changes(one)], ids=named)
+async def test_what_changes_something_is_in_the_audit_log(caller: Caller, tenant: str, operation: Operation):
+    """With who did it, and by which request; events are a log of their own."""
+    world = await world_of(caller, tenant)
+    before = await world.everything()
+    world.owner.headers["X-Request-Id"] = "walk"
+    answer = await ask(world.owner, operation, world.names)
+    assert answer.is_success, answer.text
+    sends = named(operation) == "POST /v1/events"
+    assert bool(await new_entries(world, before, sends=sends)) == (not sends)
+
+
+async def test_what_only_reads_changes_nothing(caller: Caller, tenant: str):
+    world = await world_of(caller, tenant)
+    before = await world.everything()
+    for operation in OPERATIONS:
+        if not changes(operation):
+            answer = await ask(world.owner, operation, world.names)
+            assert answer.is_success, answer.text
+    assert await world.everything() == before
+
+
+async def test_a_neighbours_things_are_not_there(caller: Caller, tenant: str):
+    ours, theirs = await caller(tenant), await world_of(caller, f"{tenant}-2")
+    before = await theirs.everything()
+    # What is put is one's own from then on.
+    for operation in sorted(OPERATIONS, key=lambda one: one.method == "PUT"):
+        answer = await ask(ours, operation, theirs.names)
+        assert theirs.mark not in answer.text, named(operation)
+        if operation.names_one and operation.method != "PUT":
+            check(answer, 404)
+        else:
+            # Lists without what is theirs, and something new of one's own.
+            assert answer.is_success, answer.text
+        if changes(operation):
+            assert await theirs.everything() == before, named(operation)
+    assert await theirs.everything() == before
+
+
+async def test_no_key_counts_for_what_takes_none(anybody: httpx.AsyncClient):
+    for name in OPEN:
+        method, _, path = name.partition(" ")
+        anybody.headers["Authorization"] = "Bearer pw_nonsense"
+        assert (await anybody.request(method, path.format(slug="not-found"))).status_code == 200
