@@ -33,7 +33,7 @@ from app.use_cases.errors import ForbiddenError, RateLimitedError, Unauthenticat
 from app.wire.challenges import challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.credentials import bearer_secret
-from app.wire.repeats import REPEATED, TOO_DEEP, repeated
+from app.wire.repeats import REPEATED, TOO_DEEP, holds_more, repeated
 
 __all__ = ["GraphQLEndpoint"]
 
@@ -42,6 +42,8 @@ _RESPONSE: Final = b"application/graphql-response+json"
 _JSON: Final = b"application/json"
 _MOST_ERRORS: Final = 20
 _MOST_VALUES: Final = 50_000
+_MOST_BESIDE: Final = 100
+"""Values of a request beside its variables."""
 _ACCEPTED: Final = {_RESPONSE: _RESPONSE, _JSON: _JSON, b"*/*": _JSON, b"application/*": _JSON}
 _AGAIN: Final = ((b"retry-after", b"1"),)
 _log = logging.getLogger("partwise.graphql")
@@ -315,6 +317,8 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _read(body: bytes) -> _Request:
+    if len(body) > _MOST_VALUES and holds_more(body, _MOST_VALUES + _MOST_BESIDE):
+        raise _too_much()
     try:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
@@ -325,8 +329,12 @@ def _read(body: bytes) -> _Request:
     if not isinstance(found, dict):
         raise _Refused(400, "expected an object with `query`", "BAD_REQUEST")
     if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
-        raise _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
+        raise _too_much()
     return _request(found)
+
+
+def _too_much() -> _Refused:
+    return _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
 
 
 def _refuse_repeated(text: bytes, name: str = "") -> None:
@@ -337,7 +345,7 @@ def _refuse_repeated(text: bytes, name: str = "") -> None:
     except ValueError:
         raise _Refused(400, "the body is no JSON in UTF-8", "BAD_REQUEST") from None
     if pointer is not None:
-        raise _Refused(400, f"{name}{pointer}: {REPEATED}", "BAD_REQUEST")
+        raise _Refused(400, f"{name}{pointer or 'a name'}: {REPEATED}", "BAD_REQUEST")
 
 
 def _is_bounded(value: object) -> bool:

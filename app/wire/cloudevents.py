@@ -1,11 +1,12 @@
 """CloudEvents 1.0 in JSON: structured, batched and binary mode, each event checked against the catalogue."""
 
+import asyncio
 import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
 
 import msgspec
@@ -16,11 +17,22 @@ from app.ports.clock import Clock
 from app.ports.ledger import NewEvent
 from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError
 from app.wire.fields import FieldRule, kind_of, rules_of
+from app.wire.ndjson import LINE_LIMIT
 from app.wire.quick import QuickReader, content_digest, encode
 from app.wire.readers import ObjectReader
-from app.wire.repeats import REPEATED, TOO_DEEP, repeated
+from app.wire.repeats import REPEATED, TOO_DEEP, holds_more, repeated
 
-__all__ = ["EventDecoder"]
+__all__ = ["MOST_BYTES_OF_ONE", "EventDecoder"]
+
+MOST_BYTES_OF_ONE: Final = LINE_LIMIT
+"""Of an event, however it is sent."""
+MOST_VALUES: Final = 256 * 1024
+"""In a batch, with all that nobody knows of."""
+_TOO_LONG: Final = f"expected an event of at most {MOST_BYTES_OF_ONE:,} bytes"
+_LEAST_BYTES: Final = 100
+"""Any event has more."""
+_AT_ONCE: Final = 64 * 1024
+"""Bytes of unusual events that are read before others have their turn."""
 
 
 def _envelope_rules() -> tuple[FieldRule, ...]:
@@ -71,7 +83,10 @@ class EventDecoder:
 
     def structured(self, raw: bytes | msgspec.Raw) -> NewEvent | Invalid:
         """Read one event in structured mode: a JSON object."""
-        return self._quick.one(bytes(raw)) or self.thorough(raw)
+        raw = bytes(raw)
+        if len(raw) > MOST_BYTES_OF_ONE:
+            return Invalid((Fault("", _TOO_LONG),))
+        return self._quick.one(raw) or self.thorough(raw)
 
     def thorough(self, raw: bytes | msgspec.Raw) -> NewEvent | Invalid:
         """Read one event field by field, as far as it needs: the quick way takes nothing that this would not."""
@@ -89,18 +104,48 @@ class EventDecoder:
         Raises:
             MalformedBodyError: the body is no JSON array, or holds more than `most` events.
         """
-        found = self._quick.array(raw)
+        found = self._usual(raw, most)
+        return found if found is not None else [self.structured(item) for item in self._items(raw, most)]
+
+    async def batch_in_turns(self, raw: bytes, most: int) -> list[NewEvent | Invalid]:
+        """Read a JSON array of events; while unusual ones are looked at, others have their turn in between.
+
+        Raises:
+            MalformedBodyError: the body is no JSON array, or holds more than `most` events.
+        """
+        found = self._usual(raw, most)
         if found is not None:
-            if len(found) > most:
-                raise MalformedBodyError(_too_many(most, len(found)))
-            return list(found)
+            return found
+        found, size = [], 0
+        for item in self._items(raw, most):
+            found.append(self.structured(item))
+            size += len(item)
+            if size > _AT_ONCE:
+                size = 0
+                await asyncio.sleep(0)
+        return found
+
+    def _usual(self, raw: bytes, most: int) -> list[NewEvent | Invalid] | None:
+        found = self._quick.array(raw, most)
+        if found is None:
+            return None
+        if len(raw) - _LEAST_BYTES * len(found) > MOST_BYTES_OF_ONE:
+            # One of them may be too long.
+            items = self._array.decode(raw)
+            if any(len(item) > MOST_BYTES_OF_ONE for item in items):
+                return None
+        return list(found)
+
+    def _items(self, raw: bytes, most: int) -> list[msgspec.Raw]:
+        if len(raw) > MOST_VALUES and holds_more(raw, MOST_VALUES):
+            raise MalformedBodyError(f"expected a JSON array of CloudEvents with at most {MOST_VALUES:,} values")
         try:
             items = self._array.decode(raw)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise MalformedBodyError(f"expected a JSON array of CloudEvents: {error}") from None
         if len(items) > most:
             raise MalformedBodyError(_too_many(most, len(items)))
-        return [self.structured(item) for item in items]
+        return items
 
     def lines(self, lines: Sequence[bytes]) -> list[NewEvent | Invalid]:
         """Read several events, each of its own line."""

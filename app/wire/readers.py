@@ -10,6 +10,9 @@ from app.wire.fields import FieldRule
 
 __all__ = ["ObjectReader"]
 
+_MOST_FAULTS = 100
+"""Of one object that are told."""
+
 
 class ObjectReader:
     """Reads one kind of JSON object.
@@ -62,7 +65,7 @@ class ObjectReader:
         return found
 
     def faults(self, raw: bytes | msgspec.Raw, pointer: str) -> list[Fault]:
-        """Everything that is wrong with an object, by the order of its fields."""
+        """Everything that is wrong with an object, by the order of its fields; of very much the first part."""
         try:
             found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         except msgspec.ValidationError:
@@ -75,6 +78,8 @@ class ObjectReader:
             if rule.required and name not in found
         ]
         for name, value in found.items():
+            if len(faults) >= _MOST_FAULTS:
+                break
             rule = self._rules.get(name)
             if rule is not None:
                 expected = self._fault(rule, value)

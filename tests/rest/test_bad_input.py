@@ -238,3 +238,21 @@ async def test_the_names_in_problems_are_the_ones_that_were_sent(api: httpx.Asyn
     body = check(await api.get("/v1/clients/ärger%20%26%20söhne/score"), 404)
     assert "ärger & söhne" in body["detail"]
     assert json.dumps(body)
+
+
+@pytest.mark.parametrize("media", [STRUCTURED, "application/json", "binary"])
+async def test_one_event_is_no_longer_than_a_line(api: httpx.AsyncClient, media: str):
+    event = cloud_event(data={f"name-{number}": 1 for number in range(20_000)})
+    headers = {"Content-Type": media}
+    if media == "binary":
+        headers = {f"ce-{name}": str(value) for name, value in event.items() if name != "data"}
+        event, headers["Content-Type"] = event["data"], "application/json"
+    found = check(await api.post("/v1/events", content=as_json(event), headers=headers), 413)
+    assert "262144 bytes of one event" in found["detail"]
+
+
+async def test_of_a_batch_only_the_event_that_is_too_long_is_refused(api: httpx.AsyncClient):
+    long = cloud_event("2", data={"invoice": "x" * 300_000})
+    answer = await api.post("/v1/events", content=as_json([cloud_event(), long]), headers={"Content-Type": BATCH})
+    assert [one["status"] for one in answer.json()["results"]] == ["accepted", "invalid"]
+    assert "262,144 bytes" in answer.text

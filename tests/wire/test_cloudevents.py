@@ -1,5 +1,6 @@
 """The decoder of events: what it takes, what it names, and that it never breaks."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.core.events import CATALOGUE
 from app.ports.ledger import NewEvent
-from app.wire.cloudevents import EventDecoder
-from app.wire.faults import Invalid, MalformedBodyError
+from app.wire.cloudevents import MOST_BYTES_OF_ONE, EventDecoder
+from app.wire.faults import Fault, Invalid, MalformedBodyError
 from tests.cloud_events import EVERY_TYPE, as_json, cloud_event
 from tests.core.strategies import events
 
@@ -248,3 +249,47 @@ def test_a_number_is_kept_in_plain_digits():
 def test_a_name_that_nobody_knows_is_text_too(name: bytes):
     raw = as_json(cloud_event(more="x")).replace(b"more", name)
     assert faults(raw)
+
+
+def test_an_event_is_no_longer_than_a_line_however_it_is_sent():
+    fine, long = ({**cloud_event(), "more": "x" * size} for size in (200_000, MOST_BYTES_OF_ONE))
+    expected = Invalid((Fault("", "expected an event of at most 262,144 bytes"),))
+    assert isinstance(read(fine), NewEvent)
+    assert read(long) == expected
+    found = DECODER.batch(as_json([fine, long, fine]), 3)
+    assert [type(one) for one in found] == [NewEvent, Invalid, NewEvent]
+    assert found[1] == expected
+    padded = (
+        b"[" + as_json(fine) + b"," + as_json(cloud_event()).replace(b"}", b" " * MOST_BYTES_OF_ONE + b"}", 1) + b"]"
+    )
+    assert DECODER.batch(padded, 2)[1] == expected
+
+
+def test_of_a_thousand_faults_some_are_told():
+    found = read(cloud_event(data={f"name-{number}": 1 for number in range(10_000)}))
+    assert isinstance(found, Invalid)
+    assert len(found.faults) == 100
+
+
+def test_a_batch_of_anything_is_not_read_into_memory():
+    for raw in (b"[" + b"1," * 300_000 + b"1]", b"[" + b'{"a":[{}]},' * 200_000 + b"{}]"):
+        with pytest.raises(MalformedBodyError, match="at most 262,144 values"):
+            DECODER.batch(raw, 1000)
+
+
+async def test_others_have_their_turn_while_a_batch_is_looked_at():
+    unusual = {**cloud_event(data={f"name-{number}": 1 for number in range(3000)})}
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    raw = as_json([unusual] * 50)
+    others = asyncio.create_task(other())
+    found = await DECODER.batch_in_turns(raw, 50)
+    others.cancel()
+    assert found == DECODER.batch(raw, 50)
+    assert turns >= 10
