@@ -343,3 +343,15 @@ def test_who_never_reads_is_cut_off(service: Service):
     while any(getattr(found.raddr, "port", None) == ours for found in server.net_connections("tcp")):
         assert time.monotonic() < ends, "it is still open"
         time.sleep(0.1)
+
+
+def test_a_header_that_anybody_can_write_opens_no_other_door(service: Service):
+    """Whoever tries keys is shut out by the address it has, not by one it says that it has; it comes last for that."""
+    statuses = {
+        httpx.get(
+            f"{service.url}/v1/clients",
+            headers={"Authorization": f"Bearer pw_bad{number}", "X-Forwarded-For": f"203.0.113.{number}"},
+        ).status_code
+        for number in range(80)
+    }
+    assert statuses == {401, 429}
