@@ -200,7 +200,7 @@ class _Protocol(HttpToolsProtocol):
         self._is_left = False
 
     def _refuse_ambiguous(self) -> None:
-        """Refuse what another server before us may understand differently, and the parser takes (RFC 9112, 3.2 and 6.1)."""
+        """Refuse what a server before us may understand differently, and the parser takes (RFC 9112, 3.2 and 6.1)."""
         version = self.parser.get_http_version()
         if version not in _VERSIONS:
             raise _Refused(MALFORMED_REQUEST, "expected HTTP/1.1")
