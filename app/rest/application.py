@@ -92,6 +92,8 @@ def create_rest(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # What is not there is not there; a redirect would lead wherever the Host header says.
+        redirect_slashes=False,
     )
     rest.state.services = services
     rest.add_middleware(IdempotencyKeys, services=services)

@@ -33,6 +33,12 @@ _POLICY: Final = (
 )
 
 
+@router.get("/", response_class=Response)
+async def lead_to_the_reference() -> Response:
+    """Who opens the address in a browser finds the reference."""
+    return Response(status_code=302, headers={"Location": "/docs"})
+
+
 @router.get("/docs", response_class=HTMLResponse)
 async def get_reference() -> Response:
     """The page."""
