@@ -14,6 +14,7 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.edge.answers import POLICY, SAFE
 from app.edge.request_ids import new_id
 from app.rest.problem_types import (
     HEADERS_TOO_LARGE,
@@ -353,12 +354,11 @@ class _Protocol(HttpToolsProtocol):
             "content-type": "application/problem+json",
             "content-length": str(len(body)),
             "cache-control": "no-store",
-            "x-content-type-options": "nosniff",
             "x-request-id": request_id,
             "connection": "close",
             **(more or {}),
         }
-        lines = [b"%b: %b\r\n" % one for one in self.server_state.default_headers]
+        lines = [b"%b: %b\r\n" % one for one in (*self.server_state.default_headers, *SAFE, POLICY)]
         lines += [f"{name}: {value}\r\n".encode("ascii") for name, value in headers.items()]
         self._is_over = True
         self._unwatch()

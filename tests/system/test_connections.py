@@ -122,7 +122,7 @@ def problem_in(answer: bytes, status: int) -> dict[str, Any]:
     head, _, body = answer.partition(b"\r\n\r\n")
     lines = head.decode().lower().split("\r\n")
     assert lines[0].startswith(f"http/1.1 {status} "), answer
-    assert {"content-type: application/problem+json", "connection: close"} <= set(lines)
+    assert {"content-type: application/problem+json", "connection: close", "referrer-policy: no-referrer"} <= set(lines)
     assert any(line.startswith("x-request-id: ") for line in lines)
     found: dict[str, Any] = json.loads(body)
     assert found["status"] == status
