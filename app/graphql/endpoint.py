@@ -34,6 +34,7 @@ from app.wire.challenges import challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.credentials import bearer_secret
 from app.wire.repeats import REPEATED, TOO_DEEP, holds_more, repeated
+from app.wire.surrogates import HALF_OF_PAIR, half_of_pair
 
 __all__ = ["GraphQLEndpoint"]
 
@@ -322,6 +323,7 @@ def _read(body: bytes) -> _Request:
     try:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        _refuse_half_of_pair(body)
         raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
     _refuse_repeated(body)
     if isinstance(found, list):
@@ -346,6 +348,12 @@ def _refuse_repeated(text: bytes, name: str = "") -> None:
         raise _Refused(400, "the body is no JSON in UTF-8", "BAD_REQUEST") from None
     if pointer is not None:
         raise _Refused(400, f"{name}{pointer or 'a name'}: {REPEATED}", "BAD_REQUEST")
+
+
+def _refuse_half_of_pair(text: bytes, name: str = "") -> None:
+    at = half_of_pair(text)
+    if at is not None:
+        raise _Refused(400, f"{name}{at}: {HALF_OF_PAIR}", "BAD_REQUEST")
 
 
 def _is_bounded(value: object) -> bool:
@@ -376,6 +384,7 @@ def _of_query(query: bytes) -> _Request:
             try:
                 found[name] = decode_json(found[name])
             except (msgspec.DecodeError, RecursionError, ValueError):
+                _refuse_half_of_pair(found[name].encode(), f"?{name}")
                 raise _Refused(400, f"expected `{name}` as a JSON object", "BAD_REQUEST") from None
         else:
             found.pop(name, None)

@@ -16,7 +16,7 @@ from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import LONGEST_OVERLAP, IssuedKey
 from app.wire.durations import DURATION_PATTERN, read_duration
-from app.wire.moments import EXPECTED_MOMENT, read_moment
+from app.wire.moments import read_moment
 
 __all__ = ["router"]
 
@@ -227,8 +227,8 @@ def _instant(text: str | None) -> datetime | None:
         return None
     try:
         found = read_moment(text)
-    except ValueError:
-        raise InvalidRequestError("/expires_at", EXPECTED_MOMENT) from None
+    except ValueError as error:
+        raise InvalidRequestError("/expires_at", str(error)) from None
     if not isinstance(found, datetime):
         raise InvalidRequestError("/expires_at", "expected an instant with an offset, not a day")
     return found

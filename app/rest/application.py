@@ -92,14 +92,10 @@ def create_rest(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # What is not there is not there; a redirect would lead wherever the Host header says.
+        redirect_slashes=False,
     )
     rest.state.services = services
-    rest.add_middleware(IdempotencyKeys, services=services)
-    rest.add_middleware(EntityTags)
-    rest.add_exception_handler(UnchangedError, not_modified)
-    if deprecations:
-        rest.add_middleware(Deprecated, table=deprecations)
-    rest.add_middleware(SlashesInIds)
     routers = [
         part.router
         for part in (
@@ -116,7 +112,14 @@ def create_rest(
             reference,
         )
     ]
-    problems.install(rest, [route for router in routers for route in router.routes])
+    routes = [route for router in routers for route in router.routes]
+    rest.add_middleware(IdempotencyKeys, services=services, routes=routes)
+    rest.add_middleware(EntityTags)
+    rest.add_exception_handler(UnchangedError, not_modified)
+    if deprecations:
+        rest.add_middleware(Deprecated, table=deprecations)
+    rest.add_middleware(SlashesInIds)
+    problems.install(rest, routes)
     for router in routers:
         rest.include_router(router)
     rest.add_api_route(

@@ -15,12 +15,13 @@ from app.core.events import CATALOGUE, EventData
 from app.core.events.fields import Length, PastOrFuture
 from app.ports.clock import Clock
 from app.ports.ledger import NewEvent
-from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError
+from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError, pointer_to
 from app.wire.fields import FieldRule, kind_of, rules_of
 from app.wire.ndjson import LINE_LIMIT
 from app.wire.quick import QuickReader, content_digest, encode
 from app.wire.readers import ObjectReader
 from app.wire.repeats import REPEATED, TOO_DEEP, holds_more, repeated
+from app.wire.surrogates import HALF_OF_PAIR, half_of_pair
 
 __all__ = ["MOST_BYTES_OF_ONE", "EventDecoder"]
 
@@ -103,6 +104,7 @@ class EventDecoder:
 
         Raises:
             MalformedBodyError: the body is no JSON array, or holds more than `most` events.
+            InvalidBodyError: a string in it has half of a surrogate pair.
         """
         found = self._usual(raw, most)
         return found if found is not None else [self.structured(item) for item in self._items(raw, most)]
@@ -112,6 +114,7 @@ class EventDecoder:
 
         Raises:
             MalformedBodyError: the body is no JSON array, or holds more than `most` events.
+            InvalidBodyError: a string in it has half of a surrogate pair.
         """
         found = self._usual(raw, most)
         if found is not None:
@@ -142,6 +145,7 @@ class EventDecoder:
         try:
             items = self._array.decode(raw)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            _refuse_half_of_pair(raw)
             raise MalformedBodyError(f"expected a JSON array of CloudEvents: {error}") from None
         if len(items) > most:
             raise MalformedBodyError(_too_many(most, len(items)))
@@ -154,23 +158,30 @@ class EventDecoder:
 
     def binary(self, headers: Iterable[tuple[str, str]], body: bytes) -> NewEvent | Invalid:
         """Read one event in binary mode: attributes in `ce-` headers, percent-encoded, and the data as the body."""
-        given = [(name[3:], unquote(value)) for name, value in headers if name.startswith("ce-") and len(name) > 3]
-        attributes = dict(given)
+        given = [(name[3:], value) for name, value in headers if name.startswith("ce-") and len(name) > 3]
+        # What is no UTF-8 would become the same sign whatever it was, and ids fall together.
+        unclear = [name for name, value in given if not _is_encoded(value)]
+        attributes = {name: unquote(value) for name, value in given}
         counts = Counter(name for name, _ in given)
-        faults = [Fault(f"/{name}", REPEATED) for name, count in counts.items() if count > 1]
+        faults = [Fault(pointer_to(name), REPEATED) for name, count in counts.items() if count > 1]
+        faults += [Fault(pointer_to(name), "expected percent-encoded UTF-8") for name in dict.fromkeys(unclear)]
         if "datacontenttype" in attributes:
             faults.append(Fault("/datacontenttype", "is the Content-Type header in binary mode"))
             del attributes["datacontenttype"]
         try:
             msgspec.json.decode(body or b"null", type=msgspec.Raw)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-            return Invalid((*faults, Fault("/data", f"expected JSON: {error}")), attributes.get("id"))
+            at = half_of_pair(body)
+            fault = Fault("/data", f"expected JSON: {error}") if at is None else Fault(f"/data{at}", HALF_OF_PAIR)
+            return Invalid((*faults, fault), None if "id" in unclear else attributes.get("id"))
         encoded = encode(attributes)
         members = encoded[:-1] + (b"," if attributes else b"") + b'"data":' + (body.strip() or b"null") + b"}"
         found = self.structured(members)
-        if isinstance(found, Invalid):
-            return Invalid((*faults, *found.faults), found.id, found.source)
-        return Invalid(tuple(faults), found.id, found.source) if faults else found
+        more = found.faults if isinstance(found, Invalid) else ()
+        if not faults and not more:
+            return found
+        told = (None if name in unclear else value for name, value in (("id", found.id), ("source", found.source)))
+        return Invalid((*faults, *more), *told)
 
     def supposed(self, raw: bytes, most: int, client_id: str, time: datetime) -> list[NewEvent | Invalid]:
         """Read `{"events": […]}`: events of one client that might happen, of which `type` and `data` are enough.
@@ -184,6 +195,7 @@ class EventDecoder:
         except msgspec.ValidationError as error:
             raise InvalidBodyError(_place(error), _plain(error)) from None
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            _refuse_half_of_pair(raw)
             raise MalformedBodyError(f"expected JSON: {_plain(error)}") from None
         twice = _repeated(raw)
         if twice is not None:
@@ -272,6 +284,15 @@ class EventDecoder:
         return Invalid(tuple(faults), _text(found.get("id")), _text(found.get("source")))
 
 
+def _is_encoded(value: str) -> bool:
+    """Whether a header's value is ASCII and stands for UTF-8."""
+    try:
+        unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return value.isascii()
+
+
 def _repeated(raw: bytes | msgspec.Raw) -> Fault | None:
     """The fault of a name that stands twice in one object, or of the whole, where it cannot be looked at."""
     try:
@@ -281,6 +302,12 @@ def _repeated(raw: bytes | msgspec.Raw) -> Fault | None:
     except ValueError:
         return Fault("", "expected JSON in UTF-8")
     return None if pointer is None else Fault(pointer, REPEATED)
+
+
+def _refuse_half_of_pair(raw: bytes | msgspec.Raw) -> None:
+    at = half_of_pair(bytes(raw))
+    if at is not None:
+        raise InvalidBodyError(at, HALF_OF_PAIR)
 
 
 def _too_many(most: int, got: int) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 from app.wire.faults import Fault, pointer_to
 from app.wire.fields import FieldRule
+from app.wire.surrogates import HALF_OF_PAIR, half_of_pair
 
 __all__ = ["ObjectReader"]
 
@@ -71,6 +72,9 @@ class ObjectReader:
         except msgspec.ValidationError:
             return [Fault(pointer, "expected an object")]
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            at = half_of_pair(bytes(raw))
+            if at is not None:
+                return [Fault(pointer + at, HALF_OF_PAIR)]
             return [Fault(pointer, f"expected JSON: {_reason(error)}")]
         faults = [
             Fault(f"{pointer}/{name}", "missing")

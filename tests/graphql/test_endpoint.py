@@ -406,6 +406,15 @@ async def test_a_name_that_stands_twice_is_named(api: httpx.AsyncClient, body: b
     assert answer.json()["errors"][0]["message"] == f"{pointer}: given more than once"
 
 
+async def test_half_of_a_surrogate_pair_is_named(api: httpx.AsyncClient):
+    body = rb'{"query": "{ __typename }", "variables": {"input": {"clientId": "\ud800"}}}'
+    posted = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    got = await api.get("/graphql", params={"query": "{ __typename }", "variables": r'{"a": ["\ud800"]}'})
+    for answer, named in ((posted, "/variables/input/clientId"), (got, "?variables/a/0")):
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["message"] == f"{named}: a string has half of a surrogate pair"
+
+
 async def test_a_parameter_that_stands_twice_is_named(api: httpx.AsyncClient):
     for query, named in (
         ("query={__typename}&query={__typename}", "?query"),

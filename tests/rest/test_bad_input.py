@@ -122,6 +122,36 @@ async def test_events_that_cannot_be_taken(api: httpx.AsyncClient, media: str, b
     assert (await api.get("/v1/events")).json()["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("media", "sent", "pointer"),
+    [
+        (STRUCTURED, {**_ENVELOPE, "id": "a\ud800"}, "/id"),
+        (STRUCTURED, {**_ENVELOPE, "data": {"note": "\udc00"}}, "/data/note"),
+        (BATCH, [_ENVELOPE, {**_ENVELOPE, "subject": "\ud800x"}], "/1/subject"),
+    ],
+)
+async def test_half_of_a_surrogate_pair_is_named(api: httpx.AsyncClient, media: str, sent: Any, pointer: str):
+    answer = await api.post("/v1/events", content=json.dumps(sent), headers={"Content-Type": media})
+    expected = {"pointer": pointer, "detail": "a string has half of a surrogate pair"}
+    assert check(answer, 422)["errors"] == [expected]
+    assert (await api.get("/v1/events")).json()["items"] == []
+
+
+async def test_an_encoded_slash_is_shown_as_it_was_sent(api: httpx.AsyncClient):
+    assert check(await api.get("/v1/clients%2Facme"), 404)["detail"] == "there is nothing at /v1/clients%2Facme"
+    found = check(await api.delete("/v1/clients/a%2fb/score"), 405)
+    assert found["detail"] == "DELETE is not possible at /v1/clients/a%2Fb/score"
+
+
+async def test_years_that_cannot_be_are_told(api: httpx.AsyncClient):
+    expected = "expected a year from 1970 to 2199, in UTC"
+    found = check(await api.get("/v1/clients?as_of=9999-12-31"), 422)
+    assert found["errors"] == [{"pointer": "?as_of", "detail": expected}]
+    body = {"name": "x", "scopes": ["read"], "expires_at": "9999-12-31T00:00:00Z"}
+    found = check(await api.post("/v1/api-keys", json=body), 422)
+    assert found["errors"] == [{"pointer": "/expires_at", "detail": expected}]
+
+
 async def test_an_empty_batch_is_answered(api: httpx.AsyncClient):
     answer = await api.post("/v1/events", content=b"[]", headers={"Content-Type": BATCH})
     assert (answer.status_code, answer.json()["results"]) == (200, [])
@@ -140,6 +170,8 @@ async def test_an_empty_batch_is_answered(api: httpx.AsyncClient):
         (b'{"country": "Germany"}', 422, "/country"),
         (b'{"currency": "XXX"}', 422, "/currency"),
         (b'{"time_zone": "Mars/Olympus"}', 422, "/time_zone"),
+        (b'{"time_zone": "localtime"}', 422, "/time_zone"),
+        (b'{"time_zone": "Factory"}', 422, "/time_zone"),
         (b'{"nam": "x"}', 422, "/nam"),
         (b"{" * 20_000, 400, None),
         (b'{"name": NaN}', 422, "/name"),

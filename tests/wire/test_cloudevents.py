@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from app.core.events import CATALOGUE
 from app.ports.ledger import NewEvent
 from app.wire.cloudevents import MOST_BYTES_OF_ONE, EventDecoder
-from app.wire.faults import Fault, Invalid, MalformedBodyError
+from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError
+from app.wire.surrogates import HALF_OF_PAIR
 from tests.cloud_events import EVERY_TYPE, as_json, cloud_event
 from tests.core.strategies import events
 
@@ -153,10 +154,6 @@ def test_a_wrong_field_is_named(change: dict[str, Any], pointer: str, expected: 
     assert expected in faults(raw)[pointer]
 
 
-def test_a_lone_surrogate_is_no_json():
-    assert "byte" in faults(json.dumps(cloud_event(id="\ud800")).encode())[""]
-
-
 def test_all_that_is_wrong_is_named_at_once():
     event = cloud_event(id=None, time="x", data={"invoice": "", "amount": 0})
     assert set(faults(event)) >= {"/id", "/time", "/data/invoice", "/data/amount", "/data/currency", "/data/due_date"}
@@ -205,6 +202,12 @@ def test_no_json_breaks_it(kind: str, data: st.DataObject):
         ({"ce-datacontenttype": "application/json"}, "/datacontenttype"),
         ({"ce-time": "x"}, "/time"),
         ({"ce-id": "%00"}, "/id"),
+        ({"ce-id": "%fe1"}, "/id"),
+        ({"ce-id": "%ed%a0%80"}, "/id"),
+        ({"ce-id": "\xfe1"}, "/id"),
+        ({"ce-subject": "a%ff"}, "/subject"),
+        ({"ce-source": "%c3"}, "/source"),
+        ({"ce-more": "%c3"}, "/more"),
     ],
 )
 def test_binary_mode(headers: dict[str, str], pointer: str | None):
@@ -224,6 +227,42 @@ def test_binary_mode_is_the_same_event_as_structured_mode():
     headers = {f"ce-{name}": value for name, value in event.items() if name != "data"}
     binary, structured = DECODER.binary(headers.items(), as_json(event["data"])), read(event)
     assert binary == structured
+
+
+def test_what_is_no_utf8_in_binary_mode_is_named_and_nothing_is_made_of_it():
+    event = {**cloud_event(), "id": "%fe1", "source": "%fe"}
+    found = DECODER.binary({f"ce-{name}": value for name, value in event.items() if name != "data"}.items(), b"{}")
+    assert isinstance(found, Invalid)
+    expected = "expected percent-encoded UTF-8"
+    assert [fault for fault in found.faults if "UTF-8" in fault.detail] == [
+        Fault("/id", expected),
+        Fault("/source", expected),
+    ]
+    assert (found.id, found.source) == (None, None)
+
+
+def test_half_of_a_surrogate_pair_is_found():
+    half = {**cloud_event(), "id": "\ud800"}
+    assert read(json.dumps(half).encode()) == Invalid((Fault("/id", HALF_OF_PAIR),))
+    nested = json.dumps({**cloud_event(), "data": {"a": ["\udc00"]}}).encode()
+    assert read(nested) == Invalid((Fault("/data/a/0", HALF_OF_PAIR),))
+    with pytest.raises(InvalidBodyError, match=HALF_OF_PAIR) as caught:
+        DECODER.batch(json.dumps([cloud_event(), half]).encode(), 10)
+    assert caught.value.pointer == "/1/id"
+    with pytest.raises(InvalidBodyError, match=HALF_OF_PAIR) as caught:
+        DECODER.supposed(rb'{"events": [{"type": "\udfff"}]}', 10, "acme", NOON)
+    assert caught.value.pointer == "/events/0/type"
+    headers = {f"ce-{name}": value for name, value in cloud_event().items() if name != "data"}
+    found = DECODER.binary(headers.items(), rb'{"note": "\ud83d"}')
+    assert isinstance(found, Invalid)
+    assert found.faults[0] == Fault("/data/note", HALF_OF_PAIR)
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory"])
+def test_the_zone_of_a_machine_is_none_of_a_client(zone: str):
+    found = read(cloud_event(kind="client.created", data={"time_zone": zone}))
+    assert isinstance(found, Invalid)
+    assert [fault.pointer for fault in found.faults] == ["/data/time_zone"]
 
 
 def test_a_batch_is_read_one_by_one():

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.wire.repeats import holds_more, may_repeat, repeated
+from app.wire.surrogates import half_of_pair
 
 _names = st.sampled_from(["a", "b", '"', "\\", 'a"', "ä", "~/", "", "\ud800", "\x00", "a\\u0022"])
 _leaves = st.none() | st.booleans() | st.integers() | st.sampled_from(["", '"', '\\"', "a", "😀", "\ud800", "x:1"])
@@ -109,3 +110,9 @@ def test_values_are_counted_before_they_are_made(value: Any, space: str, ascii_:
     values = count(value)
     assert not holds_more(raw, values)
     assert values == 1 or holds_more(raw, values - 1)
+
+
+def test_half_of_a_surrogate_pair_is_not_looked_for_in_much():
+    half = rb'"\ud800"'
+    assert half_of_pair(b"[%b]" % half) == "/0"
+    assert half_of_pair(b"[%b%b]" % (half, b" " * 2**20)) is None
