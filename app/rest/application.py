@@ -96,12 +96,6 @@ def create_rest(
         redirect_slashes=False,
     )
     rest.state.services = services
-    rest.add_middleware(IdempotencyKeys, services=services)
-    rest.add_middleware(EntityTags)
-    rest.add_exception_handler(UnchangedError, not_modified)
-    if deprecations:
-        rest.add_middleware(Deprecated, table=deprecations)
-    rest.add_middleware(SlashesInIds)
     routers = [
         part.router
         for part in (
@@ -118,7 +112,14 @@ def create_rest(
             reference,
         )
     ]
-    problems.install(rest, [route for router in routers for route in router.routes])
+    routes = [route for router in routers for route in router.routes]
+    rest.add_middleware(IdempotencyKeys, services=services, routes=routes)
+    rest.add_middleware(EntityTags)
+    rest.add_exception_handler(UnchangedError, not_modified)
+    if deprecations:
+        rest.add_middleware(Deprecated, table=deprecations)
+    rest.add_middleware(SlashesInIds)
+    problems.install(rest, routes)
     for router in routers:
         rest.include_router(router)
     rest.add_api_route(

@@ -12,7 +12,17 @@ from app.use_cases.keys import Principal
 from app.use_cases.rates import Allowance
 from app.wire.credentials import bearer_secret
 
-__all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedServices", "allowance_of", "permitted"]
+__all__ = [
+    "Ingester",
+    "Manager",
+    "Permitted",
+    "Reader",
+    "Services",
+    "UsedServices",
+    "allowance_of",
+    "permitted",
+    "require_scope",
+]
 
 _PRINCIPAL: Final = "partwise.principal"
 
@@ -44,12 +54,21 @@ async def permitted(request: Request, services: Services) -> Principal:
         return known
     principal = await services.authenticate(bearer_secret(request.scope["headers"]), state.get("request_id"))
     await let_in(request.scope, services.rates, principal)
-    operation = f"{request.method} {request.scope['route'].path}"
+    require_scope(principal, request.method, request.scope["route"].path)
+    state[_PRINCIPAL] = principal
+    return principal
+
+
+def require_scope(principal: Principal, method: str, path: str) -> None:
+    """See that somebody may use an operation, which is named by the template of its path.
+
+    Raises:
+        ForbiddenError: he may not.
+    """
+    operation = f"{method} {path}"
     if operation not in REST:
         raise ForbiddenError(f"no scope is known for {operation}")
     principal.require(REST[operation])
-    state[_PRINCIPAL] = principal
-    return principal
 
 
 def allowance_of(request: Request) -> Allowance:

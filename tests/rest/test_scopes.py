@@ -126,11 +126,13 @@ async def test_who_asks_is_asked_before_the_body_is_read(
     others = sorted(set(Scope) - {REST[named(operation)]})
     weak = (await caller(tenant, *others)).headers["authorization"]
     media = next(iter(operation.spec["requestBody"]["content"]))
-    for headers, status in (({"Content-Type": media}, 401), ({"Content-Type": media, "Authorization": weak}, 403)):
+    once = {"Idempotency-Key": "one"}
+    for more, status in (({}, 401), ({"Authorization": weak}, 403), (once, 401), (once | {"Authorization": weak}, 403)):
+        headers = {"Content-Type": media, **more}
         for content in (b'{"a":1,"a":2}', b"{", b"\xff", b" " * (8 * 1024 * 1024 + 1)):
             check(await anybody.request(operation.method, path, content=content, headers=headers), status)
-        for more in ({"Content-Type": "text/plain"}, {"Content-Encoding": "br"}, {"Content-Encoding": "gzip"}):
-            check(await anybody.request(operation.method, path, content=b"x", headers=headers | more), status)
+        for other in ({"Content-Type": "text/plain"}, {"Content-Encoding": "br"}, {"Content-Encoding": "gzip"}):
+            check(await anybody.request(operation.method, path, content=b"x", headers=headers | other), status)
         assert await status_without_a_body(application, operation.method, path, headers) == status
     assert await status_without_a_body(application, operation.method, path, {"Authorization": "Bearer pw_x"}) == 401
 
