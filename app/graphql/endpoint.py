@@ -139,9 +139,9 @@ class GraphQLEndpoint:
         method: str = scope["method"]
         if method not in ("GET", "POST"):
             raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
+        context = await self._context(scope, headers)
         if method == "POST":
             _check_media(headers)
-        context = await self._context(scope, headers)
         request = _read(await _body(receive)) if method == "POST" else _of_query(scope["query_string"])
         try:
             text = self._documents.text_of(request.query, request.digest)

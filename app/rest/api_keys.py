@@ -183,7 +183,9 @@ async def rotate_api_key(  # noqa: PLR0917 - each is a part of the request
         principal.tenant_id, key_id, body.overlap, principal, fits, request_id=request_id
     )
     response.headers["Cache-Control"] = "no-store"
-    return IssuedKeyAnswer.issued(found, services.assess.now())
+    answer = IssuedKeyAnswer.issued(found, services.assess.now())
+    response.headers["ETag"] = quoted(tags.of(found.key, answer.status))
+    return answer
 
 
 @router.delete("/{key_id}", status_code=204, response_class=Response, summary="Revoke an API key")

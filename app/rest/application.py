@@ -37,7 +37,8 @@ from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
 from app.rest.problem_types import DATABASE_UNAVAILABLE
-from app.rest.services import Services, UsedServices
+from app.rest.services import Services, UsedServices, permitted
+from app.scopes import REST
 
 __all__ = ["Application", "create_rest"]
 
@@ -147,8 +148,10 @@ def _document_of(rest: FastAPI) -> Callable[[Request], Awaitable[Response]]:
     return get_document
 
 
-async def _refuse_unclear(request: Request) -> None:
-    """What every route refuses. One dependency: each costs the hot route something."""
+async def _refuse_unclear(request: Request, services: UsedServices) -> None:
+    """What every route refuses, once it is known who asks. One dependency: each costs the hot route something."""
+    if f"{request.method} {request.scope['route'].path}" in REST:
+        await permitted(request, services)
     refuse_unclear_query(request)
     refuse_unacceptable(request)
 
