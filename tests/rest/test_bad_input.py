@@ -27,6 +27,7 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "status", "pointer"),
     [
+        ("/nothing", 404, None),
         ("/v2/clients", 404, None),
         ("/v1/clients/nobody", 404, None),
         ("/v1/clients/nobody/score", 404, None),
