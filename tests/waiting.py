@@ -15,7 +15,7 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 20) -> No
         TimeoutError: it never was.
     """
     async with asyncio.timeout(seconds):
-        while not await is_so():
+        while not await is_so():  # noqa: ASYNC110 - Postgres tells nobody
             await asyncio.sleep(0.02)
 
 
