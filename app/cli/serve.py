@@ -68,6 +68,8 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         log_config=None,
         access_log=False,
         server_header=False,
+        # Which proxies are believed is a setting of ours (app/edge/rates.py).
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )

@@ -40,8 +40,8 @@ def _span(zone: str, day: date, hours: WorkingHours) -> tuple[float, float]:
 
 @cache
 def time_zones() -> frozenset[str]:
-    """The names of all IANA time zones."""
-    return frozenset(available_timezones())
+    """The names of all IANA time zones; not `Factory`, for machines that have none yet, nor a machine's own zone."""
+    return frozenset(available_timezones()) - {"Factory", "localtime"}
 
 
 @cache

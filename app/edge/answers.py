@@ -5,14 +5,14 @@ from typing import Final
 
 from app.edge.cors import Cors, Header
 
-__all__ = ["Finish", "with_vary"]
+__all__ = ["POLICY", "SAFE", "Finish", "with_vary"]
 
-_SAFE: Final[tuple[Header, ...]] = (
+SAFE: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
 # What is no page shows nothing and is shown in nothing. Pages have policies of their own.
-_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _VARIES: Final = frozenset({"GET", "HEAD"})
 
 
@@ -22,7 +22,7 @@ class Finish:
     def __init__(self, cors: Cors, hsts_seconds: int) -> None:
         """Allow what CORS allows; with seconds, let browsers come by TLS alone for so long."""
         self._cors = cors
-        self._fixed = list(_SAFE)
+        self._fixed = list(SAFE)
         if hsts_seconds:
             self._fixed.append((b"strict-transport-security", b"max-age=%d; includeSubDomains" % hsts_seconds))
 
@@ -40,7 +40,7 @@ class Finish:
         given = dict(found)
         found += [one for one in self._fixed if one[0] not in given]
         if b"content-security-policy" not in given and not given.get(b"content-type", b"").startswith(b"text/html"):
-            found.append(_POLICY)
+            found.append(POLICY)
         if b"cache-control" not in given:
             found.append((b"cache-control", _caching(status, b"etag" in given, is_authenticated)))
         if method in _VARIES:

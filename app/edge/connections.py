@@ -14,6 +14,7 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.edge.answers import POLICY, SAFE
 from app.edge.request_ids import new_id
 from app.rest.problem_types import (
     HEADERS_TOO_LARGE,
@@ -30,6 +31,7 @@ __all__ = ["Limits", "limited"]
 _LINGER_SECONDS: Final = 2.0
 """For a client to read why we close: its system throws that away if we close while it still sends."""
 
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
 _UPGRADE: Final = (b"upgrade", b"http2-settings")
 
 
@@ -118,7 +120,7 @@ class _Protocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             reason = error.__context__
             if not isinstance(reason, _Refused):
-                reason = _Refused(MALFORMED_REQUEST, "expected a request of HTTP/1.1")
+                reason = _Refused(MALFORMED_REQUEST, f"expected a well-formed request of HTTP/1.1: {error}")
             self._refuse(reason)
             return
         if was_within and self._heads == heads and self._arrived == arrived and (self._in_head or self._in_body):
@@ -192,10 +194,27 @@ class _Protocol(HttpToolsProtocol):
             raise _Refused(MALFORMED_REQUEST, "expected a request for something here: this is no proxy")
         if self.parser.should_upgrade():
             return  # It will be read again.
+        self._refuse_ambiguous()
         self._unwatch()
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
         self._is_left = False
+
+    def _refuse_ambiguous(self) -> None:
+        """Refuse what a server before us may understand differently, and the parser takes (RFC 9112, 3.2 and 6.1)."""
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise _Refused(MALFORMED_REQUEST, "expected HTTP/1.1")
+        counts = {b"host": 0, b"content-type": 0}
+        for name, value in self.headers:
+            if name in counts:
+                counts[name] += 1
+            elif name == b"transfer-encoding" and (version == "1.0" or value.strip().lower() != b"chunked"):
+                raise _Refused(MALFORMED_REQUEST, "expected Transfer-Encoding: chunked, or none")
+        if counts[b"host"] > 1 or (version == "1.1" and not counts[b"host"]):
+            raise _Refused(MALFORMED_REQUEST, "expected one Host header")
+        if counts[b"content-type"] > 1:
+            raise _Refused(MALFORMED_REQUEST, "expected one Content-Type header")
 
     def on_body(self, body: bytes) -> None:
         self._arrived += len(body)
@@ -335,12 +354,11 @@ class _Protocol(HttpToolsProtocol):
             "content-type": "application/problem+json",
             "content-length": str(len(body)),
             "cache-control": "no-store",
-            "x-content-type-options": "nosniff",
             "x-request-id": request_id,
             "connection": "close",
             **(more or {}),
         }
-        lines = [b"%b: %b\r\n" % one for one in self.server_state.default_headers]
+        lines = [b"%b: %b\r\n" % one for one in (*self.server_state.default_headers, *SAFE, POLICY)]
         lines += [f"{name}: {value}\r\n".encode("ascii") for name, value in headers.items()]
         self._is_over = True
         self._unwatch()

@@ -50,8 +50,10 @@ class _Decoded:
         while not self._is_over:
             piece = next(self._pieces, None)
             if piece is not None:
-                # A few bytes may stand for much: others have their turn in between.
+                # A few bytes may stand for much, and many for nothing: others have their turn in between.
                 await asyncio.sleep(0)
+                if not piece:
+                    continue
                 return {"type": "http.request", "body": piece, "more_body": True}
             if not self._has_more:
                 self._is_over = True

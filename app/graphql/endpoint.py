@@ -33,7 +33,8 @@ from app.use_cases.errors import ForbiddenError, RateLimitedError, Unauthenticat
 from app.wire.challenges import challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.credentials import bearer_secret
-from app.wire.repeats import REPEATED, TOO_DEEP, repeated
+from app.wire.repeats import REPEATED, TOO_DEEP, holds_more, repeated
+from app.wire.surrogates import HALF_OF_PAIR, half_of_pair
 
 __all__ = ["GraphQLEndpoint"]
 
@@ -42,6 +43,8 @@ _RESPONSE: Final = b"application/graphql-response+json"
 _JSON: Final = b"application/json"
 _MOST_ERRORS: Final = 20
 _MOST_VALUES: Final = 50_000
+_MOST_BESIDE: Final = 100
+"""Values of a request beside its variables."""
 _ACCEPTED: Final = {_RESPONSE: _RESPONSE, _JSON: _JSON, b"*/*": _JSON, b"application/*": _JSON}
 _AGAIN: Final = ((b"retry-after", b"1"),)
 _log = logging.getLogger("partwise.graphql")
@@ -138,9 +141,9 @@ class GraphQLEndpoint:
         method: str = scope["method"]
         if method not in ("GET", "POST"):
             raise _Refused(405, f"{method} is not possible here", "METHOD_NOT_ALLOWED", ((b"allow", b"GET, POST"),))
+        context = await self._context(scope, headers)
         if method == "POST":
             _check_media(headers)
-        context = await self._context(scope, headers)
         request = _read(await _body(receive)) if method == "POST" else _of_query(scope["query_string"])
         try:
             text = self._documents.text_of(request.query, request.digest)
@@ -315,9 +318,12 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _read(body: bytes) -> _Request:
+    if len(body) > _MOST_VALUES and holds_more(body, _MOST_VALUES + _MOST_BESIDE):
+        raise _too_much()
     try:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        _refuse_half_of_pair(body)
         raise _Refused(400, f"the body is no JSON: {error}", "BAD_REQUEST") from None
     _refuse_repeated(body)
     if isinstance(found, list):
@@ -325,8 +331,12 @@ def _read(body: bytes) -> _Request:
     if not isinstance(found, dict):
         raise _Refused(400, "expected an object with `query`", "BAD_REQUEST")
     if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
-        raise _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
+        raise _too_much()
     return _request(found)
+
+
+def _too_much() -> _Refused:
+    return _Refused(400, f"expected at most {_MOST_VALUES:,} values in variables", "LIMIT_VARIABLES")
 
 
 def _refuse_repeated(text: bytes, name: str = "") -> None:
@@ -337,7 +347,13 @@ def _refuse_repeated(text: bytes, name: str = "") -> None:
     except ValueError:
         raise _Refused(400, "the body is no JSON in UTF-8", "BAD_REQUEST") from None
     if pointer is not None:
-        raise _Refused(400, f"{name}{pointer}: {REPEATED}", "BAD_REQUEST")
+        raise _Refused(400, f"{name}{pointer or 'a name'}: {REPEATED}", "BAD_REQUEST")
+
+
+def _refuse_half_of_pair(text: bytes, name: str = "") -> None:
+    at = half_of_pair(text)
+    if at is not None:
+        raise _Refused(400, f"{name}{at}: {HALF_OF_PAIR}", "BAD_REQUEST")
 
 
 def _is_bounded(value: object) -> bool:
@@ -368,6 +384,7 @@ def _of_query(query: bytes) -> _Request:
             try:
                 found[name] = decode_json(found[name])
             except (msgspec.DecodeError, RecursionError, ValueError):
+                _refuse_half_of_pair(found[name].encode(), f"?{name}")
                 raise _Refused(400, f"expected `{name}` as a JSON object", "BAD_REQUEST") from None
         else:
             found.pop(name, None)

@@ -196,7 +196,7 @@ class Mutation:
         context = info.context
         try:
             context.permit("Mutation.sendEvents")
-            found = _decoded(context, input.events)
+            found = await _decoded(context, input.events)
         except (PartwiseError, MalformedBodyError) as error:
             return _problem(error)
         sent = [one if isinstance(one, NewEvent) else _refused(one) for one in found]
@@ -306,14 +306,14 @@ class Mutation:
         return PolicyActivated(policy=await policy_named(context, version))
 
 
-def _decoded(context: Context, events: list[JSON]) -> list[NewEvent | Invalid]:
+async def _decoded(context: Context, events: list[JSON]) -> list[NewEvent | Invalid]:
     if not 0 < len(events) <= MOST_EVENTS:
         raise InvalidRequestError("/events", f"expected 1 to {MOST_EVENTS} events, got {len(events)}")
     try:
         body = encode_json(events)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidRequestError("/events", f"expected CloudEvents: {error}") from None
-    return context.services.decoder.batch(body, MOST_EVENTS)
+    return await context.services.decoder.batch_in_turns(body, MOST_EVENTS)
 
 
 def _patch(settings: JSON) -> dict[str, Any]:

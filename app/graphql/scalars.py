@@ -52,10 +52,7 @@ def _read_day(value: object) -> date:
 def _read_moment(value: object) -> datetime | date:
     if not isinstance(value, str) or len(value) > 40:
         raise ValueError(EXPECTED_MOMENT)
-    try:
-        return read_moment(value)
-    except ValueError:
-        raise ValueError(EXPECTED_MOMENT) from None
+    return read_moment(value)
 
 
 def _read_decimal(value: object) -> Decimal:

@@ -16,7 +16,7 @@ from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import LONGEST_OVERLAP, IssuedKey
 from app.wire.durations import DURATION_PATTERN, read_duration
-from app.wire.moments import EXPECTED_MOMENT, read_moment
+from app.wire.moments import read_moment
 
 __all__ = ["router"]
 
@@ -183,7 +183,9 @@ async def rotate_api_key(  # noqa: PLR0917 - each is a part of the request
         principal.tenant_id, key_id, body.overlap, principal, fits, request_id=request_id
     )
     response.headers["Cache-Control"] = "no-store"
-    return IssuedKeyAnswer.issued(found, services.assess.now())
+    answer = IssuedKeyAnswer.issued(found, services.assess.now())
+    response.headers["ETag"] = quoted(tags.of(found.key, answer.status))
+    return answer
 
 
 @router.delete("/{key_id}", status_code=204, response_class=Response, summary="Revoke an API key")
@@ -227,8 +229,8 @@ def _instant(text: str | None) -> datetime | None:
         return None
     try:
         found = read_moment(text)
-    except ValueError:
-        raise InvalidRequestError("/expires_at", EXPECTED_MOMENT) from None
+    except ValueError as error:
+        raise InvalidRequestError("/expires_at", str(error)) from None
     if not isinstance(found, datetime):
         raise InvalidRequestError("/expires_at", "expected an instant with an offset, not a day")
     return found

@@ -37,7 +37,8 @@ from app.rest.openapi import openapi_document, operation_id
 from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
 from app.rest.problem_types import DATABASE_UNAVAILABLE
-from app.rest.services import Services, UsedServices
+from app.rest.services import Services, UsedServices, permitted
+from app.scopes import REST
 
 __all__ = ["Application", "create_rest"]
 
@@ -92,14 +93,10 @@ def create_rest(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # What is not there is not there; a redirect would lead wherever the Host header says.
+        redirect_slashes=False,
     )
     rest.state.services = services
-    rest.add_middleware(IdempotencyKeys, services=services)
-    rest.add_middleware(EntityTags)
-    rest.add_exception_handler(UnchangedError, not_modified)
-    if deprecations:
-        rest.add_middleware(Deprecated, table=deprecations)
-    rest.add_middleware(SlashesInIds)
     routers = [
         part.router
         for part in (
@@ -116,7 +113,14 @@ def create_rest(
             reference,
         )
     ]
-    problems.install(rest, [route for router in routers for route in router.routes])
+    routes = [route for router in routers for route in router.routes]
+    rest.add_middleware(IdempotencyKeys, services=services, routes=routes)
+    rest.add_middleware(EntityTags)
+    rest.add_exception_handler(UnchangedError, not_modified)
+    if deprecations:
+        rest.add_middleware(Deprecated, table=deprecations)
+    rest.add_middleware(SlashesInIds)
+    problems.install(rest, routes)
     for router in routers:
         rest.include_router(router)
     rest.add_api_route(
@@ -144,8 +148,10 @@ def _document_of(rest: FastAPI) -> Callable[[Request], Awaitable[Response]]:
     return get_document
 
 
-async def _refuse_unclear(request: Request) -> None:
-    """What every route refuses. One dependency: each costs the hot route something."""
+async def _refuse_unclear(request: Request, services: UsedServices) -> None:
+    """What every route refuses, once it is known who asks. One dependency: each costs the hot route something."""
+    if f"{request.method} {request.scope['route'].path}" in REST:
+        await permitted(request, services)
     refuse_unclear_query(request)
     refuse_unacceptable(request)
 

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from app.rest.problem_types import CONTENT_TOO_LARGE, MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE
 from app.rest.problems import HttpError
+from app.rest.services import permitted
 from app.use_cases.intake import Held
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError, coding_of
 from app.wire.faults import InvalidBodyError, MalformedBodyError
@@ -61,7 +62,7 @@ def refuse_all_but_json(request: Request) -> None:
 
 
 class JsonRoute(APIRoute):
-    """A route whose body the framework reads, once it is known to be JSON."""
+    """A route whose body the framework reads, once it is known to be JSON, and of somebody who may send it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Handle a request."""
@@ -70,6 +71,8 @@ class JsonRoute(APIRoute):
             return handle
 
         async def checked(request: Request) -> Response:
+            # The framework would read the body first.
+            await permitted(request, request.app.state.services)
             refuse_all_but_json(request)
             body = await read_body(request, most=MOST_JSON_BYTES)
             refuse_repeated(body)

@@ -16,6 +16,7 @@ from app.rest.parameters import MOMENT, NAME_PATTERN, moment
 from app.rest.paths import EventIdPath
 from app.rest.problem_types import (
     BATCH_REFUSED,
+    CONTENT_TOO_LARGE,
     EVENT_CONFLICT,
     INVALID_REQUEST,
     MALFORMED_REQUEST,
@@ -28,7 +29,7 @@ from app.rest.viewpoint import AsOf, KnownAt
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.rates import Allowance
 from app.use_cases.record_events import Answer
-from app.wire.cloudevents import EventDecoder
+from app.wire.cloudevents import MOST_BYTES_OF_ONE, EventDecoder
 from app.wire.faults import Invalid
 
 __all__ = ["MEDIA_TYPES", "router"]
@@ -108,16 +109,24 @@ async def _recorded(
 ) -> Response:
     decoder = sender.services.decoder
     if binary and media == "application/json":
+        _refuse_too_long(body)
         return await _single(sender, decoder.binary(request.headers.items(), body))
     if media == BATCH or (media == "application/json" and body.lstrip()[:1] == b"["):
         return await _batch(sender, body, atomic=atomic)
+    _refuse_too_long(body)
     return await _single(sender, decoder.structured(body))
+
+
+def _refuse_too_long(body: bytes) -> None:
+    if len(body) > MOST_BYTES_OF_ONE:
+        detail = f"expected at most {MOST_BYTES_OF_ONE} bytes of one event; batches and streams may be longer"
+        raise HttpError(CONTENT_TOO_LARGE, detail)
 
 
 async def _batch(sender: _Sender, body: bytes, *, atomic: bool) -> Response:
     services, tenant_id, allowance = sender
     async with services.intake.turn(tenant_id):
-        found = services.decoder.batch(body, MOST_EVENTS)
+        found = await services.decoder.batch_in_turns(body, MOST_EVENTS)
         await allowance.take(Unit.EVENTS, len(found), len(body))
         answers = await services.record(tenant_id, [taken(one) for one in found], atomic=atomic)
     refused = atomic and any(a.outcome not in (Outcome.ACCEPTED, Outcome.DUPLICATE) for a in answers)

@@ -2,12 +2,14 @@
 
 import re
 import zlib
+from collections.abc import Sequence
 from typing import Annotated, Final
 from urllib.parse import unquote
 
 import msgspec
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.ports.ledger import StoreUnavailableError
@@ -15,6 +17,7 @@ from app.ports.requests import RequestKey
 from app.rest.bodies import announced_size, read_body
 from app.rest.problem_types import IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_REUSED, MALFORMED_REQUEST
 from app.rest.problems import HttpError, answer_to
+from app.rest.services import require_scope
 from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, PartwiseError, UnauthenticatedError
 from app.use_cases.keys import Principal
@@ -59,15 +62,18 @@ class _Kept(msgspec.Struct, array_like=True):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    scopes: frozenset[str] = frozenset()
+    """What those who were answered could do."""
 
 
 class IdempotencyKeys:
     """ASGI middleware that does a POST with an `Idempotency-Key` once; others go by untouched."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
-        """Wrap an application."""
+    def __init__(self, app: ASGIApp, services: Services, routes: Sequence[BaseRoute]) -> None:
+        """Wrap an application; `routes` are those of the API."""
         self._app = app
         self._services = services
+        self._routes = [route for route in routes if isinstance(route, Route) and "POST" in (route.methods or ())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
@@ -86,11 +92,13 @@ class IdempotencyKeys:
 
     async def _once(self, given: list[bytes], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        principal = await self._principal(request)
-        if principal is None:
+        route = next((one for one in self._routes if one.matches(scope)[0] is Match.FULL), None)
+        principal = None if route is None else await self._principal(request)
+        if route is None or principal is None:
             # The application says why.
             await self._app(scope, receive, send)
             return
+        require_scope(principal, "POST", route.path)
         name = _name(given)
         media = request.headers.get("content-type", "")
         if media.partition(";")[0].strip().lower() == _STREAM:
@@ -107,9 +115,9 @@ class IdempotencyKeys:
                         answer = _Answer()
                         doing = {**scope, _SCOPE_KEY: found.request_id}
                         await self._app(doing, _Again(body, receive), answer)
-                        await _keep(found, seal, target.decode("latin-1"), answer)
+                        await _keep(found, seal, target.decode("latin-1"), answer, principal)
                     else:
-                        answer = _replayed(seal.open(found))
+                        answer = _replayed(seal.open(found), principal)
             except OtherRequestError:
                 detail = "this Idempotency-Key was used for another request"
                 raise HttpError(IDEMPOTENCY_KEY_REUSED, detail) from None
@@ -166,18 +174,22 @@ class _Answer:
         await send({"type": "http.response.body", "body": self.body})
 
 
-async def _keep(work: Work, seal: Seal, path: str, answer: _Answer) -> None:
+async def _keep(work: Work, seal: Seal, path: str, answer: _Answer, principal: Principal) -> None:
     if answer.status >= 500 or answer.status in NOT_KEPT:
         return
-    kept = _Kept(answer.status, [one for one in answer.headers if one[0] in _KEPT_HEADERS], answer.body)
+    headers = [one for one in answer.headers if one[0] in _KEPT_HEADERS]
+    kept = _Kept(answer.status, headers, answer.body, principal.scopes)
     content = seal.close(zlib.compress(msgspec.msgpack.encode(kept), 1))
     if len(content) <= MOST_STORED:
         about = _CLIENT.match(path)
         await work.keep(content, unquote(about[1]) if about else None)
 
 
-def _replayed(content: bytes) -> _Answer:
+def _replayed(content: bytes, principal: Principal) -> _Answer:
     kept = msgspec.msgpack.decode(zlib.decompress(content), type=_Kept)
+    # Another token of the same user may do less, and is not to have a key that may do more.
+    for scope in sorted(kept.scopes - principal.scopes):
+        raise ForbiddenError(f"this was asked first with the scope {scope!r}", scope)
     answer = _Answer(kept.status, kept.body)
     length = str(len(kept.body)).encode()
     answer.headers = [*kept.headers, (b"content-length", length), (b"idempotency-replayed", b"true")]

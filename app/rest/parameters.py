@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 
 from app.use_cases.errors import InvalidRequestError
-from app.wire.moments import EXPECTED_MOMENT, read_moment
+from app.wire.moments import read_moment
 from app.wire.repeats import REPEATED
 
 __all__ = ["DAY", "MOMENT", "NAME_PATTERN", "moment", "refuse_unclear_query"]
@@ -53,5 +53,5 @@ def moment(text: str | None, name: str) -> datetime | date | None:
         return None
     try:
         return read_moment(text.replace(" ", "+"))
-    except ValueError:
-        raise InvalidRequestError(f"?{name}", EXPECTED_MOMENT) from None
+    except ValueError as error:
+        raise InvalidRequestError(f"?{name}", str(error)) from None

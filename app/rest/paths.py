@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.rest.parameters import NAME_PATTERN
 
-__all__ = ["ClientIdPath", "EventIdPath", "SlashesInIds", "id_in_path"]
+__all__ = ["ClientIdPath", "EventIdPath", "SlashesInIds", "id_in_path", "shown_path"]
 
 _SLASH = "\ufdd0"
 """Stands for an encoded slash between the server, which decodes paths too soon, and the route; a code point that
@@ -56,6 +56,11 @@ def _client_id(client_id: Annotated[str, _id_in_path("Your own id of the client.
 
 def _event_id(event_id: Annotated[str, _id_in_path("The CloudEvents `id`.", "INV-17-issued")]) -> str:
     return event_id.replace(_SLASH, "/")
+
+
+def shown_path(request: Request) -> str:
+    """The path of a request for people, with encoded slashes as they were sent."""
+    return request.url.path.replace(_SLASH, "%2F")
 
 
 def id_in_path(request: Request, name: str) -> str:

@@ -13,6 +13,7 @@ from structlog.contextvars import get_contextvars
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
 from app.ports.tokens import IssuerUnavailableError
+from app.rest.paths import shown_path
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
     BUSY,
@@ -168,9 +169,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         assert isinstance(error, HTTPException)
         kind, detail, headers = type_of_status(error.status_code), str(error.detail), dict(error.headers or {})
         if kind is NOT_FOUND:
-            detail = f"there is nothing at {request.url.path}"
+            detail = f"there is nothing at {shown_path(request)}"
         elif kind is METHOD_NOT_ALLOWED:
-            detail = f"{request.method} is not possible at {request.url.path}"
+            detail = f"{request.method} is not possible at {shown_path(request)}"
             # The framework names the methods of the first route that has the path; others may have it too.
             here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
             methods = {method for route in here for method in getattr(route, "methods", None) or ()}

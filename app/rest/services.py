@@ -1,6 +1,6 @@
 """Who asks, and what the routes are given by the composition root."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -12,7 +12,19 @@ from app.use_cases.keys import Principal
 from app.use_cases.rates import Allowance
 from app.wire.credentials import bearer_secret
 
-__all__ = ["Ingester", "Manager", "Permitted", "Reader", "Services", "UsedServices", "allowance_of"]
+__all__ = [
+    "Ingester",
+    "Manager",
+    "Permitted",
+    "Reader",
+    "Services",
+    "UsedServices",
+    "allowance_of",
+    "permitted",
+    "require_scope",
+]
+
+_PRINCIPAL: Final = "partwise.principal"
 
 
 # Coroutines, though they wait for nothing: the framework would run plain functions in a thread.
@@ -28,18 +40,35 @@ _bearer = HTTPBearer(
 )
 
 
-async def _principal(
-    request: Request,
-    services: UsedServices,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Principal:
-    # Which is there for the document.
-    del credentials
-    secret = bearer_secret(request.scope["headers"])
-    request_id = request.scope.get("state", {}).get("request_id")
-    principal = await services.authenticate(secret, request_id)
+async def permitted(request: Request, services: Services) -> Principal:
+    """Find out who asks, count the request, and see that he may: once, whoever looks first.
+
+    Raises:
+        UnauthenticatedError: nobody knows.
+        RateLimitedError: not now.
+        ForbiddenError: he may not.
+    """
+    state = request.scope.setdefault("state", {})
+    known: Principal | None = state.get(_PRINCIPAL)
+    if known is not None:
+        return known
+    principal = await services.authenticate(bearer_secret(request.scope["headers"]), state.get("request_id"))
     await let_in(request.scope, services.rates, principal)
+    require_scope(principal, request.method, request.scope["route"].path)
+    state[_PRINCIPAL] = principal
     return principal
+
+
+def require_scope(principal: Principal, method: str, path: str) -> None:
+    """See that somebody may use an operation, which is named by the template of its path.
+
+    Raises:
+        ForbiddenError: he may not.
+    """
+    operation = f"{method} {path}"
+    if operation not in REST:
+        raise ForbiddenError(f"no scope is known for {operation}")
+    principal.require(REST[operation])
 
 
 def allowance_of(request: Request) -> Allowance:
@@ -48,12 +77,14 @@ def allowance_of(request: Request) -> Allowance:
     return found
 
 
-async def _permitted(request: Request, principal: Annotated[Principal, Depends(_principal)]) -> Principal:
-    operation = f"{request.method} {request.scope['route'].path}"
-    if operation not in REST:
-        raise ForbiddenError(f"no scope is known for {operation}")
-    principal.require(REST[operation])
-    return principal
+async def _permitted(
+    request: Request,
+    services: UsedServices,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal:
+    # Which is there for the document.
+    del credentials
+    return await permitted(request, services)
 
 
 Permitted = Annotated[Principal, Depends(_permitted)]

@@ -1,11 +1,12 @@
 """CloudEvents 1.0 in JSON: structured, batched and binary mode, each event checked against the catalogue."""
 
+import asyncio
 import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
 
 import msgspec
@@ -14,13 +15,25 @@ from app.core.events import CATALOGUE, EventData
 from app.core.events.fields import Length, PastOrFuture
 from app.ports.clock import Clock
 from app.ports.ledger import NewEvent
-from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError
+from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError, pointer_to
 from app.wire.fields import FieldRule, kind_of, rules_of
+from app.wire.ndjson import LINE_LIMIT
 from app.wire.quick import QuickReader, content_digest, encode
 from app.wire.readers import ObjectReader
-from app.wire.repeats import REPEATED, TOO_DEEP, repeated
+from app.wire.repeats import REPEATED, TOO_DEEP, holds_more, repeated
+from app.wire.surrogates import HALF_OF_PAIR, half_of_pair
 
-__all__ = ["EventDecoder"]
+__all__ = ["MOST_BYTES_OF_ONE", "EventDecoder"]
+
+MOST_BYTES_OF_ONE: Final = LINE_LIMIT
+"""Of an event, however it is sent."""
+MOST_VALUES: Final = 256 * 1024
+"""In a batch, with all that nobody knows of."""
+_TOO_LONG: Final = f"expected an event of at most {MOST_BYTES_OF_ONE:,} bytes"
+_LEAST_BYTES: Final = 100
+"""Any event has more."""
+_AT_ONCE: Final = 64 * 1024
+"""Bytes of unusual events that are read before others have their turn."""
 
 
 def _envelope_rules() -> tuple[FieldRule, ...]:
@@ -71,7 +84,10 @@ class EventDecoder:
 
     def structured(self, raw: bytes | msgspec.Raw) -> NewEvent | Invalid:
         """Read one event in structured mode: a JSON object."""
-        return self._quick.one(bytes(raw)) or self.thorough(raw)
+        raw = bytes(raw)
+        if len(raw) > MOST_BYTES_OF_ONE:
+            return Invalid((Fault("", _TOO_LONG),))
+        return self._quick.one(raw) or self.thorough(raw)
 
     def thorough(self, raw: bytes | msgspec.Raw) -> NewEvent | Invalid:
         """Read one event field by field, as far as it needs: the quick way takes nothing that this would not."""
@@ -88,19 +104,52 @@ class EventDecoder:
 
         Raises:
             MalformedBodyError: the body is no JSON array, or holds more than `most` events.
+            InvalidBodyError: a string in it has half of a surrogate pair.
         """
-        found = self._quick.array(raw)
+        found = self._usual(raw, most)
+        return found if found is not None else [self.structured(item) for item in self._items(raw, most)]
+
+    async def batch_in_turns(self, raw: bytes, most: int) -> list[NewEvent | Invalid]:
+        """Read a JSON array of events; while unusual ones are looked at, others have their turn in between.
+
+        Raises:
+            MalformedBodyError: the body is no JSON array, or holds more than `most` events.
+            InvalidBodyError: a string in it has half of a surrogate pair.
+        """
+        found = self._usual(raw, most)
         if found is not None:
-            if len(found) > most:
-                raise MalformedBodyError(_too_many(most, len(found)))
-            return list(found)
+            return found
+        found, size = [], 0
+        for item in self._items(raw, most):
+            found.append(self.structured(item))
+            size += len(item)
+            if size > _AT_ONCE:
+                size = 0
+                await asyncio.sleep(0)
+        return found
+
+    def _usual(self, raw: bytes, most: int) -> list[NewEvent | Invalid] | None:
+        found = self._quick.array(raw, most)
+        if found is None:
+            return None
+        if len(raw) - _LEAST_BYTES * len(found) > MOST_BYTES_OF_ONE:
+            # One of them may be too long.
+            items = self._array.decode(raw)
+            if any(len(item) > MOST_BYTES_OF_ONE for item in items):
+                return None
+        return list(found)
+
+    def _items(self, raw: bytes, most: int) -> list[msgspec.Raw]:
+        if len(raw) > MOST_VALUES and holds_more(raw, MOST_VALUES):
+            raise MalformedBodyError(f"expected a JSON array of CloudEvents with at most {MOST_VALUES:,} values")
         try:
             items = self._array.decode(raw)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            _refuse_half_of_pair(raw)
             raise MalformedBodyError(f"expected a JSON array of CloudEvents: {error}") from None
         if len(items) > most:
             raise MalformedBodyError(_too_many(most, len(items)))
-        return [self.structured(item) for item in items]
+        return items
 
     def lines(self, lines: Sequence[bytes]) -> list[NewEvent | Invalid]:
         """Read several events, each of its own line."""
@@ -109,23 +158,30 @@ class EventDecoder:
 
     def binary(self, headers: Iterable[tuple[str, str]], body: bytes) -> NewEvent | Invalid:
         """Read one event in binary mode: attributes in `ce-` headers, percent-encoded, and the data as the body."""
-        given = [(name[3:], unquote(value)) for name, value in headers if name.startswith("ce-") and len(name) > 3]
-        attributes = dict(given)
+        given = [(name[3:], value) for name, value in headers if name.startswith("ce-") and len(name) > 3]
+        # What is no UTF-8 would become the same sign whatever it was, and ids fall together.
+        unclear = [name for name, value in given if not _is_encoded(value)]
+        attributes = {name: unquote(value) for name, value in given}
         counts = Counter(name for name, _ in given)
-        faults = [Fault(f"/{name}", REPEATED) for name, count in counts.items() if count > 1]
+        faults = [Fault(pointer_to(name), REPEATED) for name, count in counts.items() if count > 1]
+        faults += [Fault(pointer_to(name), "expected percent-encoded UTF-8") for name in dict.fromkeys(unclear)]
         if "datacontenttype" in attributes:
             faults.append(Fault("/datacontenttype", "is the Content-Type header in binary mode"))
             del attributes["datacontenttype"]
         try:
             msgspec.json.decode(body or b"null", type=msgspec.Raw)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-            return Invalid((*faults, Fault("/data", f"expected JSON: {error}")), attributes.get("id"))
+            at = half_of_pair(body)
+            fault = Fault("/data", f"expected JSON: {error}") if at is None else Fault(f"/data{at}", HALF_OF_PAIR)
+            return Invalid((*faults, fault), None if "id" in unclear else attributes.get("id"))
         encoded = encode(attributes)
         members = encoded[:-1] + (b"," if attributes else b"") + b'"data":' + (body.strip() or b"null") + b"}"
         found = self.structured(members)
-        if isinstance(found, Invalid):
-            return Invalid((*faults, *found.faults), found.id, found.source)
-        return Invalid(tuple(faults), found.id, found.source) if faults else found
+        more = found.faults if isinstance(found, Invalid) else ()
+        if not faults and not more:
+            return found
+        told = (None if name in unclear else value for name, value in (("id", found.id), ("source", found.source)))
+        return Invalid((*faults, *more), *told)
 
     def supposed(self, raw: bytes, most: int, client_id: str, time: datetime) -> list[NewEvent | Invalid]:
         """Read `{"events": […]}`: events of one client that might happen, of which `type` and `data` are enough.
@@ -139,6 +195,7 @@ class EventDecoder:
         except msgspec.ValidationError as error:
             raise InvalidBodyError(_place(error), _plain(error)) from None
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            _refuse_half_of_pair(raw)
             raise MalformedBodyError(f"expected JSON: {_plain(error)}") from None
         twice = _repeated(raw)
         if twice is not None:
@@ -227,6 +284,15 @@ class EventDecoder:
         return Invalid(tuple(faults), _text(found.get("id")), _text(found.get("source")))
 
 
+def _is_encoded(value: str) -> bool:
+    """Whether a header's value is ASCII and stands for UTF-8."""
+    try:
+        unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return value.isascii()
+
+
 def _repeated(raw: bytes | msgspec.Raw) -> Fault | None:
     """The fault of a name that stands twice in one object, or of the whole, where it cannot be looked at."""
     try:
@@ -236,6 +302,12 @@ def _repeated(raw: bytes | msgspec.Raw) -> Fault | None:
     except ValueError:
         return Fault("", "expected JSON in UTF-8")
     return None if pointer is None else Fault(pointer, REPEATED)
+
+
+def _refuse_half_of_pair(raw: bytes | msgspec.Raw) -> None:
+    at = half_of_pair(bytes(raw))
+    if at is not None:
+        raise InvalidBodyError(at, HALF_OF_PAIR)
 
 
 def _too_many(most: int, got: int) -> str:

@@ -36,6 +36,11 @@ _MOST_TIMES: Final = 100
 """How much longer than what was sent the decoded body may be. Events become some thirty times shorter at best."""
 _UNWEIGHED: Final = 8 * 1024 * 1024
 """Up to this length that is not looked at, as other limits hold."""
+_TAKEN_AT_ONCE: Final = 16 * 1024
+"""What is handed to a decompressor at once: at the end of each member it copies all that it did not use."""
+_MOST_MEMBERS: Final = 1000
+_LEAST_IN_A_MEMBER: Final = 100
+"""Decoded bytes for which a body may have one more: each of them takes a decompressor of its own."""
 _OVERHEAD: Final = 1024 * 1024
 """Bytes that a body may be longer coded than decoded."""
 _WINDOW_LOG: Final = 23
@@ -148,10 +153,10 @@ class Decoder:
         """Decode a coding."""
         self._coding = coding
         self._stream: _Stream | None = None
-        self._taken = self._made = 0
+        self._taken = self._made = self._members = 0
 
     def feed(self, data: bytes, *, is_last: bool) -> Iterator[bytes]:
-        """What the next bytes stand for, piece by piece.
+        """What the next bytes stand for, piece by piece; an empty piece where some of them stood for nothing.
 
         Raises:
             BrokenCodingError: they are none of this coding; or they are the last and the end is missing.
@@ -168,16 +173,33 @@ class Decoder:
             raise BrokenCodingError(f"the body ended early: its {self._coding} has no end")
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), _TAKEN_AT_ONCE):
+            before = self._made
+            yield from self._some(data[start : start + _TAKEN_AT_ONCE])
+            if self._made == before:
+                # Whoever reads can let others have their turn.
+                yield b""
+
+    def _some(self, data: bytes) -> Iterator[bytes]:
         stream = self._stream
         while data or (stream is not None and not stream.eof and not stream.needs_input):
             if stream is None or stream.eof:
                 # Members and frames may follow one another.
+                self._count_member()
                 stream = self._stream = _new_stream(self._coding)
             piece = stream.decompress(data, _PIECE)
             data = stream.unused_data if stream.eof else b""
             self._weigh(len(piece))
             if piece:
                 yield piece
+
+    def _count_member(self) -> None:
+        self._members += 1
+        if self._members > _MOST_MEMBERS + self._made // _LEAST_IN_A_MEMBER:
+            what = "members" if self._coding == "gzip" else "frames"
+            raise BrokenCodingError(
+                f"the body has over {_MOST_MEMBERS:,} {what} of {self._coding} with next to nothing in them"
+            )
 
     def _weigh(self, more: int) -> None:
         self._made += more

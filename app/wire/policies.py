@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import Field as Attribute
 from datetime import time
 from decimal import Decimal
 from functools import cache
@@ -12,9 +14,11 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
@@ -28,6 +32,7 @@ from app.core.policy import Policy
 from app.core.setting_error import SettingError
 from app.use_cases.errors import InvalidFieldsError
 from app.wire.faults import pointer_to
+from app.wire.surrogates import HALF_OF_PAIR, half_in
 
 __all__ = ["JsonPolicies", "PolicySettings"]
 
@@ -83,6 +88,16 @@ def _read_decimal(value: object) -> object:
     raise ValueError("expected a decimal number, such as 90.50")
 
 
+def _as_set(members: list[Any]) -> frozenset[Any]:
+    """As a set, to which the library itself would take a member any number of times."""
+    found = frozenset(members)
+    if len(found) < len(members):
+        twice = next(one for one, count in Counter(members).items() if count > 1)
+        raise ValueError(f"{twice} is given more than once")
+    return found
+
+
+_UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 _DECIMAL = r"[0-9]+(\.[0-9]+)?"
 _IN_DIGITS = PlainSerializer(lambda value: f"{value:f}", return_type=str, when_used="json")
 _DECIMAL_SCHEMA = {
@@ -118,14 +133,17 @@ def _modelled(hint: Any) -> Any:
         return Annotated[hint, BeforeValidator(_read_decimal), _IN_DIGITS, WithJsonSchema(_DECIMAL_SCHEMA)]
     if get_origin(base) is frozenset:
         # Sets have no order, and the same policy is to be the same JSON.
-        return Annotated[hint, PlainSerializer(sorted, when_used="json")]
+        limits = get_args(hint)[1:] if base is not hint else ()
+        members: Any = list[get_args(base)]  # type: ignore[misc]
+        in_order = PlainSerializer(sorted, when_used="json")
+        return Annotated[(members, *limits, AfterValidator(_as_set), in_order, _UNIQUE)]
     if base is not hint or not get_args(hint) or get_origin(hint) is Literal:
         return hint
     parts = tuple(part if part in (Ellipsis, type(None)) else _modelled(part) for part in get_args(hint))
     return Union[parts] if isinstance(hint, UnionType) else get_origin(hint)[parts]  # noqa: UP007 - of a tuple
 
 
-def _default(field: Field[Any]) -> FieldInfo:
+def _default(field: Attribute[Any]) -> FieldInfo:
     if field.default is not MISSING:
         value = _modelled_value(field.default)
         return FieldInfo(default=value)
@@ -172,6 +190,9 @@ class JsonPolicies:
             raise InvalidFieldsError("the settings are no policy", [("/settings", "nested too deeply")]) from None
         except ValidationError as error:
             faults = [(_pointer(each), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+            at = half_in(patch)
+            if at is not None:
+                faults = [(f"/settings{at}", HALF_OF_PAIR)]
             raise InvalidFieldsError("the settings are no policy", faults) from None
 
 

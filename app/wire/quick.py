@@ -29,6 +29,8 @@ _UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, ValueError, Overflow
 # Written out, JSON has no control characters in strings; these are the escapes that could stand for one, for a lone
 # surrogate or for U+FDD0.
 _escapes = re.compile(rb"\\(?:[bfnrt]|u(?:00[01]|007[fF]|[dD][89a-fA-F]|[fF][dD][dD]0))").search
+_MOST_UNUSUAL: Final = 512 * 1024
+"""Bytes up to which a closer look is taken at all events at once: what nobody knows is read into memory for it."""
 _escaped_quotes = re.compile(rb"\\[\"\\]").search
 
 encode = msgspec.json.Encoder(order="deterministic").encode
@@ -116,12 +118,13 @@ class QuickReader:
         except _UNREADABLE:
             return None
 
-    def array(self, raw: bytes) -> list[NewEvent] | None:
-        """Read a JSON array of events, or None."""
+    def array(self, raw: bytes, most: int) -> list[NewEvent] | None:
+        """Read a JSON array of events, or None, as where there are more than so many."""
         if _may_hide(raw):
             return None
         try:
-            return self._events(self._array.decode(raw), raw)
+            found = self._array.decode(raw)
+            return self._events(found, raw) if len(found) <= most else None
         except _UNREADABLE:
             return None
 
@@ -173,7 +176,7 @@ class QuickReader:
             canonical = encode(data)
             digest = content_digest(kind.name, subject, at, canonical)
             events.append(NewEvent(one.source, one.id, kind.name, subject, time, canonical.decode(), digest))
-        if _quotes_in(raw) != quotes and may_repeat(raw):
+        if _quotes_in(raw) != quotes and (len(raw) > _MOST_UNUSUAL or may_repeat(raw)):
             raise _UnusualError
         return events
 

@@ -7,8 +7,12 @@ import msgspec
 
 from app.wire.faults import Fault, pointer_to
 from app.wire.fields import FieldRule
+from app.wire.surrogates import HALF_OF_PAIR, half_of_pair
 
 __all__ = ["ObjectReader"]
+
+_MOST_FAULTS = 100
+"""Of one object that are told."""
 
 
 class ObjectReader:
@@ -62,12 +66,15 @@ class ObjectReader:
         return found
 
     def faults(self, raw: bytes | msgspec.Raw, pointer: str) -> list[Fault]:
-        """Everything that is wrong with an object, by the order of its fields."""
+        """Everything that is wrong with an object, by the order of its fields; of very much the first part."""
         try:
             found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         except msgspec.ValidationError:
             return [Fault(pointer, "expected an object")]
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            at = half_of_pair(bytes(raw))
+            if at is not None:
+                return [Fault(pointer + at, HALF_OF_PAIR)]
             return [Fault(pointer, f"expected JSON: {_reason(error)}")]
         faults = [
             Fault(f"{pointer}/{name}", "missing")
@@ -75,6 +82,8 @@ class ObjectReader:
             if rule.required and name not in found
         ]
         for name, value in found.items():
+            if len(faults) >= _MOST_FAULTS:
+                break
             rule = self._rules.get(name)
             if rule is not None:
                 expected = self._fault(rule, value)

@@ -22,7 +22,8 @@ MOST_CHARACTERS: Final = 4_096
 """Of a header of tags, as many as are looked at."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LIST: Final = re.compile(r'\s*(?:(W/)?"([!#-~\x80-\xff]*)")?\s*(?:,|$)')
+# Nothing is given back once it matched: so blanks without end take no longer than their number.
+_LIST: Final = re.compile(r'[ \t]*+(?:(W/)?"([!#-~\x80-\xff]*+)"[ \t]*+)?(?:,|$)')
 
 
 @dataclass(frozen=True, slots=True)

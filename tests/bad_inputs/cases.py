@@ -272,19 +272,13 @@ def _events(operation: Operation) -> Iterator[Case]:
             )
             body = {**cloud_event(kind=kind), "data": {**data, name: "the value"}}
             yield from _values(operation, ("data", name), body, kinds, STRUCTURED)
-    yield Case(
-        "an attribute given twice",
-        "a field of an event",
-        "POST",
-        operation.to(),
-        b"{}",
-        (
-            ("Content-Type", JSON),
-            *((f"ce-{name}", quote(str(value))) for name, value in cloud_event().items() if name != "data"),
-            ("ce-id", "2"),
-        ),
-        ("/id",),
-    )
+    attributes = {f"ce-{name}": quote(str(value)) for name, value in cloud_event().items() if name != "data"}
+    where, to, plain = "a field of an event", operation.to(), ("Content-Type", JSON)
+    twice = (plain, *attributes.items(), ("ce-id", "2"))
+    yield Case("an attribute given twice", where, "POST", to, b"{}", twice, ("/id",))
+    for what, value in (("invalid UTF-8", "%fe1"), ("a surrogate", "%ed%a0%80"), ("bytes beyond ASCII", b"\xc3\xa9")):
+        headers: tuple[tuple[str, str | bytes], ...] = (plain, *(attributes | {"ce-id": value}).items())
+        yield Case(f"{what} in an attribute's header", where, "POST", to, b"{}", headers, ("/id",))
 
 
 def _values(  # noqa: PLR0917 - a case
@@ -301,12 +295,14 @@ def _values(  # noqa: PLR0917 - a case
     pointer = "/" + "/".join(path)
     if media != JSON:
         where = "a field of an event"
+    # What no event of a batch can be read for is said of the batch.
+    pointers = (pointer, f"/0{pointer}") if media == BATCH else (pointer,)
     frame = {BATCH: b"[%b]", NDJSON: b"%b\n"}.get(media, b"%b")
     method, to, headers = operation.method, operation.to(), (("Content-Type", media),)
 
     def case(what: str, value: bytes, *, harmless: bool = False) -> Case:
         whole = frame % written.replace(_VALUE, value)
-        return Case(f"{what}", where, method, to, whole, headers, (pointer,), harmless)
+        return Case(f"{what}", where, method, to, whole, headers, pointers, harmless)
 
     for what, (value, fine) in IN_JSON.items():
         if "any" in kinds or fine & kinds or what in spared:

@@ -1,16 +1,20 @@
 """Bodies of requests in gzip and zstd, for every route that reads one, and for GraphQL."""
 
+import asyncio
+import gzip
 import json
 from collections.abc import Callable
 from typing import NamedTuple
 
 import httpx
 import pytest
+from starlette.types import Message
 
-from app.wire.codings import CODINGS, Coding
+from app.edge.decoding import decoded
+from app.wire.codings import CODINGS, BrokenCodingError, Coding
 from tests.cloud_events import BATCH, NDJSON, STRUCTURED, as_json, cloud_event
 from tests.rest.test_bad_input import check
-from tests.wire.test_codings import bomb, encoded
+from tests.wire.test_codings import bomb, each_nothing, encoded
 
 MEBIBYTE = 2**20
 QUERY = json.dumps({"query": "{ __typename }"}).encode()
@@ -83,6 +87,42 @@ async def test_a_bomb_is_refused(api: httpx.AsyncClient, coding: Coding, route: 
         assert json.loads(answer.text.splitlines()[-1])["problem"]["status"] == 413
     else:
         assert answer.status_code == 413
+
+
+@each_nothing
+@each_route
+async def test_members_without_anything_are_refused(
+    api: httpx.AsyncClient, coding: Coding, nothing: bytes, route: Route
+):
+    answer = await route.ask(api, coding, nothing * 1001 + encoded(coding, route.body))
+    if route.media == NDJSON:
+        assert json.loads(answer.text.splitlines()[-1])["problem"]["status"] == 400
+    else:
+        assert answer.status_code == 400
+    assert "next to nothing" in answer.text
+
+
+async def test_others_have_their_turn_while_nothing_comes_out():
+    body = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 200_000
+    turns = 0
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    _, read = decoded({"type": "http", "headers": [(b"content-encoding", b"gzip")]}, receive)
+    others = asyncio.create_task(other())
+    try:
+        with pytest.raises(BrokenCodingError):
+            await read()
+    finally:
+        others.cancel()
+    assert turns >= 50
 
 
 @each_coding

@@ -49,6 +49,15 @@ async def test_options_and_refusals_name_what_is_possible(api: httpx.AsyncClient
         assert bool(refused.content) == (method != "HEAD")
 
 
+@each_path
+async def test_a_slash_at_the_end_leads_nowhere(api: httpx.AsyncClient, path: str):
+    """No redirect, that would go wherever the Host header says."""
+    for method in allowed(path) - {"OPTIONS"}:
+        answer = await api.request(method, f"{target(path)}/", headers={"Host": "elsewhere.example"}, json={})
+        assert answer.status_code == 404
+        assert "location" not in answer.headers
+
+
 @pytest.mark.parametrize("is_there", [True, False], ids=["there", "not there"])
 @pytest.mark.parametrize("path", [operation.path for operation in OPERATIONS if operation.method == "GET"])
 async def test_head_is_get_without_a_body(api: httpx.AsyncClient, path: str, is_there: bool):

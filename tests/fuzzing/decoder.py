@@ -74,7 +74,7 @@ def judge(raw: bytes) -> None:
     for body in (raw, b"[" + raw + b"]", b"[" + raw + b"," + raw + b"]"):
         try:
             batch = DECODER.batch(body, 100)
-        except MalformedBodyError:
+        except (MalformedBodyError, InvalidBodyError):
             continue
         assert all(isinstance(one, NewEvent | Invalid) for one in batch)
         if isinstance(found, NewEvent) and body is not raw:

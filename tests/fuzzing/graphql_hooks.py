@@ -22,6 +22,7 @@ REASONS: Final = (
     ("BAD_USER_INPUT", "some of the events cannot be", "what `data` may be depends on `type`"),
     ("BAD_USER_INPUT", "expected a client id", "a String of a schema may be any text"),
     ("BAD_USER_INPUT", "expected text without control characters.*", "a String of a schema may be any text"),
+    ("BAD_USER_INPUT", "expected at most 400 steps: .*", "a schema knows nothing of two arguments together"),
     ("NOT_FOUND", "there is no .*", "names are drawn, too"),
     ("LIMIT_COST", "the operation is costlier than .*", "`@cost` in the schema tells, and is not looked at"),
 )

@@ -13,6 +13,7 @@ import pytest
 from graphql import get_introspection_query
 
 from app.composition import create_app
+from app.graphql import endpoint
 from app.graphql.documents import Documents, InvalidDocument, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
 from app.graphql.schema import make_schema
@@ -356,6 +357,22 @@ async def test_variables_are_bounded(api: httpx.AsyncClient):
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "LIMIT_VARIABLES")
 
 
+@pytest.mark.parametrize("one", [rb'{"a":"\u0022"}', rb'{"a":"\"\\"}', b"{}", b"[0]", b"1"])
+async def test_too_many_variables_are_refused_before_they_are_made(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, one: bytes
+):
+    monkeypatch.setattr(endpoint, "decode_json", None)
+    body = b'{"query":"{ __typename }","variables":{"v":[' + b",".join([one] * 60_000) + b"]}}"
+    answer = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "LIMIT_VARIABLES")
+
+
+async def test_marks_in_texts_are_no_variables(api: httpx.AsyncClient):
+    variables: dict[str, Any] = {"v": ['",[{' * 100_000, "\\"] + [{"a": []}] * 16_000}
+    answer = await api.post("/graphql", json={"query": "{ __typename }", "variables": variables})
+    assert answer.json() == {"data": {"__typename": "Query"}}
+
+
 @pytest.mark.parametrize("number", ["9" * 5_000, "-" + "9" * 5_000, "9" * 5_000 + ".5", "1e" + "9" * 5_000])
 async def test_a_number_of_thousands_of_digits_is_refused_in_our_words(api: httpx.AsyncClient, number: str):
     for query in (
@@ -387,6 +404,15 @@ async def test_a_name_that_stands_twice_is_named(api: httpx.AsyncClient, body: b
     answer = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["message"] == f"{pointer}: given more than once"
+
+
+async def test_half_of_a_surrogate_pair_is_named(api: httpx.AsyncClient):
+    body = rb'{"query": "{ __typename }", "variables": {"input": {"clientId": "\ud800"}}}'
+    posted = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    got = await api.get("/graphql", params={"query": "{ __typename }", "variables": r'{"a": ["\ud800"]}'})
+    for answer, named in ((posted, "/variables/input/clientId"), (got, "?variables/a/0")):
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["message"] == f"{named}: a string has half of a surrogate pair"
 
 
 async def test_a_parameter_that_stands_twice_is_named(api: httpx.AsyncClient):

@@ -69,6 +69,8 @@ async def test_a_client_is_put(ask: Ask):
         ({"currency": "EURO"}, "/currency"),
         ({"country": "Germany"}, "/country"),
         ({"timeZone": "Berlin"}, "/timeZone"),
+        ({"timeZone": "localtime"}, "/timeZone"),
+        ({"timeZone": "Factory"}, "/timeZone"),
         ({"name": "a\u0000"}, "/name"),
         ({"clientId": ""}, "/clientId"),
         ({"clientId": "a\u0000"}, "/clientId"),

@@ -9,10 +9,15 @@ from fastapi import FastAPI
 
 from app.composition import create_app
 from app.oidc.issuers import Issuer
+from app.ports.tenants import Scope
+from app.rest.openapi.operations import Operation
+from app.scopes import REST
 from app.services import Services
 from app.settings import Settings
 from tests.oidc.local_issuer import AUDIENCE, LocalIssuer, SigningKey, key, local_issuer
+from tests.rest.conftest import Caller
 from tests.rest.test_bad_input import check
+from tests.rest.walks import OPERATIONS, ask, named, world_of
 
 QUERY = {"query": "{ clients(first: 1) { totalCount } }"}
 
@@ -201,6 +206,30 @@ async def test_its_idempotency_keys_are_its_own(anybody: httpx.AsyncClient, toke
     other = await draft("y", sub="bert")
     assert other.status_code == 201
     assert "idempotency-replayed" not in other.headers
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.method == "POST"], ids=named)
+async def test_who_may_do_less_gets_no_answer_that_more_was_needed_for(
+    anybody: httpx.AsyncClient, caller: Caller, tenant: str, tokens: Tokens, operation: Operation
+):
+    """Not even that of the same user and the same request: it may hold the secret of a key."""
+    world, needed = await world_of(caller, tenant), REST[named(operation)]
+
+    async def asked(*scopes: str) -> httpx.Response:
+        anybody.headers.update(tokens(scope=" ".join(scopes)) | {"Idempotency-Key": "one"})
+        return await ask(anybody, operation, world.names)
+
+    # Of whoever may not, nothing is claimed either.
+    check(await asked(*sorted(set(Scope) - {needed})), 403)
+    first = await asked(*Scope)
+    assert first.is_success, first.text
+    for scopes in (sorted(set(Scope) - {needed}), [needed]):
+        answer = await asked(*scopes)
+        check(answer, 403)
+        assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+        assert "idempotency-replayed" not in answer.headers
+    again = await asked(*Scope)
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
 
 
 async def test_whom_a_provider_vouches_for_makes_no_stronger_key(anybody: httpx.AsyncClient, tokens: Tokens):

@@ -27,7 +27,7 @@ def check(answer: httpx.Response, status: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "status", "pointer"),
     [
-        ("/", 404, None),
+        ("/nothing", 404, None),
         ("/v2/clients", 404, None),
         ("/v1/clients/nobody", 404, None),
         ("/v1/clients/nobody/score", 404, None),
@@ -122,6 +122,36 @@ async def test_events_that_cannot_be_taken(api: httpx.AsyncClient, media: str, b
     assert (await api.get("/v1/events")).json()["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("media", "sent", "pointer"),
+    [
+        (STRUCTURED, {**_ENVELOPE, "id": "a\ud800"}, "/id"),
+        (STRUCTURED, {**_ENVELOPE, "data": {"note": "\udc00"}}, "/data/note"),
+        (BATCH, [_ENVELOPE, {**_ENVELOPE, "subject": "\ud800x"}], "/1/subject"),
+    ],
+)
+async def test_half_of_a_surrogate_pair_is_named(api: httpx.AsyncClient, media: str, sent: Any, pointer: str):
+    answer = await api.post("/v1/events", content=json.dumps(sent), headers={"Content-Type": media})
+    expected = {"pointer": pointer, "detail": "a string has half of a surrogate pair"}
+    assert check(answer, 422)["errors"] == [expected]
+    assert (await api.get("/v1/events")).json()["items"] == []
+
+
+async def test_an_encoded_slash_is_shown_as_it_was_sent(api: httpx.AsyncClient):
+    assert check(await api.get("/v1/clients%2Facme"), 404)["detail"] == "there is nothing at /v1/clients%2Facme"
+    found = check(await api.delete("/v1/clients/a%2fb/score"), 405)
+    assert found["detail"] == "DELETE is not possible at /v1/clients/a%2Fb/score"
+
+
+async def test_years_that_cannot_be_are_told(api: httpx.AsyncClient):
+    expected = "expected a year from 1970 to 2199, in UTC"
+    found = check(await api.get("/v1/clients?as_of=9999-12-31"), 422)
+    assert found["errors"] == [{"pointer": "?as_of", "detail": expected}]
+    body = {"name": "x", "scopes": ["read"], "expires_at": "9999-12-31T00:00:00Z"}
+    found = check(await api.post("/v1/api-keys", json=body), 422)
+    assert found["errors"] == [{"pointer": "/expires_at", "detail": expected}]
+
+
 async def test_an_empty_batch_is_answered(api: httpx.AsyncClient):
     answer = await api.post("/v1/events", content=b"[]", headers={"Content-Type": BATCH})
     assert (answer.status_code, answer.json()["results"]) == (200, [])
@@ -140,6 +170,8 @@ async def test_an_empty_batch_is_answered(api: httpx.AsyncClient):
         (b'{"country": "Germany"}', 422, "/country"),
         (b'{"currency": "XXX"}', 422, "/currency"),
         (b'{"time_zone": "Mars/Olympus"}', 422, "/time_zone"),
+        (b'{"time_zone": "localtime"}', 422, "/time_zone"),
+        (b'{"time_zone": "Factory"}', 422, "/time_zone"),
         (b'{"nam": "x"}', 422, "/nam"),
         (b"{" * 20_000, 400, None),
         (b'{"name": NaN}', 422, "/name"),
@@ -238,3 +270,21 @@ async def test_the_names_in_problems_are_the_ones_that_were_sent(api: httpx.Asyn
     body = check(await api.get("/v1/clients/ärger%20%26%20söhne/score"), 404)
     assert "ärger & söhne" in body["detail"]
     assert json.dumps(body)
+
+
+@pytest.mark.parametrize("media", [STRUCTURED, "application/json", "binary"])
+async def test_one_event_is_no_longer_than_a_line(api: httpx.AsyncClient, media: str):
+    event = cloud_event(data={f"name-{number}": 1 for number in range(20_000)})
+    headers = {"Content-Type": media}
+    if media == "binary":
+        headers = {f"ce-{name}": str(value) for name, value in event.items() if name != "data"}
+        event, headers["Content-Type"] = event["data"], "application/json"
+    found = check(await api.post("/v1/events", content=as_json(event), headers=headers), 413)
+    assert "262144 bytes of one event" in found["detail"]
+
+
+async def test_of_a_batch_only_the_event_that_is_too_long_is_refused(api: httpx.AsyncClient):
+    long = cloud_event("2", data={"invoice": "x" * 300_000})
+    answer = await api.post("/v1/events", content=as_json([cloud_event(), long]), headers={"Content-Type": BATCH})
+    assert [one["status"] for one in answer.json()["results"]] == ["accepted", "invalid"]
+    assert "262,144 bytes" in answer.text

@@ -169,7 +169,8 @@ async def test_a_key_is_rotated_and_revoked_by_who_knows_it(api: httpx.AsyncClie
     check(await api.post(f"{path}/rotate", json={"overlap": 0}, headers=wearing(tag)), 412)
     check(await api.delete(path, headers=wearing(tag)), 412)
     assert (await api.get(path)).json()["hint"] == rotated.json()["hint"]
-    tag = (await api.get(path)).headers["ETag"]
+    tag = rotated.headers["ETag"]
+    assert (await api.get(path)).headers["ETag"] == tag
     assert (await api.delete(path, headers=wearing(tag))).status_code == 204
 
 

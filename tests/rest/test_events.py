@@ -55,6 +55,22 @@ async def test_binary_mode(api: httpx.AsyncClient):
     assert (await send(api, event)).status_code == 200, "the same event in structured mode is a duplicate"
 
 
+@pytest.mark.parametrize("name", ["id", "subject"])
+@pytest.mark.parametrize("value", [b"%fe1", b"%ff1", b"%ed%a0%80", b"\xfe1", b"\xc3\xa9"])
+async def test_binary_mode_takes_percent_encoded_utf8_alone(api: httpx.AsyncClient, name: str, value: bytes):
+    event = cloud_event()
+    given = {f"ce-{name}": str(value).encode() for name, value in event.items() if name != "data"}
+    headers = {**given, f"ce-{name}": value, "Content-Type": b"application/json"}
+    answer = await api.post(
+        "/v1/events",
+        content=as_json(event["data"]),
+        headers=[(name.encode(), value) for name, value in headers.items()],
+    )
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"] == [{"pointer": f"/{name}", "detail": "expected percent-encoded UTF-8"}]
+    assert (await api.get("/v1/events")).json()["items"] == []
+
+
 async def test_every_type_of_the_catalogue_in_one_batch(api: httpx.AsyncClient):
     batch = [cloud_event(f"all-{n}", kind) for n, kind in enumerate(CATALOGUE)]
     answer = await send(api, batch, BATCH)

@@ -15,13 +15,15 @@ from app.ports.tenants import Scope
 from app.settings import Settings
 from tests.cloud_events import BATCH, NDJSON, as_json, cloud_event
 from tests.postgres import Server
+from tests.waiting import until, waits_for_a_lock
 
-PATIENCE = 0.5
+PATIENCE = 2.0
+"""Seconds; long enough for a slow machine to get to where all wait."""
 
 
 @pytest.fixture
 async def small(database_url: str) -> AsyncIterator[FastAPI]:
-    """A service that writes one batch at a time, has little room and waits half a second."""
+    """A service that writes one batch at a time, has little room and waits two seconds."""
     limits = Settings(database_write_pool_size=1, ingest_memory=16 * 2**20, ingest_patience=PATIENCE)
     app = create_app(limits.with_database(database_url))
     async with app.router.lifespan_context(app):
@@ -58,9 +60,14 @@ async def slow(administrator_url: str, client: httpx.AsyncClient) -> AsyncIterat
         await connection.close()
 
 
-async def send(client: httpx.AsyncClient, *names: str, padding: int = 0, **more: str) -> httpx.Response:
+async def send(client: httpx.AsyncClient, *names: str, padding: int = 0) -> httpx.Response:
     events = [cloud_event(name, extra="x" * padding) for name in names]
-    return await client.post("/v1/events", content=as_json(events), headers={"Content-Type": BATCH, **more})
+    return await client.post("/v1/events", content=as_json(events), headers={"Content-Type": BATCH})
+
+
+async def send_much(client: httpx.AsyncClient, name: str) -> httpx.Response:
+    """Five MiB of events, each as large as one may be."""
+    return await send(client, *(f"{name}-{n}" for n in range(21)), padding=250_000)
 
 
 def assert_told_to_come_again(answer: httpx.Response) -> None:
@@ -75,7 +82,7 @@ async def test_who_waits_too_long_is_told_to_come_again_and_nothing_is_lost(
 ):
     async with slow(administrator_url, client):
         stuck = asyncio.create_task(send(client, "1"))
-        await asyncio.sleep(0.1)
+        await until(lambda: waits_for_a_lock(administrator_url))
         refused = await asyncio.gather(*(send(client, f"{n}") for n in range(2, 8)))
         for answer in refused:
             assert_told_to_come_again(answer)
@@ -96,8 +103,10 @@ async def test_what_has_no_room_is_refused_before_it_is_read(administrator_url: 
         yield as_json([cloud_event("late")])
 
     async with slow(administrator_url, client):
-        waiting = [asyncio.create_task(send(client, f"{n}", padding=5 * 2**20)) for n in range(3)]
-        await asyncio.sleep(0.2)
+        waiting = [asyncio.create_task(send_much(client, f"{n}")) for n in range(3)]
+        # One writes, one waits for its turn, and there is no room for the third.
+        await until(lambda: waits_for_a_lock(administrator_url))
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         announced = {"Content-Type": BATCH, "Content-Length": str(5 * 2**20)}
         answer = await client.post("/v1/events", content=body(), headers=announced)
         assert_told_to_come_again(answer)
@@ -109,7 +118,7 @@ async def test_what_has_no_room_is_refused_before_it_is_read(administrator_url: 
         assert_told_to_come_again(await send(client, "small"))
     answers = await asyncio.gather(*waiting)
     assert sorted(answer.status_code for answer in answers) == [200, 503, 503]
-    assert (await send(client, "after", padding=5 * 2**20)).json()["accepted"] == 1
+    assert (await send_much(client, "after")).json()["accepted"] == 21
 
 
 async def _chunks(size: int) -> AsyncIterator[bytes]:
@@ -131,7 +140,7 @@ async def test_a_stream_stops_reading_and_ends_with_a_problem(administrator_url:
 
     async with slow(administrator_url, client):
         stuck = asyncio.create_task(send(client, "1"))
-        await asyncio.sleep(0.1)
+        await until(lambda: waits_for_a_lock(administrator_url))
         answer = await client.post("/v1/events", content=endless(), headers={"Content-Type": NDJSON})
         assert taken < 10
         # Nothing was answered before, so that the status says it.

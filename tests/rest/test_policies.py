@@ -182,7 +182,12 @@ async def test_a_deal_breaker_of_the_policy_parts(api: httpx.AsyncClient):
         ({"settings": {"exchange_rates": {"ABC": "1"}}}, "/settings/exchange_rates/ABC"),
         ({"settings": {"currency": "usd"}}, "/settings/currency"),
         ({"settings": {"deal_breakers": ["mood"]}}, "/settings/deal_breakers/0"),
-        ({"settings": {"calendar": {"zone": "\ud800"}}}, "/settings"),
+        ({"settings": {"calendar": {"zone": "\ud800"}}}, "/settings/calendar/zone"),
+        ({"settings": {"calendar": {"zone": "localtime"}}}, "/settings/calendar/zone"),
+        ({"settings": {"calendar": {"zone": "Factory"}}}, "/settings/calendar/zone"),
+        ({"settings": {"calendar": {"days_off": ["2026-05-04"] * 5000}}}, "/settings/calendar/days_off"),
+        ({"settings": {"calendar": {"days_off": ["2026-05-04", "2026-05-05"] * 2}}}, "/settings/calendar/days_off"),
+        ({"settings": {"deal_breakers": ["debt_written_off"] * 2}}, "/settings/deal_breakers"),
     ],
 )
 async def test_what_is_no_policy_is_refused(api: httpx.AsyncClient, body: dict[str, Any], pointer: str):

@@ -14,6 +14,7 @@ from app.ports.tenants import Scope
 from app.services import Services
 from app.settings import Settings
 from tests.cloud_events import BATCH, NDJSON, STRUCTURED, as_json, cloud_event
+from tests.rest.walks import OPERATIONS
 
 DAY = 86_400
 """A window that does not end while a test runs, but for one a day."""
@@ -93,6 +94,67 @@ async def test_every_answer_tells_what_is_left(limited: Limited):
         assert told == f'"burst";q=100;w={DAY}, "sustained";q=1000;w={DAY}, "events";q=50;w={DAY}'
         assert left(answer) == {"burst": 100 - number, "sustained": 1000 - number, "events": 50}
     assert left(await send(client, "1", "2", "3"))["events"] == 47
+
+
+BODIES: list[tuple[dict[str, str], bytes, set[int]]] = [
+    ({}, b"{", {400, 422}),
+    ({}, b'{"a":1,"a":2}', {400, 422}),
+    ({}, b" " * (8 * 1024 * 1024 + 1), {413}),
+    ({"Content-Type": "text/plain"}, b"x", {415}),
+    ({"Content-Encoding": "br"}, b"x", {415}),
+    ({"Content-Encoding": "gzip"}, b"x", {400}),
+    # Not where there is nothing in the answer.
+    ({"Accept": "image/png"}, b"{}", {406, 404, 204}),
+]
+
+
+@pytest.mark.parametrize("once", [False, True])
+async def test_every_refusal_of_an_operation_counts_and_tells_what_is_left(limited: Limited, once: bool):
+    client, number = await limited(f"sustained=1000/{DAY}"), 0
+    for operation in OPERATIONS:
+        path = operation.path.format_map(dict.fromkeys(("client_id", "key_id", "version", "event_id", "digest"), "x"))
+        media = next(iter(operation.spec["requestBody"]["content"])) if operation.has_body else "application/json"
+        asked = [(path, *one) for one in (BODIES if operation.has_body else BODIES[-1:])]
+        asked.append((f"{path}?a=1&a=2", {}, b"{}", {422}))
+        for target, more, content, statuses in asked:
+            number += 1
+            headers = {"Content-Type": media, **more} | ({"Idempotency-Key": str(number)} if once else {})
+            answer = await client.request(operation.method, target, content=content, headers=headers)
+            assert answer.status_code in statuses, (operation, more, content[:20], answer.text)
+            assert left(answer) == {"sustained": 1000 - number}, (operation, more, content[:20])
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "status"),
+    [
+        ({"Content-Type": "text/plain"}, b"x", 415),
+        ({"Content-Type": "application/json"}, b"{", 400),
+        ({"Content-Type": "application/json"}, b" " * (8 * 1024 * 1024 + 1), 413),
+    ],
+)
+async def test_every_refusal_of_an_operation_of_graphql_does_too(
+    limited: Limited, headers: dict[str, str], content: bytes, status: int
+):
+    client = await limited(f"sustained=1000/{DAY}")
+    answer = await client.post("/graphql", content=content, headers=headers)
+    assert (answer.status_code, left(answer)) == (status, {"sustained": 999})
+
+
+async def test_where_nobody_is_asked_who_asks_nothing_counts(limited: Limited):
+    client = await limited(f"sustained=1000/{DAY}")
+    for method, path, headers, status in (
+        ("GET", "/v1/nothing", {}, 404),
+        ("POST", "/v1/nothing", {"Idempotency-Key": "one"}, 404),
+        ("PATCH", "/v1/clients", {}, 405),
+        ("OPTIONS", "/v1/clients", {}, 204),
+        ("GET", "/v1/event-types", {}, 200),
+        ("GET", "/v1/clients", {"Accept-Encoding": "identity;q=0"}, 406),
+        ("DELETE", "/graphql", {}, 405),
+    ):
+        answer = await client.request(method, path, headers=headers)
+        assert answer.status_code == status, (path, answer.text)
+        assert "ratelimit" not in answer.headers, path
+    assert left(await client.get("/v1/clients")) == {"sustained": 999}
 
 
 async def test_nobody_is_told_of_limits_where_there_are_none(limited: Limited):

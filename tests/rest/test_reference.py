@@ -53,6 +53,11 @@ async def test_the_nonce_of_an_answer_is_its_own(anybody: httpx.AsyncClient):
     assert len(seen) == 3
 
 
+async def test_the_bare_address_leads_to_the_page(anybody: httpx.AsyncClient):
+    answer = await anybody.get("/", headers={"Host": "elsewhere.example"})
+    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
+
+
 async def test_nothing_else_is_served_beside_the_page(anybody: httpx.AsyncClient):
     for name in ("index.html", "__init__.py", "..%2F__init__.py", "none.js"):
         answer = await anybody.get(f"/docs/assets/{name}")

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.types import Message
 
 from app.ports.tenants import Scope
 from app.rest.openapi.operations import Operation
@@ -113,6 +115,57 @@ async def test_a_neighbours_things_are_not_there(caller: Caller, tenant: str):
         if changes(operation):
             assert await theirs.everything() == before, named(operation)
     assert await theirs.everything() == before
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.has_body], ids=named)
+async def test_who_asks_is_asked_before_the_body_is_read(
+    application: FastAPI, anybody: httpx.AsyncClient, caller: Caller, tenant: str, operation: Operation
+):
+    """Whatever is in it, and if it never comes."""
+    path = operation.path.format_map(dict.fromkeys(("client_id", "key_id", "version"), "some"))
+    others = sorted(set(Scope) - {REST[named(operation)]})
+    weak = (await caller(tenant, *others)).headers["authorization"]
+    media = next(iter(operation.spec["requestBody"]["content"]))
+    once = {"Idempotency-Key": "one"}
+    for more, status in (({}, 401), ({"Authorization": weak}, 403), (once, 401), (once | {"Authorization": weak}, 403)):
+        headers = {"Content-Type": media, **more}
+        for content in (b'{"a":1,"a":2}', b"{", b"\xff", b" " * (8 * 1024 * 1024 + 1)):
+            check(await anybody.request(operation.method, path, content=content, headers=headers), status)
+        for other in ({"Content-Type": "text/plain"}, {"Content-Encoding": "br"}, {"Content-Encoding": "gzip"}):
+            check(await anybody.request(operation.method, path, content=b"x", headers=headers | other), status)
+        assert await status_without_a_body(application, operation.method, path, headers) == status
+    assert await status_without_a_body(application, operation.method, path, {"Authorization": "Bearer pw_x"}) == 401
+
+
+async def status_without_a_body(application: FastAPI, method: str, path: str, headers: dict[str, str]) -> int:
+    """What a request is answered whose body nobody may ask for."""
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        raise AssertionError("the body was asked for")
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        # Of which there are not too many that do not count.
+        "client": ("192.0.2.1", 1),
+        "server": ("test", 80),
+    }
+    await application(scope, receive, send)
+    (status,) = statuses
+    return status
 
 
 async def test_no_key_counts_for_what_takes_none(anybody: httpx.AsyncClient):

@@ -282,7 +282,7 @@ async def test_connections_that_died_while_they_rested_are_passed_over(
         administrator = postgres.administrator_url(database_url.rpartition("/")[2])
         admin = await asyncpg.connect(administrator.replace("+asyncpg", ""))
         await admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND query = 'COMMIT' AND state = 'idle' AND pid <> pg_backend_pid()"
         )
         assert not await admin.fetchval("SELECT 1 FROM pg_stat_activity WHERE pid = $1", own)

@@ -143,10 +143,10 @@ async def test_a_portfolio_is_due_until_all_clients_that_it_concerns_are(
     await ledger.append(tenant, [event(1)])
     state = await portfolios.state(tenant, 10)
     together = put_together(OF, {}, DEFAULT_POLICY)
-    number = await portfolios.put(tenant, state, together, 0.2)
+    number = await portfolios.put(tenant, state, together, 1)
     assert number == 1
     assert await portfolios.claim(60) is None
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(1.05)
     assert await portfolios.claim(0) == tenant, "who stored it may have died"
     await portfolios.settle(tenant, state, number, LATER)
     assert await portfolios.claim(0) is None
@@ -201,10 +201,10 @@ async def test_many_claim_each_client_once(ledger: PostgresLedger, assessments: 
 
 async def test_a_claim_ends_by_itself(ledger: PostgresLedger, assessments: PostgresAssessments, tenant: str):
     await ledger.append(tenant, [event(1)])
-    assert await assessments.claim(1, 0.3) == [(tenant, "acme")]
-    assert await assessments.claim(1, 0.3) == []
-    await asyncio.sleep(0.35)
-    assert await assessments.claim(1, 0.3) == [(tenant, "acme")]
+    assert await assessments.claim(1, 1) == [(tenant, "acme")]
+    assert await assessments.claim(1, 1) == []
+    await asyncio.sleep(1.05)
+    assert await assessments.claim(1, 1) == [(tenant, "acme")]
 
 
 async def test_those_who_became_due_last_can_be_claimed_first(

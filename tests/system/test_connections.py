@@ -122,7 +122,7 @@ def problem_in(answer: bytes, status: int) -> dict[str, Any]:
     head, _, body = answer.partition(b"\r\n\r\n")
     lines = head.decode().lower().split("\r\n")
     assert lines[0].startswith(f"http/1.1 {status} "), answer
-    assert {"content-type: application/problem+json", "connection: close"} <= set(lines)
+    assert {"content-type: application/problem+json", "connection: close", "referrer-policy: no-referrer"} <= set(lines)
     assert any(line.startswith("x-request-id: ") for line in lines)
     found: dict[str, Any] = json.loads(body)
     assert found["status"] == status
@@ -212,6 +212,13 @@ def test_who_has_its_answer_cannot_drip_on(service: Service):
         (b"GET /livez HTTP/9.9\r\n\r\n", 400),
         (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"GET /livez HTTP/1.1\r\n\r\n", 400),
+        (head_of("GET", "/livez", "Host: y"), 400),
+        (b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n", 400),
+        (b"GET /livez\r\n\r\n", 400),
+        (head_of("POST", "/graphql", "Content-Type: application/json", "Content-Type: text/plain"), 400),
+        (head_of("POST", "/v1/events", "Transfer-Encoding: gzip, chunked"), 400),
+        (b"POST /v1/events HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (head_of("POST", "/v1/events", "Content-Length: 1", "Content-Length: 2"), 400),
         (head_of("POST", "/v1/events", "Content-Length: 1", "Transfer-Encoding: chunked"), 400),
         (head_of("POST", "/v1/events", "Content-Length: -1"), 400),
@@ -226,6 +233,11 @@ def test_what_is_not_read(service: Service, request_: bytes, status: int):
     if status == 400 and answer.startswith(b"HTTP/1.1 401 "):
         return  # Nobody asked for the body that is broken.
     problem_in(answer, status)
+
+
+def test_http_1_0_is_read(service: Service):
+    """Which needs no Host, as some probes have none."""
+    assert Raw(service, b"GET /livez HTTP/1.0\r\n\r\n").rest().startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("piece", [b"y" * 1000, b"y" * 100_000])
@@ -343,3 +355,15 @@ def test_who_never_reads_is_cut_off(service: Service):
     while any(getattr(found.raddr, "port", None) == ours for found in server.net_connections("tcp")):
         assert time.monotonic() < ends, "it is still open"
         time.sleep(0.1)
+
+
+def test_a_header_that_anybody_can_write_opens_no_other_door(service: Service):
+    """Whoever tries keys is shut out by the address it has, not by one it says that it has; it comes last for that."""
+    statuses = {
+        httpx.get(
+            f"{service.url}/v1/clients",
+            headers={"Authorization": f"Bearer pw_bad{number}", "X-Forwarded-For": f"203.0.113.{number}"},
+        ).status_code
+        for number in range(80)
+    }
+    assert statuses == {401, 429}

@@ -1,5 +1,6 @@
 """The decoder of events: what it takes, what it names, and that it never breaks."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from app.core.events import CATALOGUE
 from app.ports.ledger import NewEvent
-from app.wire.cloudevents import EventDecoder
-from app.wire.faults import Invalid, MalformedBodyError
+from app.wire.cloudevents import MOST_BYTES_OF_ONE, EventDecoder
+from app.wire.faults import Fault, Invalid, InvalidBodyError, MalformedBodyError
+from app.wire.surrogates import HALF_OF_PAIR
 from tests.cloud_events import EVERY_TYPE, as_json, cloud_event
 from tests.core.strategies import events
 
@@ -152,10 +154,6 @@ def test_a_wrong_field_is_named(change: dict[str, Any], pointer: str, expected: 
     assert expected in faults(raw)[pointer]
 
 
-def test_a_lone_surrogate_is_no_json():
-    assert "byte" in faults(json.dumps(cloud_event(id="\ud800")).encode())[""]
-
-
 def test_all_that_is_wrong_is_named_at_once():
     event = cloud_event(id=None, time="x", data={"invoice": "", "amount": 0})
     assert set(faults(event)) >= {"/id", "/time", "/data/invoice", "/data/amount", "/data/currency", "/data/due_date"}
@@ -204,6 +202,12 @@ def test_no_json_breaks_it(kind: str, data: st.DataObject):
         ({"ce-datacontenttype": "application/json"}, "/datacontenttype"),
         ({"ce-time": "x"}, "/time"),
         ({"ce-id": "%00"}, "/id"),
+        ({"ce-id": "%fe1"}, "/id"),
+        ({"ce-id": "%ed%a0%80"}, "/id"),
+        ({"ce-id": "\xfe1"}, "/id"),
+        ({"ce-subject": "a%ff"}, "/subject"),
+        ({"ce-source": "%c3"}, "/source"),
+        ({"ce-more": "%c3"}, "/more"),
     ],
 )
 def test_binary_mode(headers: dict[str, str], pointer: str | None):
@@ -223,6 +227,42 @@ def test_binary_mode_is_the_same_event_as_structured_mode():
     headers = {f"ce-{name}": value for name, value in event.items() if name != "data"}
     binary, structured = DECODER.binary(headers.items(), as_json(event["data"])), read(event)
     assert binary == structured
+
+
+def test_what_is_no_utf8_in_binary_mode_is_named_and_nothing_is_made_of_it():
+    event = {**cloud_event(), "id": "%fe1", "source": "%fe"}
+    found = DECODER.binary({f"ce-{name}": value for name, value in event.items() if name != "data"}.items(), b"{}")
+    assert isinstance(found, Invalid)
+    expected = "expected percent-encoded UTF-8"
+    assert [fault for fault in found.faults if "UTF-8" in fault.detail] == [
+        Fault("/id", expected),
+        Fault("/source", expected),
+    ]
+    assert (found.id, found.source) == (None, None)
+
+
+def test_half_of_a_surrogate_pair_is_found():
+    half = {**cloud_event(), "id": "\ud800"}
+    assert read(json.dumps(half).encode()) == Invalid((Fault("/id", HALF_OF_PAIR),))
+    nested = json.dumps({**cloud_event(), "data": {"a": ["\udc00"]}}).encode()
+    assert read(nested) == Invalid((Fault("/data/a/0", HALF_OF_PAIR),))
+    with pytest.raises(InvalidBodyError, match=HALF_OF_PAIR) as caught:
+        DECODER.batch(json.dumps([cloud_event(), half]).encode(), 10)
+    assert caught.value.pointer == "/1/id"
+    with pytest.raises(InvalidBodyError, match=HALF_OF_PAIR) as caught:
+        DECODER.supposed(rb'{"events": [{"type": "\udfff"}]}', 10, "acme", NOON)
+    assert caught.value.pointer == "/events/0/type"
+    headers = {f"ce-{name}": value for name, value in cloud_event().items() if name != "data"}
+    found = DECODER.binary(headers.items(), rb'{"note": "\ud83d"}')
+    assert isinstance(found, Invalid)
+    assert found.faults[0] == Fault("/data/note", HALF_OF_PAIR)
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory"])
+def test_the_zone_of_a_machine_is_none_of_a_client(zone: str):
+    found = read(cloud_event(kind="client.created", data={"time_zone": zone}))
+    assert isinstance(found, Invalid)
+    assert [fault.pointer for fault in found.faults] == ["/data/time_zone"]
 
 
 def test_a_batch_is_read_one_by_one():
@@ -248,3 +288,47 @@ def test_a_number_is_kept_in_plain_digits():
 def test_a_name_that_nobody_knows_is_text_too(name: bytes):
     raw = as_json(cloud_event(more="x")).replace(b"more", name)
     assert faults(raw)
+
+
+def test_an_event_is_no_longer_than_a_line_however_it_is_sent():
+    fine, long = ({**cloud_event(), "more": "x" * size} for size in (200_000, MOST_BYTES_OF_ONE))
+    expected = Invalid((Fault("", "expected an event of at most 262,144 bytes"),))
+    assert isinstance(read(fine), NewEvent)
+    assert read(long) == expected
+    found = DECODER.batch(as_json([fine, long, fine]), 3)
+    assert [type(one) for one in found] == [NewEvent, Invalid, NewEvent]
+    assert found[1] == expected
+    padded = (
+        b"[" + as_json(fine) + b"," + as_json(cloud_event()).replace(b"}", b" " * MOST_BYTES_OF_ONE + b"}", 1) + b"]"
+    )
+    assert DECODER.batch(padded, 2)[1] == expected
+
+
+def test_of_a_thousand_faults_some_are_told():
+    found = read(cloud_event(data={f"name-{number}": 1 for number in range(10_000)}))
+    assert isinstance(found, Invalid)
+    assert len(found.faults) == 100
+
+
+def test_a_batch_of_anything_is_not_read_into_memory():
+    for raw in (b"[" + b"1," * 300_000 + b"1]", b"[" + b'{"a":[{}]},' * 200_000 + b"{}]"):
+        with pytest.raises(MalformedBodyError, match="at most 262,144 values"):
+            DECODER.batch(raw, 1000)
+
+
+async def test_others_have_their_turn_while_a_batch_is_looked_at():
+    unusual = {**cloud_event(data={f"name-{number}": 1 for number in range(3000)})}
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    raw = as_json([unusual] * 50)
+    others = asyncio.create_task(other())
+    found = await DECODER.batch_in_turns(raw, 50)
+    others.cancel()
+    assert found == DECODER.batch(raw, 50)
+    assert turns >= 10

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.wire import codings
 from app.wire.codings import (
     CODINGS,
     BrokenCodingError,
@@ -128,6 +129,48 @@ def test_what_stands_for_nothing_has_an_end(coding: Coding):
     fed = (piece for _ in range(200) for piece in decoder.feed(nothing, is_last=False))
     with pytest.raises(BrokenCodingError, match="next to nothing"):
         list(fed)
+
+
+NOTHINGS = {
+    "frames": ("zstd", bytes.fromhex("28b52ffd2000010000")),
+    "skipped": ("zstd", bytes.fromhex("502a4d1800000000")),
+    "members": ("gzip", gzip.compress(b"")),
+}
+each_nothing = pytest.mark.parametrize(("coding", "nothing"), NOTHINGS.values(), ids=list(NOTHINGS))
+
+
+@each_nothing
+def test_few_members_may_have_nothing_in_them(coding: Coding, nothing: bytes, monkeypatch: pytest.MonkeyPatch):
+    made: list[object] = []
+
+    def counted(wanted: Coding) -> object:
+        made.append(new(wanted))
+        return made[-1]
+
+    new = codings._new_stream
+    monkeypatch.setattr(codings, "_new_stream", counted)
+    assert decoded(coding, nothing * 1000, 999_999) == b""
+    made.clear()
+    with pytest.raises(BrokenCodingError, match=r"over 1,000 .* with next to nothing in them"):
+        list(Decoder(coding).feed(nothing * 30_000, is_last=True))
+    assert len(made) == 1000
+    # Each copies all that it has not used.
+    assert max(len(one.unused_data) for one in made) <= 16 * 1024
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_many_members_may_have_a_line_each(coding: Coding):
+    line = b"x" * 100
+    assert decoded(coding, encoded(coding, line) * 5000, 99_999) == line * 5000
+
+
+def test_who_reads_nothing_still_has_control_now_and_then():
+    stored = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 200_000
+    pieces = list(Decoder("gzip").feed(stored, is_last=False))
+    assert len(pieces) >= len(stored) // (16 * 1024)
+    assert not any(pieces)
+    with pytest.raises(BrokenCodingError, match="next to nothing"):
+        list(Decoder("gzip").feed(stored * 10, is_last=True))
 
 
 @pytest.mark.parametrize(

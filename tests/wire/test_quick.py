@@ -204,7 +204,7 @@ def test_examples_are_read_in_the_quick_way_however_they_are_written(kind: str):
     for event in (cloud_event(kind=kind), cloud_event(kind=kind, time=None), cloud_event(kind=kind, subject="Ä😀")):
         assert QUICK.one(as_json(event)) is not None
     assert QUICK.one(json.dumps(cloud_event(kind=kind, subject="Ärger")).encode()) is not None
-    assert QUICK.array(as_json([cloud_event(kind=kind)] * 3)) is not None
+    assert QUICK.array(as_json([cloud_event(kind=kind)] * 3), 3) is not None
     assert QUICK.lines([as_json(cloud_event(kind=kind))] * 3) is not None
 
 
@@ -221,7 +221,7 @@ def test_lines_that_are_events_only_together_are_refused():
 
 def test_one_bad_event_of_a_batch_leaves_the_others():
     good, bad = cloud_event("1"), cloud_event("2", data={"invoice": "A", "amount": "1e2"})
-    assert QUICK.array(as_json([good, bad])) is None
+    assert QUICK.array(as_json([good, bad]), 2) is None
     assert [type(one) for one in DECODER.batch(as_json([good, bad, 5]), 3)] == [NewEvent, Invalid, Invalid]
 
 

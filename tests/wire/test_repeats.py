@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.wire.repeats import may_repeat, repeated
+from app.wire.repeats import holds_more, may_repeat, repeated
+from app.wire.surrogates import half_of_pair
 
 _names = st.sampled_from(["a", "b", '"', "\\", 'a"', "ä", "~/", "", "\ud800", "\x00", "a\\u0022"])
 _leaves = st.none() | st.booleans() | st.integers() | st.sampled_from(["", '"', '\\"', "a", "😀", "\ud800", "x:1"])
@@ -77,3 +78,41 @@ def test_it_is_named(raw: bytes, pointer: str | None):
 def test_what_is_nested_too_deeply_is_not_looked_at():
     with pytest.raises(RecursionError):
         repeated(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+
+
+def test_a_quotation_mark_in_long_form_needs_no_closer_look(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(json, "loads", None)
+    assert repeated(b'{"a":"' + rb"\u0022\\u0022\"" * 1000 + b'","b":1}') is None
+
+
+def test_of_much_it_is_said_that_but_not_where():
+    much = b'"' + rb"\u0022" * 200_000 + b'"'
+    assert repeated(b'{"a":%b,"b":1}' % much) is None
+    assert repeated(b'{"a":%b,"a":1}' % much) == ""
+    with pytest.raises(RecursionError):
+        repeated(b'{"a":%b,"b":%b}' % (much, b"[" * 300 + b"]" * 300))
+
+
+def count(value: Any) -> int:
+    match value:
+        case Pairs():
+            return 1 + sum(count(one) for _, one in value)
+        case list():
+            return 1 + sum(map(count, value))
+    return 1
+
+
+@given(_values, st.sampled_from(["", " ", "\n\t"]), st.booleans())
+@example([[], Pairs()], " ", False)
+@example([",[{", '\\",[', "\\"], "", False)
+def test_values_are_counted_before_they_are_made(value: Any, space: str, ascii_: bool):
+    raw = written(value, space, ascii_=ascii_).encode()
+    values = count(value)
+    assert not holds_more(raw, values)
+    assert values == 1 or holds_more(raw, values - 1)
+
+
+def test_half_of_a_surrogate_pair_is_not_looked_for_in_much():
+    half = rb'"\ud800"'
+    assert half_of_pair(b"[%b]" % half) == "/0"
+    assert half_of_pair(b"[%b%b]" % (half, b" " * 2**20)) is None

@@ -39,7 +39,14 @@ NOT_MODIFIED: Final = {"description": "You have it: one of the tags in `If-None-
 NEED_MATCH: Final = frozenset({"activatePolicy"})
 """Changes that are made on a condition alone."""
 _TAGGED_CHANGES: Final = frozenset(
-    {("putClient", 200), ("putClient", 201), ("draftPolicy", 201), ("activatePolicy", 200), ("createApiKey", 201)}
+    {
+        ("putClient", 200),
+        ("putClient", 201),
+        ("draftPolicy", 201),
+        ("activatePolicy", 200),
+        ("createApiKey", 201),
+        ("rotateApiKey", 200),
+    }
 )
 _TEXT: Final = {"type": "string"}
 _TAGS: Final = {"type": "string", "maxLength": MOST_CHARACTERS, "pattern": TAGS_PATTERN}

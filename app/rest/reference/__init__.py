@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.rest.fixed import Fixed
+from app.rest.paths import shown_path
 from app.rest.problem_types import NOT_FOUND
 from app.rest.problems import problem
 
@@ -32,6 +33,12 @@ _POLICY: Final = (
 )
 
 
+@router.get("/", response_class=Response)
+async def lead_to_the_reference() -> Response:
+    """Who opens the address in a browser finds the reference."""
+    return Response(status_code=302, headers={"Location": "/docs"})
+
+
 @router.get("/docs", response_class=HTMLResponse)
 async def get_reference() -> Response:
     """The page."""
@@ -51,5 +58,5 @@ async def get_asset(name: str, request: Request) -> Response:
     """A file of the page."""
     found = _ASSETS.get(name)
     if found is None:
-        return problem(NOT_FOUND, f"there is nothing at {request.url.path}")
+        return problem(NOT_FOUND, f"there is nothing at {shown_path(request)}")
     return found.answer(request)
