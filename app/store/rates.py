@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.ports.database import Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import LeasedTokens, Override, Rate
 from app.store.connection import LOST, Connector
@@ -76,14 +77,14 @@ class PostgresRates:
             .values(row)
             .on_conflict_do_update(index_elements=["tenant_id", "who", "name"], set_=values)
         )
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.RATE) as connection:
             await connection.execute(statement)
 
     async def drop_override(self, tenant_id: str, who: str, name: str) -> None:
         """Drop one; see the port."""
         table = rate_limit.c
         statement = delete(rate_limit).where(table.tenant_id == tenant_id, table.who == who, table.name == name)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.RATE) as connection:
             await connection.execute(statement)
 
     async def close(self) -> None:
