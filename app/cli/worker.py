@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import log_lines
 from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
 from app.cli.operators import beside, operators_listener
+from app.logs.lines import Lines, set_up
+from app.ports.tracing import OFF, Tracing
 from app.settings import Settings, read_settings
+from app.tracing import variables
+from app.tracing.start import start
 
 if TYPE_CHECKING:
     from app.metrics.worker import WorkerMetrics
@@ -52,19 +55,33 @@ def worker(
     settings = read_settings()
     if not settings.database_url:
         raise CommandError("DATABASE_URL is not set; `python -m app run` has a worker of its own")
-    log_lines.set_up(settings.log_level)
+    variables.check(os.environ)
+    # Beside a server that a newcomer runs, only what is amiss is worth a line.
+    lines = set_up(settings.log_level or ("warning" if until_stdin_ends else "info"), settings.log_format)
     with ending_cleanly():
         if until_stdin_ends:
             # Beside a server on the same machine: who waits for an answer comes first.
             os.nice(10)
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         else:
-            tell("The worker keeps assessments fresh.")
-        with operators_listener(settings) as operators:
-            asyncio.run(work(settings, operators))
+            _tell_that(lines)
+        tracing = start(os.environ)
+        lines.trace_by(tracing.ids)
+        try:
+            with operators_listener(settings) as operators:
+                asyncio.run(work(settings, operators, tracing))
+        finally:
+            tracing.close()
 
 
-async def work(settings: Settings, operators: socket.socket | None = None) -> None:
+def _tell_that(lines: Lines) -> None:
+    if lines.form == "json":
+        _log.info("working")
+    else:
+        tell("The worker keeps assessments fresh.")
+
+
+async def work(settings: Settings, operators: socket.socket | None = None, tracing: Tracing = OFF) -> None:
     """Do what is due, for ever; operators are told on a socket how it goes."""
     from app.composition import worker_for
 
@@ -117,7 +134,7 @@ async def _again_and_again(rounds: _Rounds, task: str, do: Callable[[], Awaitabl
             has_done = await do()
             outcome, wait = ("done", 0.0) if has_done else ("idle", pause)
         except StoreUnavailableError as error:
-            _log.warning("%s", error)
+            _log.warning("a part of the work waits for the database", extra={"reason": str(error)})
             outcome, wait = "unavailable", max(pause, PAUSE_WITHOUT_DATABASE)
         except Exception:
             # What it was about is still due: whoever comes next may do better, and the other work goes on.
@@ -148,7 +165,7 @@ class _Look:
         if self._told is not None:
             self._told.unfinished(erasures)
         if next(self._rounds) == 0:
-            _log.info("%d clients are due, the first for %.1f s", found.clients, found.seconds)
+            _log.info("clients are due", extra={"clients": found.clients, "seconds": round(found.seconds, 1)})
         return False
 
 

@@ -30,6 +30,7 @@ from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import Unit
 from app.ports.tokens import IssuerUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from app.use_cases.unheard import UNHEARD
@@ -88,13 +89,14 @@ class _Course:
 class GraphQLEndpoint:
     """The ASGI application at /graphql."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what it is made of
         self,
         services: Services,
         documents: Documents,
         graphiql: GraphiQL | None = None,
         timeout: float = 10.0,
         operations: Operations = UNHEARD,
+        tracing: Tracing = OFF,
     ) -> None:
         """Answer operations.
 
@@ -104,8 +106,10 @@ class GraphQLEndpoint:
             graphiql: the page for people; None for none.
             timeout: seconds for a whole operation.
             operations: is told how each ended.
+            tracing: is told of operations, by their kind.
         """
         self._operations = operations
+        self._tracing = tracing
         self._services = services
         self._documents = documents
         self._core = documents.schema._schema  # noqa: SLF001 - Strawberry offers no other way to graphql-core's schema
@@ -181,8 +185,9 @@ class GraphQLEndpoint:
             await context.allowance.take(Unit.COST, operation.cost)
         except RateLimitedError as error:
             raise _limited(error) from None
-        work = self._run(operation, variables, request, context, course)
-        return await (_while_connected(work, receive) if operation.is_costly else work)
+        with self._tracing.span(course.kind, {"graphql.operation.type": course.kind}):
+            work = self._run(operation, variables, request, context, course)
+            return await (_while_connected(work, receive) if operation.is_costly else work)
 
     async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
         try:

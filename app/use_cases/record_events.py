@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.ports.ledger import Ledger, NewEvent, Outcome
+from app.ports.tracing import OFF, Tracing
 from app.use_cases.unheard import UNHEARD
 
 __all__ = ["Answer", "Ingest", "RecordEvents", "Refused"]
@@ -44,10 +45,11 @@ class Ingest(Protocol):
 class RecordEvents:
     """Takes events in, in the order in which they were sent."""
 
-    def __init__(self, ledger: Ledger, ingest: Ingest = UNHEARD) -> None:
+    def __init__(self, ledger: Ledger, ingest: Ingest = UNHEARD, tracing: Tracing = OFF) -> None:
         """Write to a ledger, and tell what became of it."""
         self._ledger = ledger
         self._ingest = ingest
+        self._tracing = tracing
 
     async def __call__(
         self, tenant_id: str, sent: Sequence[NewEvent | Refused], *, atomic: bool = False, first: int = 0
@@ -70,7 +72,8 @@ class RecordEvents:
         if atomic and len(fit) < len(sent):
             outcomes = [Outcome.ABORTED] * len(fit)
         else:
-            outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
+            with self._tracing.span("record events", {"events": len(fit)}):
+                outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
         if len(fit) == len(sent) and outcomes.count(Outcome.ACCEPTED) == len(fit):
             # As it nearly always is, and what is done for every event adds up.
             self._ingest.recorded({Outcome.ACCEPTED: len(fit)}, fit)
