@@ -1,7 +1,7 @@
 """Dashboards as tables of panels, and how they become what Grafana reads."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
@@ -131,7 +131,7 @@ def _variable(variable: Variable) -> dashboard_builders.QueryVariable:
 
 
 def _panel(panel: Panel, number: int) -> Any:
-    makers = {Look.LINES: _lines, Look.NUMBER: _figure, Look.TABLE: _table}
+    makers: dict[Look, Callable[[Panel], Any]] = {Look.LINES: _lines, Look.NUMBER: _figure, Look.TABLE: _table}
     built = makers[panel.look](panel)
     built.id(number).title(panel.title).description(panel.says).datasource(_DATASOURCE).unit(panel.unit)
     built.span(panel.width).height(4 if panel.look is Look.NUMBER else 8).thresholds(_thresholds(panel.bad_from))

@@ -98,7 +98,7 @@ def check_selector(selector: Any) -> None:
             assert fits, f"{selector.name}: {matcher.name} is never {matcher.value}"
 
 
-@pytest.mark.parametrize(("name", "expr"), expressions())
+@pytest.mark.parametrize(("name", "expr"), [*expressions()])
 def test_asks_for_what_is_counted(name: str, expr: str):
     found = selectors(expr)
     assert found, name

@@ -17,7 +17,7 @@ PARTS = ("Means.", "Clients notice.", "Look.", "Do.", "Escalate.")
 def sections() -> dict[str, str]:
     """The sections under `## Alerts`, by heading."""
     (part,) = re.findall(r"^## Alerts\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    return dict(re.findall(r"^### (.+)\n(.*?)(?=^### |\Z)", part, re.MULTILINE | re.DOTALL))
+    return dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", part, re.MULTILINE | re.DOTALL))
 
 
 def anchors() -> set[str]:
