@@ -1,19 +1,16 @@
 """All rules, as Prometheus reads them from a file and its operator from Kubernetes."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from monitoring.alert import Alert
-from monitoring.slos import burn_alerts, records
+from monitoring.slos import INTERVAL, burn_alerts, records
 from monitoring.surroundings import Surroundings
 from monitoring.symptoms import symptoms
 
 __all__ = ["alerts", "in_kubernetes", "rule_groups", "written"]
-
-_INTERVAL: Final = 30.0
-"""Seconds between two evaluations."""
 
 
 def alerts(at: Surroundings) -> list[Alert]:
@@ -23,7 +20,7 @@ def alerts(at: Surroundings) -> list[Alert]:
 
 def rule_groups(at: Surroundings) -> dict[str, Any]:
     """What a rule file holds."""
-    interval = at.wait(_INTERVAL)
+    interval = at.wait(INTERVAL)
     groups: Mapping[str, list[dict[str, Any]]] = {
         # Rules of a group are evaluated in order, so alerts see what was recorded in the same moment.
         "partwise-slos": [*records(at), *(one.rule(at) for one in burn_alerts(at))],

@@ -11,7 +11,18 @@ from typing import Any, Final
 from monitoring.alert import Alert, Severity, number
 from monitoring.surroundings import DAY, HOUR, MINUTE, SERVER, WORKER, Surroundings
 
-__all__ = ["API", "FRESH_SECONDS", "INGEST_SECONDS", "READ_SECONDS", "SLOS", "WINDOWS", "Slo", "burn_alerts", "records"]
+__all__ = [
+    "API",
+    "FRESH_SECONDS",
+    "INGEST_SECONDS",
+    "INTERVAL",
+    "READ_SECONDS",
+    "SLOS",
+    "WINDOWS",
+    "Slo",
+    "burn_alerts",
+    "records",
+]
 
 API: Final = 'route=~"/v1/.*|/graphql"'
 """What clients of the API ask for; probes, metrics and pages for people are promised nothing."""
@@ -21,6 +32,10 @@ FRESH_SECONDS: Final = 5 * MINUTE
 """For how long the oldest client that is due may have been so."""
 _LEAST: Final = 10
 """Requests that have to be bad within the longer window: a single one at night wakes nobody."""
+_LEAST_SECONDS: Final = 5 * MINUTE
+"""The same of time: where little has been seen yet, a moment of it is a large share."""
+INTERVAL: Final = 30.0
+"""Seconds between two evaluations."""
 
 WINDOWS: Final = {
     "5m": 5 * MINUTE,
@@ -188,8 +203,12 @@ def _burning(at: Surroundings, slo: Slo, factor: float, long: str, short: str) -
     limit = number(factor * slo.budget)
     ratios = [at.series(f"slo:partwise_bad:ratio_rate{one}", slo=slo.name) for one in (long, short)]
     conditions = [f"{ratio} > {limit}" for ratio in ratios]
+    span = WINDOWS[long]
     if slo.counts_requests:
-        span = WINDOWS[long]
         bad = f"avg_over_time({at.series('slo:partwise_bad:rate5m', slo=slo.name)}[{at.window(span)}])"
-        conditions.append(f"{bad} * {number(at.seconds(span))} > {_LEAST}")
-    return "(\n  " + "\n  and\n  ".join(conditions) + "\n)"
+        enough = f"and\n  {bad} * {number(at.seconds(span))} > {_LEAST}"
+    else:
+        bad = f"sum_over_time({at.series(_STALE)}[{at.window(span)}])"
+        interval, least = number(INTERVAL * at.windows), number(_LEAST_SECONDS * at.windows)
+        enough = f"and on ()\n  {bad} * {interval} > {least}"
+    return "(\n  " + "\n  and\n  ".join(conditions) + f"\n  {enough}\n)"

@@ -18,10 +18,10 @@ from tests.monitoring.stage import staged
 
 __all__ = ["FAST", "Seen", "Watch", "proof", "until"]
 
-FAST = Surroundings(windows=1 / 100, least=5.0, ages=1 / 60)
-"""Six hours are 216 seconds, five minutes of age are five seconds; no window is shorter than five scrapes."""
+FAST = Surroundings(windows=1 / 100, least=5.0, ages=1 / 20)
+"""Six hours are 216 seconds, five minutes of age are fifteen seconds; no window is shorter than five scrapes."""
 GOOD_SECONDS = 120.0
-FIRES_SECONDS = 90.0
+FIRES_SECONDS = 120.0
 ENDS_SECONDS = 400.0
 
 

@@ -208,7 +208,7 @@ def staged(at: Surroundings, **settings: str) -> Iterator[Stage]:
         }
         servers = [Member("serve", f"server-{letter}", home, environment) for letter in "ab"]
         worker = Member("worker", "worker", home, environment)
-        for member in (*servers, worker):
+        for member in (worker, *servers):
             stack.callback(member.end)
             member.start()
         jobs = {SERVER: [one.metrics_port for one in servers], WORKER: [worker.metrics_port]}

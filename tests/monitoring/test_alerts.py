@@ -51,7 +51,9 @@ def needed_by(alert: Alert) -> dict[str, Any]:
 
 def _every(name: str) -> str:
     """How often rules are evaluated: of days less often, or it takes minutes."""
-    return "5m" if name.endswith("BurnsSlowly") else "1m" if "Burns" in name else "30s"
+    if name.endswith("BurnsSlowly"):
+        return "5m"
+    return "1m" if name.endswith("LatencyBurnsFast") else "30s"
 
 
 @pytest.mark.parametrize("name", ALERTS)

@@ -6,9 +6,9 @@ from typing import Any
 
 import promql_parser
 import pytest
-from app.metrics.catalogue import METRICS, Kind, Metric, Process
 
 from app.cli.openapi import document_of_the_code
+from app.metrics.catalogue import METRICS, Kind, Metric, Process
 from app.rest.problem_types import PROBLEM_TYPES
 from monitoring.operations import operations
 from monitoring.rules import rule_groups
