@@ -41,6 +41,7 @@ from app.store.rates import PostgresRates
 from app.store.reads import Reads
 from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
+from app.store.tallies import PostgresTallies
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
@@ -57,13 +58,14 @@ from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.rates import RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
 from app.use_cases.unchanged import Unchanged
-from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
+from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, CheckTallies, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
@@ -186,7 +188,10 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = 
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
     progress = CountedProgress()
-    reassess = Reassess(assessments, histories, recall, portfolios, policies, clock, progress, settings.worker_lease)
+    tallies = PostgresTallies(engine, reads)
+    reassess = Reassess(
+        assessments, tallies, histories, recall, portfolios, policies, clock, progress, settings.worker_lease
+    )
 
     async def ready() -> bool:
         try:
@@ -214,6 +219,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = 
         listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
         reassess=reassess,
+        portfolio_metrics=PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients),
         policies=policies,
         decoder=decoder,
         once=Once(
@@ -234,5 +240,6 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = 
         CheckShares(stored, histories, policies),
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
+        CheckTallies(tallies),
     )
     return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, tokens)

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     idempotency_lease: float = Field(default=15.0, ge=1, le=300)
     """Seconds after which a request with an Idempotency-Key is done again whose server has died."""
 
+    portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
+    """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on the server logs to stderr."""
 

@@ -31,6 +31,8 @@ PAUSE = 0.5
 PAUSE_WITHOUT_DATABASE = 1.0
 PAUSE_BETWEEN_REMOVALS = 30.0
 """Seconds between two looks for answers that are kept no longer."""
+PAUSE_BETWEEN_FOLDS = 300.0
+"""Seconds between two looks for verdict changes that are too old to be told by days."""
 LOOK = 60.0
 """Seconds between two lines in the log that say how fresh all is."""
 KEPT_EVENTS = 20_000
@@ -71,6 +73,7 @@ async def work(settings: Settings) -> None:
             group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
             group.create_task(_again_and_again(partial(_finish, services.erase), PAUSE))
             group.create_task(_again_and_again(services.once.remove_old, PAUSE_BETWEEN_REMOVALS))
+            group.create_task(_again_and_again(services.portfolio_metrics.fold, PAUSE_BETWEEN_FOLDS))
             group.create_task(_again_and_again(partial(_look, reassess), LOOK))
 
 
