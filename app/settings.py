@@ -88,8 +88,11 @@ class Settings(BaseSettings):
     portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
     """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
-    """From which level on the server logs to stderr."""
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """From which level on a process logs to stderr: `info`, with a line for each request, and `warning` for `run`."""
+
+    log_format: Literal["json", "text"] | None = None
+    """How it logs: as text where that is a terminal, as JSON elsewhere, unless told otherwise."""
 
     graphiql: bool = True
     """Whether GraphiQL, the page to try queries on, is served at /graphql."""

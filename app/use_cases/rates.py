@@ -12,8 +12,10 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
+from app.ports.audit import CLI, Action, key_subject
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import EVERY_KEY, UNITS, Override, Rate, Rates, Unit
 from app.use_cases.errors import InvalidRequestError, RateLimitedError
@@ -216,17 +218,23 @@ class RateLimits:
         """
         if override.name not in UNITS:
             raise InvalidRequestError("/name", f"expected {', '.join(UNITS)}")
-        await self._rates.put_override(tenant_id, override)
+        told = {"name": override.name, "quota": override.quota, "seconds": override.seconds}
+        entry = CLI.did(Action.RATE_SET, _subject(override.who), self._instant(), **told)
+        await self._rates.put_override(tenant_id, override, entry)
         await self._renew(tenant_id)
 
     async def drop_override(self, tenant_id: str, who: str, name: str) -> None:
         """Go back to what holds for others."""
-        await self._rates.drop_override(tenant_id, who, name)
+        entry = CLI.did(Action.RATE_UNSET, _subject(who), self._instant(), name=name)
+        await self._rates.drop_override(tenant_id, who, name, entry)
         await self._renew(tenant_id)
 
     async def overrides(self, tenant_id: str) -> list[Override]:
         """All of a tenant."""
         return await self._rates.overrides(tenant_id)
+
+    def _instant(self) -> datetime:
+        return datetime.fromtimestamp(self.now() + self.offset, UTC)
 
     async def _renew(self, tenant_id: str) -> None:
         self._overrides.put(tenant_id, await self._rates.overrides(tenant_id))
@@ -357,3 +365,8 @@ class RateLimits:
             pass
         except Exception:
             _log.exception("rates could not be read")
+
+
+def _subject(who: str) -> str:
+    """How the audit log names the keys for which a rate holds."""
+    return "keys" if who == EVERY_KEY else key_subject(who.removeprefix("key:"))
