@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.tally import Tally, difference_of, kind_of, total_of
 from app.core.verdict import Verdict
+from app.ports.database import Transaction
 from app.ports.tallies import ChangesOfDay, Tallied, TalliedClient, TallyState
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
@@ -256,7 +257,7 @@ class PostgresTallies:
             return False
 
         async def once() -> bool:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
                 # One after another: the second one finds nothing.
                 await connection.execute(_SLOT, {"tenant": tenant_id, "slot": 0, "clients": 0})
                 rows = await connection.execute(_DIFFERENCES_HELD, {"tenant": tenant_id})
@@ -273,14 +274,14 @@ class PostgresTallies:
 
     async def fold(self, before: date) -> bool:
         """Put old changes together; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.PORTFOLIO) as connection:
             days = {"earliest": date(1, 1, 2), "latest": before - _DAY}
             tenant_id = (await connection.execute(_OLD, days)).scalar()
         if tenant_id is None:
             return False
 
         async def once() -> None:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
                 values = {"tenant": tenant_id, "long_ago": _LONG_AGO, "before": before}
                 await connection.execute(_FOLD, values)
 
