@@ -1,5 +1,6 @@
 """The SDK of OpenTelemetry behind `app.ports.tracing`. It is imported only where traces are asked for."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from app.use_cases.fairness import ACTING_FOR
 
 __all__ = ["SCHEMA", "OpenTelemetry", "fail", "make"]
 
-SCHEMA: Final = "https://opentelemetry.io/schemas/1.37.0"
+SCHEMA: Final = "https://opentelemetry.io/schemas/1.44.0"
 """The semantic conventions that names of attributes are from."""
 _END_SECONDS: Final = 5
 
@@ -110,8 +111,10 @@ class OpenTelemetry:
 
     def close(self) -> None:
         """Send what is left, for some seconds at most."""
-        self._provider.force_flush(_END_SECONDS * 1000)
-        self._provider.shutdown()
+        # The SDK waits for half a minute for a collector that is not there.
+        ending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(_END_SECONDS)
 
 
 def fail(span: Span, error: BaseException) -> None:
