@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.trace import Span, SpanKind, StatusCode, format_span_id, format_trace_id, get_current_span
 
 import app as partwise
-from app.ports.tracing import NO_FACTS, Facts
+from app.ports.tracing import NO_FACTS, NOTHING, Facts
 from app.tracing.variables import exporters
 from app.use_cases.errors import PartwiseError
 from app.use_cases.fairness import ACTING_FOR
@@ -79,6 +79,10 @@ class OpenTelemetry:
             except BaseException as error:
                 fail(span, error)
                 raise
+
+    def within(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
+        """See the port."""
+        return self.span(name, facts) if get_current_span().get_span_context().is_valid else NOTHING
 
     def statement(self, name: str, seconds: float, error: BaseException | None) -> None:
         """See the port; what is asked beside all traced work begins no trace."""
