@@ -49,6 +49,7 @@ from app.store.rates import PostgresRates
 from app.store.reads import Reads
 from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
+from app.store.tallies import PostgresTallies
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
@@ -65,6 +66,7 @@ from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.rates import RateLimits
 from app.use_cases.reassess import Reassess
@@ -72,7 +74,7 @@ from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
 from app.use_cases.unchanged import Unchanged
 from app.use_cases.unheard import UNHEARD
-from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
+from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, CheckTallies, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
@@ -331,9 +333,20 @@ def _wire(
     assess = AssessClients(cases, histories, recall, portfolios, policies, clock, freshness)
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
+    tallies = PostgresTallies(engine, reads)
     lease = settings.worker_lease
     reassess = Reassess(
-        assessments, histories, recall, portfolios, policies, clock, freshness, lease, freshness, tracing
+        assessments,
+        tallies,
+        histories,
+        recall,
+        portfolios,
+        policies,
+        clock,
+        freshness,
+        lease,
+        evaluations=freshness,
+        tracing=tracing,
     )
 
     async def ready() -> bool:
@@ -372,6 +385,7 @@ def _wire(
         listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
         reassess=reassess,
+        portfolio_metrics=PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients),
         policies=policies,
         decoder=decoder,
         once=Once(
@@ -392,5 +406,6 @@ def _wire(
         CheckShares(stored, histories, policies),
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
+        CheckTallies(tallies),
     )
     return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, tokens)
