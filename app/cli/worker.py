@@ -86,7 +86,7 @@ async def work(settings: Settings, operators: socket.socket | None = None, traci
     from app.composition import worker_for
 
     rounds = _Rounds()
-    async with worker_for(settings, rounds.stuck) as made, beside(made.operators, operators):
+    async with worker_for(settings, rounds.stuck, tracing) as made, beside(made.operators, operators):
         services = made.services
         reassess = services.reassess
         rounds.told = None if made.metrics is None else made.metrics.worker
