@@ -116,20 +116,20 @@ class Asker:
     def __init__(self, service: Service, key: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
         self._key = key
-        self._tags: dict[str, str] = {}
+        self._tags: dict[tuple[str, str], str] = {}
 
     def ask(self, path: str, media: str, *, again: bool) -> float:
         """Milliseconds of one question."""
         headers = {"Authorization": f"Bearer {self._key}", "Accept": media}
-        if again and path in self._tags:
-            headers["If-None-Match"] = self._tags[path]
+        if again and (path, media) in self._tags:
+            headers["If-None-Match"] = self._tags[path, media]
         begun = time.perf_counter()
         self._connection.request("GET", path, headers=headers)
         answer = self._connection.getresponse()
         answer.read()
         took = (time.perf_counter() - begun) * 1000
         assert answer.status == (304 if "If-None-Match" in headers else 200), answer.status
-        self._tags[path] = answer.headers["ETag"]
+        self._tags[path, media] = answer.headers["ETag"]
         return took
 
 
