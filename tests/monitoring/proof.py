@@ -166,7 +166,8 @@ def _figures(name: str, one: _Done, done: list[_Done], watch: Watch) -> str:
     begun = next((at for at in seen.begun if at >= one.begun - 0.5), None)
     # A later fault of the same kind keeps it firing: it ends after the last of them.
     mended = max(each.mended for each in done if each is one or _keeps(name, each.fault))
-    ended = next((at for at in reversed(seen.ended) if at >= one.begun), None)
+    ends = [at for at in seen.ended if begun is not None and at > begun]
+    ended = next((at for at in ends if at > mended), ends[-1] if ends else None)
     told = "never" if begun is None else f"{begun - one.begun:.1f}"
     return f"{told} | " + ("never" if ended is None else f"{max(0.0, ended - mended):.1f}")
 

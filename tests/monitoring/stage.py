@@ -227,4 +227,14 @@ def staged(at: Surroundings, **settings: str) -> Iterator[Stage]:
         jobs = {SERVER: [one.metrics_port for one in servers], WORKER: [worker.metrics_port]}
         key, other_key = (_new_key(tenant, environment) for tenant in ("read", "unread"))
         scraped = prometheus(home, jobs, written(rule_groups(at)), (servers[1].port, key))
-        yield Stage(home, postgres, servers, worker, stack.enter_context(scraped), key, other_key)
+        stage = Stage(home, postgres, servers, worker, stack.enter_context(scraped), key, other_key)
+        _wait_seen(stage.prometheus)
+        yield stage
+
+
+def _wait_seen(prometheus: Prometheus) -> None:
+    """Wait until it has seen all: before, it takes them to be down."""
+    deadline = time.monotonic() + PATIENCE
+    while set(prometheus.targets().values()) != {"up"} or prometheus.firing():
+        assert time.monotonic() < deadline, (prometheus.targets(), prometheus.firing())
+        time.sleep(0.1)

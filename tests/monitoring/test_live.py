@@ -10,7 +10,7 @@ from tests.monitoring.load import loaded
 from tests.monitoring.proof import Watch, until
 from tests.monitoring.stage import staged
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system"), pytest.mark.timeout(500)]
 
 AT = Surroundings(windows=1 / 100, least=5.0, ages=1 / 20)
 GOOD_SECONDS = 10.0
@@ -34,11 +34,11 @@ def test_two_faults_fire_and_end():
         assert empty == []
 
         with stage.frozen_postgres():
-            assert until(watch, BY_POSTGRES, fires=True, seconds=60) == []
-        assert until(watch, BY_POSTGRES, fires=False, seconds=60) == []
+            assert until(watch, BY_POSTGRES, fires=True, seconds=100) == []
+        assert until(watch, BY_POSTGRES, fires=False, seconds=100) == []
 
         stage.worker.kill()
-        assert until(watch, BY_WORKER, fires=True, seconds=60) == []
+        assert until(watch, BY_WORKER, fires=True, seconds=100) == []
         stage.worker.start()
-        assert until(watch, BY_WORKER, fires=False, seconds=60) == []
+        assert until(watch, BY_WORKER, fires=False, seconds=100) == []
         assert stage.prometheus.unhealthy_rules() == []
