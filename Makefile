@@ -104,10 +104,10 @@ audit: env-dev ## Ask the advisory databases about every dependency in the lock 
 
 lock: ## Resolve the dependencies anew into requirements/*.lock (needs a package index)
 	@test -x .venv-lock/bin/uv || ($(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install -qq uv==$(UV_VERSION))
-	$(UV) --extra local --group bench --output-file requirements/bench.lock
-	$(UV) --extra local --group dev --constraint requirements/bench.lock --output-file requirements/dev.lock
+	$(UV) --extra local --extra traces --group bench --output-file requirements/bench.lock
+	$(UV) --extra local --extra traces --group dev --constraint requirements/bench.lock --output-file requirements/dev.lock
 	$(UV) --extra local --constraint requirements/bench.lock --output-file requirements/local.lock
-	$(UV) --constraint requirements/bench.lock --output-file requirements/runtime.lock
+	$(UV) --extra traces --constraint requirements/bench.lock --output-file requirements/runtime.lock
 	$(subst pyproject.toml,requirements/ops-tools.in,$(UV)) --output-file requirements/ops-tools.lock
 
 # One resolution for every Python from 3.11 on and every platform; the smaller sets take their versions from the

@@ -85,8 +85,11 @@ class Settings(BaseSettings):
     idempotency_lease: float = Field(default=15.0, ge=1, le=300)
     """Seconds after which a request with an Idempotency-Key is done again whose server has died."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
-    """From which level on the server logs to stderr."""
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """From which level on a process logs to stderr: `info`, with a line for each request, and `warning` for `run`."""
+
+    log_format: Literal["json", "text"] | None = None
+    """How it logs: as text where that is a terminal, as JSON elsewhere, unless told otherwise."""
 
     graphiql: bool = True
     """Whether GraphiQL, the page to try queries on, is served at /graphql."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import logging
+import os
 import resource
 import signal
 import socket
@@ -12,12 +14,14 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from app.cli import log_lines
 from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
 from app.cli.listening import BACKLOG, base_url, listen
+from app.logs.lines import Lines, set_up
 from app.settings import Settings, read_settings
+from app.tracing import variables
+from app.tracing.start import start
 
 # Requests in flight get this long after SIGTERM; Kubernetes kills at thirty seconds.
 DRAIN_SECONDS = 20
@@ -36,21 +40,32 @@ def serve(
         raise CommandError("DATABASE_URL is not set; `python -m app run` brings a Postgres of its own")
     with ending_cleanly():
         listener = listen(host or settings.host, settings.port if port is None else port)
-        serve_until_told(settings, listener, lambda: tell(f"Partwise listens on {base_url(listener)}"))
+        serve_until_told(settings, listener, lambda lines: _tell_where(lines, base_url(listener)))
 
 
-def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Callable[[], None]) -> None:
+def _tell_where(lines: Lines, url: str) -> None:
+    if lines.form == "json":
+        logging.getLogger("partwise.serve").info("listening", extra={"url": url})
+    else:
+        tell(f"Partwise listens on {url}")
+
+
+def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Callable[[Lines], None]) -> None:
     """Serve on a socket that listens already, until a signal says to end; requests in flight are finished.
 
     Raises:
         UnsafeRoleError: the database role could see the rows of all tenants.
     """
+    variables.check(os.environ)
+    # FastAPI reads some of the same variables as it is imported.
     from app.composition import create_app
     from app.edge.connections import Limits, limited
     from app.store.connection import refuse_unsafe_role
 
     asyncio.run(refuse_unsafe_role(settings.database_url or ""))
-    log_lines.set_up(settings.log_level)
+    lines = set_up(settings.log_level or "info", settings.log_format)
+    tracing = start(os.environ)
+    lines.trace_by(tracing.ids)
     _allow_open_files(settings.connections)
     limits = Limits(
         head_seconds=settings.head_seconds,
@@ -71,9 +86,11 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         # Which proxies are believed is a setting of ours (app/edge/rates.py).
         proxy_headers=False,
         backlog=BACKLOG,
+        # A pipelined request begins in the task of the one before it, and is not about its tenant.
+        reset_contextvars=True,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = _Server(config, when_ready)
+    server = _Server(config, lambda: when_ready(lines))
     # Uvicorn drains on SIGINT and SIGTERM; a closed terminal deserves the same.
     before = signal.signal(signal.SIGHUP, server.handle_exit)
     try:
@@ -81,6 +98,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
     finally:
         signal.signal(signal.SIGHUP, before)
         listener.close()
+        tracing.close()
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
 

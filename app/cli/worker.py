@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import log_lines
 from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
+from app.logs.lines import Lines, set_up
+from app.ports.tracing import OFF, Tracing
 from app.settings import Settings, read_settings
+from app.tracing import variables
+from app.tracing.start import start
 
 if TYPE_CHECKING:
     from app.use_cases.erase_clients import EraseClients
@@ -46,22 +49,36 @@ def worker(
     settings = read_settings()
     if not settings.database_url:
         raise CommandError("DATABASE_URL is not set; `python -m app run` has a worker of its own")
-    log_lines.set_up(settings.log_level)
+    variables.check(os.environ)
+    # Beside a server that a newcomer runs, only what is amiss is worth a line.
+    lines = set_up(settings.log_level or ("warning" if until_stdin_ends else "info"), settings.log_format)
     with ending_cleanly():
         if until_stdin_ends:
             # Beside a server on the same machine: who waits for an answer comes first.
             os.nice(10)
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         else:
-            tell("The worker keeps assessments fresh.")
-        asyncio.run(work(settings))
+            _tell_that(lines)
+        tracing = start(os.environ)
+        lines.trace_by(tracing.ids)
+        try:
+            asyncio.run(work(settings, tracing))
+        finally:
+            tracing.close()
 
 
-async def work(settings: Settings) -> None:
+def _tell_that(lines: Lines) -> None:
+    if lines.form == "json":
+        _log.info("working")
+    else:
+        tell("The worker keeps assessments fresh.")
+
+
+async def work(settings: Settings, tracing: Tracing = OFF) -> None:
     """Do what is due, for ever."""
     from app.composition import services_for
 
-    async with services_for(settings, kept_events=KEPT_EVENTS) as services:
+    async with services_for(settings, KEPT_EVENTS) as services:
         reassess = services.reassess
         # In turn the oldest and the newest.
         newest = cycle((False, True))
@@ -82,7 +99,7 @@ async def _again_and_again(do: Callable[[], Awaitable[bool]], pause: float) -> N
         try:
             wait = 0.0 if await do() else pause
         except StoreUnavailableError as error:
-            _log.warning("%s", error)
+            _log.warning("a part of the work waits for the database", extra={"reason": str(error)})
             wait = max(pause, PAUSE_WITHOUT_DATABASE)
         except Exception:
             # What it was about is still due: whoever comes next may do better, and the other work goes on.
@@ -100,7 +117,7 @@ async def _finish(erase: "EraseClients") -> bool:
 
 async def _look(reassess: "Reassess") -> bool:
     found = await reassess.backlog()
-    _log.info("%d clients are due, the first for %.1f s", found.clients, found.seconds)
+    _log.info("clients are due", extra={"clients": found.clients, "seconds": round(found.seconds, 1)})
     return False
 
 

@@ -28,6 +28,7 @@ from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import Unit
 from app.ports.tokens import IssuerUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from app.wire.challenges import challenge
@@ -78,7 +79,12 @@ class GraphQLEndpoint:
     """The ASGI application at /graphql."""
 
     def __init__(
-        self, services: Services, documents: Documents, graphiql: GraphiQL | None = None, timeout: float = 10.0
+        self,
+        services: Services,
+        documents: Documents,
+        graphiql: GraphiQL | None = None,
+        timeout: float = 10.0,
+        tracing: Tracing = OFF,
     ) -> None:
         """Answer operations.
 
@@ -87,7 +93,9 @@ class GraphQLEndpoint:
             documents: how documents are read.
             graphiql: the page for people; None for none.
             timeout: seconds for a whole operation.
+            tracing: is told of operations, by their kind.
         """
+        self._tracing = tracing
         self._services = services
         self._documents = documents
         self._core = documents.schema._schema  # noqa: SLF001 - Strawberry offers no other way to graphql-core's schema
@@ -157,8 +165,10 @@ class GraphQLEndpoint:
             await context.allowance.take(Unit.COST, operation.cost)
         except RateLimitedError as error:
             raise _limited(error) from None
-        work = self._run(operation, variables, request, context)
-        return await (_while_connected(work, receive) if operation.is_costly else work)
+        kind = operation.node.operation.value
+        with self._tracing.span(kind, {"graphql.operation.type": kind}):
+            work = self._run(operation, variables, request, context)
+            return await (_while_connected(work, receive) if operation.is_costly else work)
 
     async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
         try:

@@ -93,6 +93,8 @@ def create_rest(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # It would tell of paths and queries, which name clients; app.tracing tells of neither.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         # What is not there is not there; a redirect would lead wherever the Host header says.
         redirect_slashes=False,
     )

@@ -15,6 +15,8 @@ from app.core.trend import LOOKS_BACK
 from app.ports.assessments import Assessments, Backlog, Made
 from app.ports.clock import Clock
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
+from app.use_cases.fairness import acting_for
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Portfolios, Present
@@ -66,6 +68,7 @@ class Reassess:
         clock: Clock,
         progress: Progress,
         lease: float,
+        tracing: Tracing = OFF,
     ) -> None:
         """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes.
 
@@ -79,6 +82,7 @@ class Reassess:
         self._clock = clock
         self._progress = progress
         self._lease = lease
+        self._tracing = tracing
         self._freshening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def step(self, *, newest: bool = False) -> bool:
@@ -95,7 +99,8 @@ class Reassess:
         """
         claimed = sorted(await self._assessments.claim(_AT_ONCE, self._lease, newest=newest))
         for tenant_id, clients in groupby(claimed, key=lambda pair: pair[0]):
-            await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
+            with acting_for(tenant_id):
+                await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
         return bool(claimed)
 
     async def freshen(self, tenant_id: str) -> int:
@@ -159,13 +164,17 @@ class Reassess:
             raise
         except Exception:
             if len(client_ids) == 1:
-                _log.exception("a client of tenant %s could not be assessed", tenant_id)
+                _log.exception("a client could not be assessed")
                 self._progress.failed(1)
                 return
             for client_id in client_ids:
                 await self._assess_apart(tenant_id, [client_id])
 
     async def _assess(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+        with self._tracing.span("reassess clients", {"clients": len(client_ids)}):
+            await self._assess_now(tenant_id, client_ids)
+
+    async def _assess_now(self, tenant_id: str, client_ids: Sequence[str]) -> None:
         policy = await self._policies.active(tenant_id)
         present = await self._portfolios.present(tenant_id, policy)
         as_of = self._clock.now()

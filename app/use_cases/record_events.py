@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.ports.ledger import Ledger, NewEvent, Outcome
+from app.ports.tracing import OFF, Tracing
 
 __all__ = ["Answer", "RecordEvents", "Refused"]
 
@@ -33,9 +34,10 @@ class Answer:
 class RecordEvents:
     """Takes events in, in the order in which they were sent."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, tracing: Tracing = OFF) -> None:
         """Write to a ledger."""
         self._ledger = ledger
+        self._tracing = tracing
 
     async def __call__(
         self, tenant_id: str, sent: Sequence[NewEvent | Refused], *, atomic: bool = False, first: int = 0
@@ -58,7 +60,8 @@ class RecordEvents:
         if atomic and len(fit) < len(sent):
             outcomes = [Outcome.ABORTED] * len(fit)
         else:
-            outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
+            with self._tracing.span("record events", {"events": len(fit)}):
+                outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
         if len(fit) == len(sent) and outcomes.count(Outcome.ACCEPTED) == len(fit):
             # As it nearly always is, and what is done for every event adds up.
             return [Answer(index, Outcome.ACCEPTED, one.id, one.source) for index, one in enumerate(fit, first)]

@@ -114,7 +114,7 @@ def test_a_dump_of_a_live_database_is_restored_into_a_new_cluster(
             told = asyncio.run(fresh.ask("SELECT count(*) FROM event"))
             sent = {"Authorization": f"Bearer {key}", "Content-Type": STRUCTURED}
             again = httpx.post(f"{restored.url}/v1/events", headers=sent, content=as_json(cloud_event("new", client="x")))
-            assert again.json()["status"] == "accepted"
+            assert again.is_success, again.text
     record_property("summary", f"restored {told:,} events from a dump of {(tmp_path / 'partwise.dump').stat().st_size:,} bytes")
 
 
