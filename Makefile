@@ -137,7 +137,7 @@ env-ops:
 # What the image installs, for tests that do the same without the network.
 .wheels/made: requirements/runtime.lock | env-dev
 	@rm -rf .wheels
-	$(VENV)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes --dest .wheels --requirement $<
+	@$(VENV)/python -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes --dest .wheels --requirement $<
 	@touch $@
 
 env-node: env-dev

@@ -1,8 +1,8 @@
 """A rolling restart under load: python -m benchmarks.rolling [ROUNDS [SERVERS]].
 
-Servers behind HAProxy, which asks each for /readyz as Kubernetes does, are replaced in turn by SIGTERM, while events come
-singly, in batches and in streams, and answers are read. No request may fail, nothing is sent again, and in the end every
-acknowledged event is there exactly once.
+Servers behind HAProxy, which asks each for /readyz as Kubernetes does, are replaced in turn by SIGTERM, while events
+come singly, in batches and in streams, and answers are read. No request may fail, nothing is sent again, and in the end
+every acknowledged event is there exactly once.
 """
 
 import asyncio
@@ -171,7 +171,11 @@ class Load:
                         group.create_task(self._again_and_again(kind, kinds[kind], http, ended))
 
     async def _again_and_again(
-        self, kind: str, send: Callable[[httpx.AsyncClient], Awaitable[None]], http: httpx.AsyncClient, ended: asyncio.Event
+        self,
+        kind: str,
+        send: Callable[[httpx.AsyncClient], Awaitable[None]],
+        http: httpx.AsyncClient,
+        ended: asyncio.Event,
     ) -> None:
         while not ended.is_set():
             began = time.monotonic()
@@ -313,10 +317,12 @@ def rolling(rounds: int = ROUNDS, servers: int = SERVERS) -> list[str]:
     assert set(load.acknowledged) == set(stored), "an acknowledged event is not there, or one that was not is"
     assert "Traceback" not in logs, logs[-3000:]
     assert min(drained) >= DRAIN_DELAY, "a server did not wait until it was noticed"
+    times = f"each drained in {min(drained):.1f} to {max(drained):.1f} s"
+    slowest = f"slowest request {load.slowest * 1000:.0f} ms"
+    counts = f"{total:,} requests {dict(load.requests)}, {len(load.failures)} failed, {slowest}"
     return [
-        f"{len(drained)} replacements of {servers} servers in {took:.0f} s, each drained in {min(drained):.1f} to "
-        f"{max(drained):.1f} s: {total:,} requests {dict(load.requests)}, {len(load.failures)} failed",
-        f"{load.sent:,} events acknowledged, {len(stored):,} stored, each once; slowest request {load.slowest * 1000:.0f} ms",
+        f"{len(drained)} replacements of {servers} servers in {took:.0f} s, {times}: {counts}",
+        f"{load.sent:,} events acknowledged, {len(stored):,} stored, each once",
     ]
 
 

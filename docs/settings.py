@@ -18,7 +18,10 @@ BEGIN, END = "<!-- settings: made by `make docs` -->\n", "<!-- end of settings -
 def table() -> str:
     """The table, a row a setting, in the order of the code."""
     said = meanings()
-    rows = [f"| `{name_of(name, field)}` | {default_of(field)} | {said[name]} |" for name, field in Settings.model_fields.items()]
+    rows = [
+        f"| `{name_of(name, field)}` | {default_of(field)} | {said[name]} |"
+        for name, field in Settings.model_fields.items()
+    ]
     return "\n".join(["| variable | default | what it is |", "|---|---|---|", *rows]) + "\n"
 
 

@@ -119,8 +119,8 @@ def install(name):
 
 def main():
     check_python()
-    if len(sys.argv) != 2 or sys.argv[1] not in SETS + [APART]:
-        fail("name one of the sets: " + ", ".join(SETS + [APART]))
+    if len(sys.argv) != 2 or sys.argv[1] not in [*SETS, APART]:
+        fail("name one of the sets: " + ", ".join([*SETS, APART]))
     name = sys.argv[1]
     enough = [name] if name == APART else SETS[SETS.index(name) :]
     import fcntl

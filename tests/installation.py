@@ -4,7 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,9 @@ class Installation:
         """What the page says that one has: the programs of Postgres, and addresses."""
         return {
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(Binaries.find().folder), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), str(Binaries.find().folder), os.environ["PATH"]]
+            ),
             "PARTWISE_HOME": str(folder),
             "PYTHONPATH": str(ROOT),
             "DATABASE_URL": self.postgres.service_url().replace("+asyncpg", ""),
@@ -53,10 +56,15 @@ class Installation:
 
 
 @contextmanager
-def installation(home: Path) -> Iterator[Installation]:
-    home.mkdir(exist_ok=True)
-    with EmbeddedPostgres(home) as postgres:
-        yield Installation(home, postgres)
+def installation(prepare: Callable[[Path], None] = lambda home: None) -> Iterator[Installation]:
+    """A Postgres in a new folder, which may be prepared before it starts.
+
+    The folder is none of pytest's: those are closed, again and again, to the account that Postgres runs as.
+    """
+    with tempfile.TemporaryDirectory(prefix="partwise-installation-") as folder:
+        prepare(Path(folder))
+        with EmbeddedPostgres(Path(folder)) as postgres:
+            yield Installation(Path(folder), postgres)
 
 
 @contextmanager
@@ -74,7 +82,12 @@ def serving(installed: Installation) -> Iterator[Service]:
 
 def shell(script: str, environment: dict[str, str], cwd: Path) -> str:
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

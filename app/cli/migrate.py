@@ -10,7 +10,6 @@ from app.cli.database import database, tell
 from app.cli.errors import CommandError
 from app.settings import Settings, read_settings
 
-
 PAUSE = 1.0
 """Seconds between two looks at what somebody else migrates."""
 
@@ -56,7 +55,8 @@ def wait_until_migrated(settings: Settings, seconds: float) -> None:
     while not asyncio.run(is_current(settings.owner_url)):
         if time.monotonic() >= deadline:
             raise CommandError(
-                f"the schema is not up to date after {seconds:g} s, or the database is away: see what became of `migrate`"
+                f"the schema is not up to date after {seconds:g} s, or the database is away: "
+                "see what became of `migrate`"
             )
         time.sleep(PAUSE)
     tell("The schema is up to date.")

@@ -10,7 +10,9 @@ def unknown(given: object, known: object, path: str = "") -> list[str]:
     """What was given and is not in what was understood."""
     if isinstance(given, dict) and isinstance(known, dict):
         lost = [f"{path}/{name}" for name in given if name not in known]
-        return lost + [one for name in given if name in known for one in unknown(given[name], known[name], f"{path}/{name}")]
+        return lost + [
+            one for name in given if name in known for one in unknown(given[name], known[name], f"{path}/{name}")
+        ]
     if isinstance(given, list) and isinstance(known, list):
         return [one for n, (a, b) in enumerate(zip(given, known, strict=True)) for one in unknown(a, b, f"{path}/{n}")]
     return []

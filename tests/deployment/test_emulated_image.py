@@ -1,4 +1,7 @@
-"""What the image would be, without an engine to build it: the Dockerfile's own steps, in a folder; its command, as its user, on a file system that is read-only."""
+"""What the image would be, without an engine to build it.
+
+The Dockerfile's own steps are done in a folder; its command is run as its user, where nothing can be written.
+"""
 
 import os
 import re
@@ -69,7 +72,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for command in lines(BUILD, "RUN"):
         here = re.sub(r"(?<![\w.])/(venv|srv)\b", rf"{folder}/\1", command)
-        done = subprocess.run(["sh", "-ec", here], cwd=work, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-ec", here], cwd=work, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     # The base's Python is elsewhere for whoever may not enter root's home.
     python = folder / "venv" / "bin" / "python3"
@@ -77,7 +82,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (python.parent / name).unlink(missing_ok=True)
         (python.parent / name).symlink_to("/mnt/base/bin/python3")
     configuration = folder / "venv" / "pyvenv.cfg"
-    configuration.write_text(re.sub(r"^home = .*$", "home = /mnt/base/bin", configuration.read_text(), flags=re.MULTILINE))
+    configuration.write_text(
+        re.sub(r"^home = .*$", "home = /mnt/base/bin", configuration.read_text(), flags=re.MULTILINE)
+    )
     shutil.rmtree(work)
     for above in folder.parents:
         above.chmod(above.stat().st_mode | 0o011)
@@ -159,7 +166,9 @@ def test_a_server_serves_from_it(image: Path, database_url: str, record_property
     assert "does not answer" in said(probe)
     assert probe.returncode == 1
     size = int(subprocess.run(["du", "-sk", image], check=True, capture_output=True, text=True).stdout.split()[0])
-    record_property("summary", f"the image's own files: {size / 1024:.0f} MiB; a server answers {seconds:.2f} s after its start")
+    record_property(
+        "summary", f"the image's own files: {size / 1024:.0f} MiB; a server answers {seconds:.2f} s after its start"
+    )
 
 
 def test_a_worker_works_from_it(image: Path, database_url: str):

@@ -27,7 +27,7 @@ def test_it_is_locked():
 
 def test_what_it_sets_are_settings_of_the_service():
     names = set(re.findall(r"PARTWISE_(\w+)=", DOCKERFILE))
-    assert names == {"HOST", "METRICS_PORT"}
+    assert names == {"COMMIT", "HOST", "METRICS_PORT"}
     assert {name.lower() for name in names} <= set(Settings.model_fields)
 
 

@@ -49,14 +49,18 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 def with_every_component(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A site's overlay with all components, those too that no overlay of ours has."""
     folder = K8S / "overlays" / "production"
-    there = {path.rpartition("/")[2] for path in yaml.safe_load((folder / "kustomization.yaml").read_text())["components"]}
+    there = {
+        path.rpartition("/")[2] for path in yaml.safe_load((folder / "kustomization.yaml").read_text())["components"]
+    }
     site = tmp_path_factory.mktemp("site")
     links = {"production": folder, "components": K8S / "components"}
     # Kustomize takes relative paths alone.
     up = "../" * (len(site.parts) - 1)
     kustomization = {
         "resources": [up + str(links["production"]).lstrip("/")],
-        "components": [f"{up}{str(links['components']).lstrip('/')}/{name}" for name in COMPONENTS if name not in there],
+        "components": [
+            f"{up}{str(links['components']).lstrip('/')}/{name}" for name in COMPONENTS if name not in there
+        ],
     }
     (site / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     done = ops_tool("kubectl", "kustomize", str(site))
@@ -137,7 +141,9 @@ def test_every_setting_is_one_of_the_service(folder: str):
 
 
 def settings_of(folder: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    (config,) = [each for each in only(folder, "ConfigMap") if re.fullmatch(r"partwise-[a-z0-9]{10}", each["metadata"]["name"])]
+    (config,) = [
+        each for each in only(folder, "ConfigMap") if re.fullmatch(r"partwise-[a-z0-9]{10}", each["metadata"]["name"])
+    ]
     for name, value in config["data"].items():
         monkeypatch.setenv(name, value)
     return Settings()
@@ -225,7 +231,9 @@ def test_the_owners_password_is_the_migrations_alone(folder: str):
 @pytest.mark.parametrize("folder", BUILT)
 def test_every_selector_finds_pods(folder: str):
     """Of Services, budgets, policies and monitors: one that finds nothing does nothing, and says nothing."""
-    labels = [each["spec"]["template"]["metadata"]["labels"] for each in only(folder, "Deployment", "StatefulSet", "Job")]
+    labels = [
+        each["spec"]["template"]["metadata"]["labels"] for each in only(folder, "Deployment", "StatefulSet", "Job")
+    ]
     for each in only(folder, "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"):
         spec = each["spec"]
         selector = spec.get("podSelector", spec.get("selector"))

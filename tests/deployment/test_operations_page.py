@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import httpx
@@ -33,7 +32,14 @@ FETCHED = {
     "PIP_FIND_LINKS": str(ROOT / ".wheels"),
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
 }
-OPERATOR = {"What is where", "Install on Kubernetes", "Install on one machine", "Upgrade", "Rollback", "Backup and restore"} | {
+OPERATOR = {
+    "What is where",
+    "Install on Kubernetes",
+    "Install on one machine",
+    "Upgrade",
+    "Rollback",
+    "Backup and restore",
+} | {
     "Rotate secrets",
     "Scale",
     "Size",
@@ -87,7 +93,9 @@ def test_a_site_is_built_as_it_says(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["partwise@.service", "partwise-worker.service", "partwise-migrate.service"])
 def test_units_are_of_commands_and_settings_that_there_are(name: str, tmp_path: Path):
-    found = dict(re.findall(r"^`/etc/systemd/system/(.+?)`:\n\n```ini\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL))
+    found = dict(
+        re.findall(r"^`/etc/systemd/system/(.+?)`:\n\n```ini\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    )
     unit = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(found[name])
@@ -102,7 +110,11 @@ def test_units_are_of_commands_and_settings_that_there_are(name: str, tmp_path: 
     if shutil.which("systemd-analyze") is None:
         return
     # It looks whether the program is there, and whether the user is.
-    text = found[name].replace("/opt/partwise/current/venv/bin/python", "/bin/true").replace("User=partwise", "User=nobody")
+    text = (
+        found[name]
+        .replace("/opt/partwise/current/venv/bin/python", "/bin/true")
+        .replace("User=partwise", "User=daemon")
+    )
     file = tmp_path / name.replace("@.", "@8000.")
     file.write_text(text.replace("/opt/partwise/current", "/tmp"))
     for other, content in found.items():
@@ -123,8 +135,12 @@ def test_the_proxys_lines_are_understood(tmp_path: Path):
     assert program is not None, "haproxy is not installed (Debian: apt-get install haproxy)"
     (text,) = [block for block in blocks("Install on one machine", "text") if "backend" in block]
     timeouts = "defaults\n    mode http\n    timeout connect 2s\n    timeout client 75s\n    timeout server 75s\n"
-    (tmp_path / "haproxy.cfg").write_text(f"{timeouts}frontend public\n    bind 127.0.0.1:1\n    default_backend partwise\n{text}")
-    done = subprocess.run([program, "-c", "-f", str(tmp_path / "haproxy.cfg")], capture_output=True, text=True, check=False)
+    (tmp_path / "haproxy.cfg").write_text(
+        f"{timeouts}frontend public\n    bind 127.0.0.1:1\n    default_backend partwise\n{text}"
+    )
+    done = subprocess.run(
+        [program, "-c", "-f", str(tmp_path / "haproxy.cfg")], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -147,25 +163,26 @@ async def connections(installed: Installation, login: str) -> int:
     return found
 
 
-def under(installed: Installation, role: str, password: str) -> Any:
+def under(installed: Installation, role: str, password: str) -> str:
     """The same database, as somebody else."""
-    url = installed.postgres.service_url()
-    return re.sub(r"//[^@]+@", f"//{role}:{password}@", url)
+    return re.sub(r"//[^@]+@", f"//{role}:{password}@", installed.postgres.url())
 
 
 @pytest.mark.slow
 @pytest.mark.system
 @pytest.mark.xdist_group("operations")
 @pytest.mark.timeout(300)
-def test_roles_are_made_and_a_password_is_rotated_while_the_service_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_roles_are_made_and_a_password_is_rotated_while_the_service_goes_on(monkeypatch: pytest.MonkeyPatch):
     (roles,) = blocks("Install on Kubernetes", "sql")
     make_second, end_first = blocks("Rotate secrets", "sql")
-    with installation(tmp_path / "home") as installed:
+    with installation() as installed:
         as_new(installed)
         administrator = installed.administrator.rpartition("/")[0] + "/postgres"
         asyncio.run(execute(administrator, roles))
         asyncio.run(migrate(under(installed, "partwise", "owners-password")))
-        monkeypatch.setattr(installed.postgres, "service_url", lambda: under(installed, "partwise_login", "services-password"))
+        monkeypatch.setattr(
+            installed.postgres, "service_url", lambda: under(installed, "partwise_login", "services-password")
+        )
         with serving(installed) as first:
             key = first.key("acme", "ingest,read")
             assert status(first.url, key) == 200

@@ -1,4 +1,4 @@
-"""docs/operations.md, "Backup and restore": its commands are run as they stand, and what was restored is what was there."""
+"""docs/operations.md, "Backup and restore": its commands are run as they stand; what is restored is what was there."""
 
 import asyncio
 import re
@@ -54,7 +54,8 @@ def told_of(service: Service, key: str) -> dict[str, Any]:
 @contextmanager
 def events_meanwhile(service: Service) -> Iterator[list[str]]:
     """Events of another tenant keep coming while the block lasts; the list has those that were acknowledged."""
-    ended, acknowledged = threading.Event(), []
+    ended = threading.Event()
+    acknowledged: list[str] = []
     key, prefix = service.key("busy"), uuid.uuid4()
 
     def send() -> None:
@@ -75,9 +76,9 @@ def events_meanwhile(service: Service) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Service, str]]:
+def live() -> Iterator[tuple[Installation, Service, str]]:
     """An installation that works, with the demo clients."""
-    with installation(tmp_path_factory.mktemp("live")) as installed:
+    with installation() as installed:
         asyncio.run(migrate(installed.postgres.url()))
         with serving(installed) as service:
             yield installed, service, service.command("demo")
@@ -95,7 +96,7 @@ def test_a_dump_of_a_live_database_is_restored_into_a_new_cluster(
         backup = re.sub(r"//[^@]+@", "//partwise_backup:a-password@", source.administrator)
         known = len(acknowledged)
         shell("".join(dump["bash"]), source.environment(tmp_path) | {"BACKUP_URL": backup}, tmp_path)
-    with installation(tmp_path / "new") as fresh:
+    with installation() as fresh:
         as_new(fresh)
         restore = part("Restore")
         environment = fresh.environment(tmp_path) | {"NEW_URL": fresh.administrator.rpartition("/")[0]}
@@ -113,16 +114,23 @@ def test_a_dump_of_a_live_database_is_restored_into_a_new_cluster(
             assert known <= events <= len(acknowledged)
             told = asyncio.run(fresh.ask("SELECT count(*) FROM event"))
             sent = {"Authorization": f"Bearer {key}", "Content-Type": STRUCTURED}
-            again = httpx.post(f"{restored.url}/v1/events", headers=sent, content=as_json(cloud_event("new", client="x")))
+            again = httpx.post(
+                f"{restored.url}/v1/events", headers=sent, content=as_json(cloud_event("new", client="x"))
+            )
             assert again.is_success, again.text
-    record_property("summary", f"restored {told:,} events from a dump of {(tmp_path / 'partwise.dump').stat().st_size:,} bytes")
+    record_property(
+        "summary", f"restored {told:,} events from a dump of {(tmp_path / 'partwise.dump').stat().st_size:,} bytes"
+    )
 
 
 def test_a_dump_as_the_owner_is_refused_as_the_page_says(live: tuple[Installation, Service, str], tmp_path: Path):
     source, _, _ = live
     owner = source.environment(tmp_path)["MIGRATION_DATABASE_URL"]
     done = subprocess.run(
-        [Binaries.find().path("pg_dump"), "--file", str(tmp_path / "x"), owner], capture_output=True, text=True, check=False
+        [Binaries.find().path("pg_dump"), "--file", str(tmp_path / "x"), owner],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode != 0
     assert "row-level security" in done.stderr
@@ -138,15 +146,18 @@ def test_a_copy_of_the_cluster_is_checked_and_serves(
         environment = source.environment(tmp_path) | {"ADMIN_URL": source.administrator}
         said = shell("\n".join(part("Copy of the cluster")["bash"]), environment, tmp_path)
         assert "backup successfully verified" in said
-    home = tmp_path / "copied"
-    (home / "postgres").mkdir(parents=True)
-    folder = Folder(home)
-    shutil.copy(source.home / "postgres" / "credentials.json", folder.credentials)
-    (tmp_path / "partwise-base").rename(folder.data)
-    account = Account.choose(Folder(source.home).data)
-    for path in [folder.data, *folder.data.rglob("*")]:
-        account.own(path)
-    with installation(home) as copied, serving(copied) as restored:
+
+    def put_back(home: Path) -> None:
+        account = Account.choose(Folder(source.home).data)
+        folder = Folder(home)
+        folder.postgres.mkdir()
+        folder.postgres.chmod(0o711)
+        shutil.copy(Folder(source.home).credentials, folder.credentials)
+        shutil.move(tmp_path / "partwise-base", folder.data)
+        for path in [folder.data, *folder.data.rglob("*")]:
+            account.own(path)
+
+    with installation(put_back) as copied, serving(copied) as restored:
         assert told_of(restored, key) == before
         events = asyncio.run(copied.ask("SELECT count(*) FROM event WHERE client_id = 'busy'"))
         assert known <= events
