@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes docs bad-inputs fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes bench-size docs bad-inputs fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node env-ops image proof-rolling
 
 help: ## List the targets
@@ -81,6 +81,9 @@ bench-fairness: env-bench ## Ask for twice the limit of one key for a minute: wh
 
 bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
 	$(VENV)/python -m benchmarks.crashes $(ARGS)
+
+bench-size: env-bench ## Measure what a server, a worker and Postgres need for what is asked for; ARGS: seconds
+	$(VENV)/python -m benchmarks.size $(ARGS)
 
 proof-rolling: env-bench ## Replace three servers behind HAProxy, one by one, under load: nothing fails, nothing is lost
 	$(VENV)/python -m benchmarks.rolling $(ARGS)

@@ -47,6 +47,7 @@ defaults
     timeout connect 2s
     timeout client 60s
     timeout server 60s
+    timeout check 6s
     retries 3
     option redispatch
     option httpchk GET /readyz

@@ -17,6 +17,8 @@ import httpx
 import pytest
 import yaml
 
+import app
+
 from app.cli.main import COMMANDS, GROUPS
 from app.settings import Settings
 from app.store.migrate import migrate
@@ -202,4 +204,4 @@ def test_roles_are_made_and_a_password_is_rotated_while_the_service_goes_on(monk
 @pytest.mark.timeout(300)
 def test_a_folder_of_a_version_is_made_as_it_says(tmp_path: Path):
     (script,) = blocks("Install on one machine", "bash")
-    assert "0.2.0" in shell(script, {**os.environ, **FETCHED, "PREFIX": str(tmp_path)}, ROOT)
+    assert app.__version__ in shell(script, {**os.environ, **FETCHED, "PREFIX": str(tmp_path)}, ROOT)
