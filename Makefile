@@ -10,8 +10,8 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes bench-size docs bad-inputs fuzz audit clean
-.PHONY: env-local env-dev env-bench env-node env-ops image proof-rolling
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes bench-size docs image bad-inputs proof-alerts proof-rolling fuzz audit clean
+.PHONY: env-local env-dev env-bench env-node env-ops
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,10 @@ graphiql: env-dev ## Put the page at /graphql together anew from graphiql/ (need
 
 reference: env-dev ## Put the page at /docs together anew from reference/ (needs the npm registry the first time)
 	$(VENV)/python -m tests.node reference build.mjs app/rest/reference
+
+monitoring: env-dev ## Write monitoring/generated anew: rules, alerts, dashboards
+	$(VENV)/python -m monitoring
+	@cp monitoring/generated/prometheusrule.yaml k8s/components/monitoring/prometheus-rule.yaml
 
 messages: env-local ## Bring the catalogues of app/language up to date with the texts in the code
 	$(VENV)/pybabel -q extract -k N_ -k P_:1,2 --omit-header --no-location --sort-output -o $(LOCALE)/partwise.pot app
@@ -95,6 +99,9 @@ docs: env-bench ## Draw the curves of docs/scoring.md, tell docs/stories.md and 
 	$(VENV)/python -m docs.plots
 	$(VENV)/python -m docs.stories
 	$(VENV)/python -m docs.settings
+
+proof-alerts: env-bench ## Fire every alert by a real fault, with a real Prometheus; about ten minutes
+	$(VENV)/python -m tests.monitoring.proof
 
 bad-inputs: env-dev ## Send everything that nobody should send to a server; writes docs/bad-inputs.md
 	@$(VENV)/python -m tests.bad_inputs.table

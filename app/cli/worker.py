@@ -86,7 +86,7 @@ async def work(settings: Settings, operators: socket.socket | None = None, traci
     from app.composition import worker_for
 
     rounds = _Rounds()
-    async with worker_for(settings, rounds.stuck) as made, beside(made.operators, operators):
+    async with worker_for(settings, rounds.stuck, tracing) as made, beside(made.operators, operators):
         services = made.services
         reassess = services.reassess
         rounds.told = None if made.metrics is None else made.metrics.worker
@@ -98,7 +98,7 @@ async def work(settings: Settings, operators: socket.socket | None = None, traci
                 # Beside it, for that of one tenant with many clients may take minutes.
                 ("portfolio", reassess.renew_portfolio, PAUSE),
                 ("erase", partial(_finish, services.erase), PAUSE),
-                ("forget", services.once.remove_old, PAUSE_BETWEEN_REMOVALS),
+                ("forget", partial(_forget, services), PAUSE_BETWEEN_REMOVALS),
                 ("look", _Look(services, rounds.told), LOOK),
             ):
                 group.create_task(_again_and_again(rounds, name, do, pause))
@@ -143,6 +143,12 @@ async def _again_and_again(rounds: _Rounds, task: str, do: Callable[[], Awaitabl
         rounds.end(task, outcome)
         # Not all at the same moment.
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+async def _forget(services: "Services") -> bool:
+    """What is kept no longer: answers of requests, and the days of verdict changes."""
+    removed = await services.once.remove_old()
+    return await services.portfolio_metrics.fold() or removed
 
 
 async def _finish(erase: "EraseClients") -> bool:

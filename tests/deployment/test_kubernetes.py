@@ -13,6 +13,7 @@ import app
 from app.cli.openapi import document_of_the_code
 from app.settings import Settings
 from app.store.tables import METADATA
+from monitoring.surroundings import SERVER, WORKER
 from tests.deployment.ops_tools import COMPONENTS, K8S, OVERLAYS, ROOT, built, manifests, ops_tool
 from tests.store.test_distribution import REFERENCE
 
@@ -283,3 +284,20 @@ def test_citus_distributes_every_table():
     reference, rest = re.findall(r"ARRAY\[(.*?)\]", text, flags=re.DOTALL)
     assert set(re.findall(r"'(\w+)'", reference)) == REFERENCE
     assert {*re.findall(r"'(\w+)'", rest), "client"} == set(METADATA.tables) - REFERENCE
+
+
+def test_the_rules_are_those_of_monitoring():
+    generated = (ROOT / "monitoring" / "generated" / "prometheusrule.yaml").read_text()
+    assert (K8S / "components" / "monitoring" / "prometheus-rule.yaml").read_text() == generated, "run `make monitoring`"
+
+
+def test_the_jobs_are_those_that_the_rules_know():
+    (monitor,) = only("overlays/production", "PodMonitor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (job,) = [each for each in endpoint["relabelings"] if each["targetLabel"] == "job"]
+    assert job["sourceLabels"] == ["__meta_kubernetes_pod_label_app_kubernetes_io_component"]
+    named = {
+        job["replacement"].replace("$1", each["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"])
+        for each in only("overlays/production", "Deployment")
+    }
+    assert named == {SERVER, WORKER}
