@@ -288,7 +288,9 @@ def test_citus_distributes_every_table():
 
 def test_the_rules_are_those_of_monitoring():
     generated = (ROOT / "monitoring" / "generated" / "prometheusrule.yaml").read_text()
-    assert (K8S / "components" / "monitoring" / "prometheus-rule.yaml").read_text() == generated, "run `make monitoring`"
+    assert (K8S / "components" / "monitoring" / "prometheus-rule.yaml").read_text() == generated, (
+        "run `make monitoring`"
+    )
 
 
 def test_the_jobs_are_those_that_the_rules_know():

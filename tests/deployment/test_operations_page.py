@@ -18,7 +18,6 @@ import pytest
 import yaml
 
 import app
-
 from app.cli.main import COMMANDS, GROUPS
 from app.settings import Settings
 from app.store.migrate import migrate
