@@ -1,9 +1,11 @@
 """Reads YAML from stdin and holds objects of the Prometheus Operator to its types; run by the Python of .venv-ops."""
 
 import sys
+from typing import Any
 
 import yaml
 from cloudcoil.models.prometheus_operator import v1
+from pydantic import ValidationError
 
 
 def unknown(given: object, known: object, path: str = "") -> list[str]:
@@ -18,12 +20,22 @@ def unknown(given: object, known: object, path: str = "") -> list[str]:
     return []
 
 
-def main() -> int:
-    faults = []
-    for given in yaml.safe_load_all(sys.stdin):
+def faults_of(given: dict[str, Any]) -> list[str]:
+    """What is wrong with one object."""
+    try:
         understood = getattr(v1, given["kind"]).model_validate(given)
-        known = understood.model_dump(by_alias=True, exclude_unset=True, mode="json")
-        faults += [f"{given['kind']} {given['metadata']['name']}: unknown: {one}" for one in unknown(given, known)]
+    except ValidationError as error:
+        return [f"/{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    known = understood.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    return [f"{path}: unknown" for path in unknown(given, known)]
+
+
+def main() -> int:
+    faults = [
+        f"{given['kind']} {given['metadata']['name']}: {fault}"
+        for given in yaml.safe_load_all(sys.stdin)
+        for fault in faults_of(given)
+    ]
     print("\n".join(faults))
     return bool(faults)
 
