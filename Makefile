@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes bench-size docs image bad-inputs proof-alerts proof-rolling fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-metrics bench-fairness bench-crashes bench-overhead bench-size docs image bad-inputs proof-alerts proof-rolling fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node env-ops
 
 help: ## List the targets
@@ -80,11 +80,17 @@ bench-store: env-bench ## Measure the store next to what Postgres itself can do;
 	$(VENV)/python -m benchmarks.reads
 	$(VENV)/python -m benchmarks.together
 
+bench-metrics: env-bench ## Ask for portfolio metrics of a hundred and of a hundred thousand clients; ARGS: clients, rounds
+	$(VENV)/python -m benchmarks.metrics $(ARGS)
+
 bench-fairness: env-bench ## Ask for twice the limit of one key for a minute: what the others notice; ARGS: seconds, limit
 	$(VENV)/python -m benchmarks.fairness $(ARGS)
 
 bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
 	$(VENV)/python -m benchmarks.crashes $(ARGS)
+
+bench-overhead: env-bench ## Measure what metrics and the access log cost on POST /v1/events, with and without
+	$(VENV)/python -m benchmarks.overhead $(ARGS)
 
 bench-size: env-bench ## Measure what a server, a worker and Postgres need for what is asked for; ARGS: seconds
 	$(VENV)/python -m benchmarks.size $(ARGS)

@@ -104,11 +104,11 @@ def test_a_fault_is_found(tmp_path: Path):
     for right, wrong in (
         ("replicas:", "replicaz:"),
         ("podMetricsEndpoints:", "podMetricEndpoints:"),
-        ("annotations:", "notes:"),
+        ("    for: ", "    four: "),
     ):
         text = text.replace(right, wrong)
     told = faults_of(text, tmp_path)
-    for wrong in ("replicaz", "podMetricEndpoints", "notes"):
+    for wrong in ("replicaz", "podMetricEndpoints", "four"):
         assert wrong in told
 
 
