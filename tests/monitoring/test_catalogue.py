@@ -6,11 +6,11 @@ from typing import Any
 
 import promql_parser
 import pytest
-from app.wire.portfolio_metrics import SERIES
 
 from app.cli.openapi import document_of_the_code
 from app.metrics.catalogue import METRICS, Kind, Metric, Process
 from app.rest.problem_types import PROBLEM_TYPES
+from app.wire.portfolio_metrics import SERIES
 from monitoring.rules import rule_groups
 from monitoring.surroundings import SERVER, WORKER, Surroundings
 from tests.monitoring.dashboards import BOARDS, filled, questions
