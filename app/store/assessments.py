@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.core.reading import Aspect, Reading, changed_aspects
 from app.core.verdict import Verdict
 from app.ports.assessments import (
     AssessmentFormat,
@@ -21,6 +22,7 @@ from app.ports.assessments import (
     Window,
 )
 from app.ports.clients import ClientRecord
+from app.store.change_feed import NewChange, note_changes
 from app.store.client_order import DIRECTIONS, condition, filters
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
@@ -36,7 +38,7 @@ _BACKLOG: Final = text("SELECT clients, seconds FROM due_clients(:most)")
 # In one order everywhere, the ledger's: two transactions wait for each other but never in a circle.
 _HOLD: Final = text(
     """
-    SELECT client.client_id, assessment.verdict
+    SELECT client.client_id, assessment.score, assessment.verdict, assessment.client_type
     FROM client LEFT JOIN assessment USING (tenant_id, client_id)
     WHERE client.tenant_id = :tenant AND client.client_id = ANY(CAST(:clients AS text[]))
     ORDER BY client.client_id COLLATE "C"
@@ -178,7 +180,7 @@ class PostgresAssessments:
 
     async def _keep(self, connection: AsyncConnection, tenant_id: str, made: Sequence[Made]) -> list[VerdictChange]:
         held = await connection.execute(_HOLD, {"tenant": tenant_id, "clients": [one.client_id for one in made]})
-        before: dict[str, str | None] = {row.client_id: row.verdict for row in held}
+        before = {row.client_id: _reading(row) for row in held}
         there = [one for one in made if one.client_id in before]
         if not there:
             return []
@@ -200,16 +202,20 @@ class PostgresAssessments:
         }
         stored = {row.client_id for row in await connection.execute(_STORE, values)}
         await connection.execute(_SETTLE, {"tenant": tenant_id, "clients": values["clients"]})
-        # Here, in the transaction that stores them, is where changes of verdicts are to be handed on.
+        changes: list[NewChange] = []
+        for one in there:
+            if one.client_id in stored:
+                known, found = before[one.client_id], one.assessment
+                reading = Reading(found.score, found.verdict, found.client_type.name)
+                aspects = changed_aspects(known, reading)
+                if aspects:
+                    changes.append((one.client_id, found.as_of, aspects, known, reading))
+        # Once the assessments are durable, so is that they changed, and not before.
+        await note_changes(connection, tenant_id, changes)
         return [
-            VerdictChange(
-                one.client_id,
-                Verdict(known) if (known := before[one.client_id]) else None,
-                one.assessment.verdict,
-                one.assessment.as_of,
-            )
-            for one in there
-            if one.client_id in stored and before[one.client_id] != one.assessment.verdict.value
+            VerdictChange(client_id, known and known.verdict, reading.verdict, as_of)
+            for client_id, as_of, aspects, known, reading in changes
+            if Aspect.VERDICT in aspects
         ]
 
     async def window(self, tenant_id: str, wanted: Wanted, window: Window) -> tuple[list[Stored], bool]:
@@ -258,3 +264,8 @@ class PostgresAssessments:
         if found is not None:
             made = Made(record.client_id, revision, portfolio, holds_until, listed.change, found)
         return Stored(record, place, as_of, made, listed, content)
+
+
+def _reading(row: Any) -> Reading | None:
+    """The assessment before, in short; None where there was none."""
+    return None if row.verdict is None else Reading(row.score, Verdict(row.verdict), row.client_type)
