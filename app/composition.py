@@ -29,6 +29,8 @@ from app.services import Services
 from app.settings import Settings, SettingsError
 from app.store.assessments import PostgresAssessments
 from app.store.audit import PostgresAuditLog
+from app.store.change_feed import PostgresChangeFeed
+from app.store.change_hints import PostgresChangeHints
 from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
 from app.store.connection import LONGEST
@@ -50,6 +52,7 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
+from app.use_cases.follow_changes import FollowChanges
 from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
@@ -96,12 +99,14 @@ class _Wired:
     reads: Reads
     writes: Writes
     rates: PostgresRates
+    hints: PostgresChangeHints
     tokens: JwtTokens | None
 
     async def close(self) -> None:
         await self.services.keys.close()
         if self.tokens is not None:
             await self.tokens.close()
+        await self.hints.close()
         await self.writes.close()
         await self.rates.close()
         await self.reads.close()
@@ -197,6 +202,8 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = 
             return False
         return True
 
+    hints = PostgresChangeHints(settings.database_url or "")
+    feed = PostgresChangeFeed(engine, reads)
     secrets = PostgresSecrets(engine, settings.signing_secrets)
     tenants = PostgresTenants(engine)
     rates = PostgresRates(settings.database_url or "", engine, reads)
@@ -209,6 +216,7 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = 
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger),
         find=FindEvents(ledger),
+        changes=FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock),
         listing=ListClients(clients, assessments, reassess, assess, clock),
@@ -235,4 +243,4 @@ def _wire(settings: Settings, kept_events: int = _KEPT_EVENTS, seconds: float = 
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, tokens)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, hints, tokens)

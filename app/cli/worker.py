@@ -33,7 +33,7 @@ PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
 PAUSE_WITHOUT_DATABASE = 1.0
 PAUSE_BETWEEN_REMOVALS = 30.0
-"""Seconds between two looks for answers that are kept no longer."""
+"""Seconds between two looks for what is kept no longer: answers, changes."""
 LOOK = 60.0
 """Seconds between two lines in the log that say how fresh all is."""
 KEPT_EVENTS = 20_000
@@ -88,6 +88,7 @@ async def work(settings: Settings, tracing: Tracing = OFF) -> None:
             group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
             group.create_task(_again_and_again(partial(_finish, services.erase), PAUSE))
             group.create_task(_again_and_again(services.once.remove_old, PAUSE_BETWEEN_REMOVALS))
+            group.create_task(_again_and_again(services.changes.remove_old, PAUSE_BETWEEN_REMOVALS))
             group.create_task(_again_and_again(partial(_look, reassess), LOOK))
 
 

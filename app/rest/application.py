@@ -16,6 +16,7 @@ import app as partwise
 from app.rest import (
     api_keys,
     audit_log,
+    changes,
     clients,
     erasures,
     events,
@@ -107,6 +108,7 @@ def create_rest(
             history,
             simulations,
             recourse,
+            changes,
             erasures,
             policies,
             api_keys,

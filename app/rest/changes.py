@@ -6,7 +6,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel, Field
@@ -19,7 +19,7 @@ from app.rest.pages import Limit
 from app.rest.problem_types import MALFORMED_REQUEST
 from app.rest.problems import HttpError
 from app.rest.services import Permitted, Services, UsedServices
-from app.use_cases.errors import GoneError, PartwiseError
+from app.use_cases.errors import PartwiseError
 from app.use_cases.keys import Principal
 from app.wire.credentials import bearer_secret
 from app.wire.cursors import MOST_CHARACTERS, Places
@@ -102,6 +102,12 @@ def _cursor(**more: Any) -> Any:
         200: {
             "description": "Changes, as a page or as Server-Sent Events.",
             "content": {STREAM: {"schema": {"type": "string"}}},
+            "headers": {
+                "X-Accel-Buffering": {
+                    "description": "Of a stream: proxies are to pass it on as it comes.",
+                    "schema": {"type": "string", "enum": ["no"]},
+                }
+            },
         }
     },
     summary="Follow changes",
@@ -145,16 +151,15 @@ async def follow_changes(  # noqa: PLR0917 - parameters of the query
     if streams:
         # Asked before the head of the answer says that all is well.
         first = await services.changes.page(principal.tenant_id, place, _PAGE_OF_STREAM)
-        body = _events(request, services, principal, places, first)
+        only_head = request.scope["state"].get("head_only", False)
+        body = iter(()) if only_head else _events(request, services, principal, places, first)
         return StreamingResponse(body, media_type=STREAM, headers={"X-Accel-Buffering": "no"})
     page = await services.changes.page(principal.tenant_id, place, limit, min(wait, services.changes.longest_wait))
     items = [ChangeAnswer.of(one) for one in page.changes]
     return ChangePage(items=items, next=places.encode(str(page.place)), has_more=page.has_more)
 
 
-async def _place(
-    services: Services, principal: Principal, places: Places, given: str | None, name: str
-) -> int | None:
+async def _place(services: Services, principal: Principal, places: Places, given: str | None, name: str) -> int | None:
     if given is None:
         return None
     if given == _LATEST:

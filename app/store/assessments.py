@@ -205,15 +205,14 @@ class PostgresAssessments:
         changes: list[NewChange] = []
         for one in there:
             if one.client_id in stored:
-                known, found = before[one.client_id], one.assessment
-                reading = Reading(found.score, found.verdict, found.client_type.name)
-                aspects = changed_aspects(known, reading)
-                if aspects:
-                    changes.append((one.client_id, found.as_of, aspects, known, reading))
+                known, made_now = before[one.client_id], one.assessment
+                reading = Reading(made_now.score, made_now.verdict, made_now.client_type.name)
+                if aspects := changed_aspects(known, reading):
+                    changes.append((one.client_id, made_now.as_of, aspects, known, reading))
         # Once the assessments are durable, so is that they changed, and not before.
         await note_changes(connection, tenant_id, changes)
         return [
-            VerdictChange(client_id, known and known.verdict, reading.verdict, as_of)
+            VerdictChange(client_id, None if known is None else known.verdict, reading.verdict, as_of)
             for client_id, as_of, aspects, known, reading in changes
             if Aspect.VERDICT in aspects
         ]
