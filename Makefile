@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes docs bad-inputs fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes docs bad-inputs proof-alerts fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -53,6 +53,9 @@ graphiql: env-dev ## Put the page at /graphql together anew from graphiql/ (need
 reference: env-dev ## Put the page at /docs together anew from reference/ (needs the npm registry the first time)
 	$(VENV)/python -m tests.node reference build.mjs app/rest/reference
 
+monitoring: env-dev ## Write monitoring/generated anew: rules, alerts, dashboards
+	$(VENV)/python -m monitoring
+
 messages: env-local ## Bring the catalogues of app/language up to date with the texts in the code
 	$(VENV)/pybabel -q extract -k N_ -k P_:1,2 --omit-header --no-location --sort-output -o $(LOCALE)/partwise.pot app
 	$(VENV)/pybabel -q update -D partwise -i $(LOCALE)/partwise.pot -d $(LOCALE) --no-fuzzy-matching --ignore-pot-creation-date
@@ -85,6 +88,9 @@ bench-crashes: env-bench ## Kill server, worker and Postgres at random moments u
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots
 	$(VENV)/python -m docs.stories
+
+proof-alerts: env-bench ## Fire every alert by a real fault, with a real Prometheus; about ten minutes
+	$(VENV)/python -m tests.monitoring.proof
 
 bad-inputs: env-dev ## Send everything that nobody should send to a server; writes docs/bad-inputs.md
 	@$(VENV)/python -m tests.bad_inputs.table

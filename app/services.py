@@ -1,6 +1,6 @@
 """What the composition root hands to the interfaces: the use cases, and the decoder of events."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,10 +26,40 @@ from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
 from app.wire.tags import Taggers
 
-__all__ = ["ALLOWANCE", "Services", "let_in"]
+__all__ = ["ALLOWANCE", "Ending", "Services", "Vitals", "let_in"]
 
 ALLOWANCE: Final = "partwise.allowance"
 """Where the state of an ASGI scope holds what the key that asks may still ask for."""
+
+
+class Ending:
+    """Whether the process was told to end: from then on it is not ready, and finishes what it was asked."""
+
+    def __init__(self) -> None:
+        """Not yet."""
+        self.has_begun = False
+
+    def begin(self) -> None:
+        """It was told."""
+        self.has_begun = True
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What a process can tell operators of itself.
+
+    Attributes:
+        ending: whether it was told to end.
+        ready: whether the database can be used.
+        exposed: what it counts, as OpenMetrics or in Prometheus's own format; None where that is told elsewhere, or
+            nothing is counted.
+        stuck: what has stood still for too long, by name; none where all goes on. The database has no part in it.
+    """
+
+    ending: Ending
+    ready: Callable[[], Awaitable[bool]]
+    exposed: Callable[[bool], bytes] | None = None
+    stuck: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +86,7 @@ class Services:
     once: Once
     intake: Intake
     rate_patience: float
-    ready: Callable[[], Awaitable[bool]]
+    vitals: Vitals
 
 
 async def let_in(scope: MutableMapping[str, Any], rates: RateLimits, principal: Principal) -> Allowance:

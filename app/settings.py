@@ -91,6 +91,23 @@ class Settings(BaseSettings):
     changes_wait: float = Field(default=15.0, ge=0, le=60)
     """Seconds at most that who follows changes waits for an answer without any."""
 
+    drain_delay: float = Field(default=0.0, ge=0, le=60)
+    """Seconds for which a server that was told to end goes on as before, but for `/readyz`, which says that it is not
+    ready: time for load balancers to notice. Then it takes no more connections and finishes what it was asked."""
+
+    metrics: bool = True
+    """Whether the process counts what it does, for Prometheus."""
+
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """The port of operators: `/metrics`, `/livez` and `/readyz` are there, and `/metrics` is not on the other one. A
+    worker has no other port."""
+
+    metrics_host: str | None = None
+    """The address for that port; `host` unless told otherwise."""
+
+    commit: str = Field(default="unknown", max_length=64)
+    """What the program was built from, for `partwise_build_info`."""
+
     log_level: Literal["debug", "info", "warning", "error"] | None = None
     """From which level on a process logs to stderr: `info`, with a line for each request, and `warning` for `run`."""
 

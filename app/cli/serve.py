@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvicorn
@@ -18,13 +19,18 @@ from app.cli.database import tell
 from app.cli.ending import ending_cleanly
 from app.cli.errors import CommandError
 from app.cli.listening import BACKLOG, base_url, listen
+from app.cli.operators import beside, operators_listener
 from app.logs.lines import Lines, set_up
 from app.settings import Settings, read_settings
 from app.tracing import variables
 from app.tracing.start import start
 
-# Requests in flight get this long after SIGTERM; Kubernetes kills at thirty seconds.
+if TYPE_CHECKING:
+    from app.composition import Server
+
+# Requests in flight get this long once no more connections are taken; Kubernetes kills at forty seconds.
 DRAIN_SECONDS = 20
+_TICK = 0.1
 
 # Connections to the database, files and spools of answers.
 _OTHER_FILES = 1000
@@ -58,7 +64,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
     """
     variables.check(os.environ)
     # FastAPI reads some of the same variables as it is imported.
-    from app.composition import create_app
+    from app.composition import create_server
     from app.edge.connections import Limits, limited
     from app.store.connection import refuse_unsafe_role
 
@@ -74,10 +80,11 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         read_seconds=settings.read_seconds,
         connections=settings.connections,
     )
+    made = create_server(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        made.rest,
         loop="uvloop",
-        http=limited(limits),
+        http=limited(limits, made.ending, made.refused),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -90,15 +97,16 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         reset_contextvars=True,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = _Server(config, lambda: when_ready(lines))
-    # Uvicorn drains on SIGINT and SIGTERM; a closed terminal deserves the same.
-    before = signal.signal(signal.SIGHUP, server.handle_exit)
-    try:
-        server.run(sockets=[listener])
-    finally:
-        signal.signal(signal.SIGHUP, before)
-        listener.close()
-        tracing.close()
+    with operators_listener(settings) as operators:
+        server = _Server(config, made, operators, settings.drain_delay, lambda: when_ready(lines))
+        # Uvicorn drains on SIGINT and SIGTERM; a closed terminal deserves the same.
+        before = signal.signal(signal.SIGHUP, server.handle_exit)
+        try:
+            server.run(sockets=[listener])
+        finally:
+            signal.signal(signal.SIGHUP, before)
+            listener.close()
+            tracing.close()
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
 
@@ -128,11 +136,26 @@ def _spare_the_collector() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, telling when it answers."""
+    """Uvicorn, telling when it answers, and not ready from the moment on that it is told to end."""
 
-    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        made: "Server",
+        operators: socket.socket | None,
+        drain_delay: float,
+        when_ready: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self._made = made
+        self._operators = operators
+        self._drain_delay = drain_delay
         self._when_ready = when_ready
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, and the operators beside, to the end."""
+        async with beside(self._made.operators, self._operators):
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
@@ -141,3 +164,18 @@ class _Server(uvicorn.Server):
             _spare_the_collector()
             _give_way_soon()
             self._when_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end: probes are told at once."""
+        self._made.ending.begin()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Go on for a while, as load balancers need time to notice; then take no more connections, and finish."""
+        now = asyncio.get_running_loop().time
+        ends = now() + self._drain_delay
+        while not self.force_exit and (left := ends - now()) > 0:
+            await asyncio.sleep(min(left, _TICK))
+            # Answers go on to tell the time.
+            await self.on_tick(0)
+        await super().shutdown(sockets)

@@ -19,6 +19,7 @@ __all__ = [
     "Made",
     "Order",
     "Place",
+    "Seen",
     "Stored",
     "VerdictChange",
     "Wanted",
@@ -128,6 +129,14 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """How far a stored assessment goes: it counts the events up to a revision, and was made for an instant."""
+
+    revision: int
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictChange:
     """That a stored verdict became another one; `before` is None for a client's first."""
 
@@ -180,6 +189,10 @@ class Assessments(Protocol):
 
     async def ahead(self, tenant_id: str, client_ids: Sequence[str], instant: datetime) -> dict[str, datetime]:
         """For some clients, when their first event after an instant happens; who has none is left out."""
+        ...
+
+    async def seen(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, Seen]:
+        """How far the stored assessments of some clients go; who has none is left out."""
         ...
 
     async def forgotten(self, tenant_id: str, portfolio: int) -> list[str]:

@@ -25,6 +25,7 @@ __all__ = [
     "METHOD_NOT_ALLOWED",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
+    "NOT_READY",
     "PRECONDITION_FAILED",
     "PRECONDITION_REQUIRED",
     "PROBLEM_TYPES",
@@ -251,6 +252,13 @@ ISSUER_UNAVAILABLE: Final = ProblemType(
     "The keys that the token's issuer signs with cannot be read at present, and none are at hand. Nothing was done.",
     "Send it again after the seconds in `Retry-After`. API keys go on working meanwhile.",
 )
+NOT_READY: Final = ProblemType(
+    "not-ready",
+    "Not ready",
+    503,
+    "The process was told to end, or a part of it stands still; `detail` says which. Only probes are told so.",
+    "Ask another one.",
+)
 TOO_MANY_CONNECTIONS: Final = ProblemType(
     "too-many-connections",
     "Too many connections",
@@ -289,6 +297,7 @@ _ALL: Final = (
     DATABASE_UNAVAILABLE,
     ISSUER_UNAVAILABLE,
     TOO_MANY_CONNECTIONS,
+    NOT_READY,
 )
 
 

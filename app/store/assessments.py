@@ -16,12 +16,14 @@ from app.ports.assessments import (
     ListedBy,
     Made,
     Place,
+    Seen,
     Stored,
     VerdictChange,
     Wanted,
     Window,
 )
 from app.ports.clients import ClientRecord
+from app.ports.database import Transaction
 from app.store.change_feed import NewChange, note_changes
 from app.store.client_order import DIRECTIONS, condition, filters
 from app.store.engine import retrying, transaction
@@ -98,6 +100,9 @@ _AHEAD: Final = """
         ORDER BY "time" LIMIT 1
     ) AS next
 """
+_SEEN: Final = """
+    SELECT client_id, revision, as_of FROM assessment WHERE tenant_id = $1 AND client_id = ANY($2::text[])
+"""
 # Who is claimed becomes due again within minutes.
 _FORGOTTEN: Final = """
     SELECT client.client_id FROM client LEFT JOIN assessment AS stored USING (tenant_id, client_id)
@@ -141,14 +146,14 @@ class PostgresAssessments:
 
     async def claim(self, most: int, seconds: float, *, newest: bool = False) -> list[tuple[str, str]]:
         """Claim clients that are due; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.CLAIM) as connection:
             claim = _CLAIM_NEWEST if newest else _CLAIM
             rows = await connection.execute(claim, {"most": most, "seconds": seconds})
             return [(row.tenant_id, row.client_id) for row in rows]
 
     async def backlog(self, most: int = 10_000) -> Backlog:
         """Tell what is due; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.BACKLOG) as connection:
             row = (await connection.execute(_BACKLOG, {"most": most})).one()
             return Backlog(row.clients, row.seconds)
 
@@ -165,6 +170,11 @@ class PostgresAssessments:
         """Find what was told ahead of its time; see the port."""
         return {row[0]: row[1] for row in await self._reads.rows(tenant_id, _AHEAD, list(client_ids), instant)}
 
+    async def seen(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, Seen]:
+        """Find how far assessments go; see the port."""
+        rows = await self._reads.rows(tenant_id, _SEEN, list(client_ids))
+        return {row[0]: Seen(row[1], row[2]) for row in rows}
+
     async def forgotten(self, tenant_id: str, portfolio: int) -> list[str]:
         """Find clients whom nobody will assess; see the port."""
         return [row[0] for row in await self._reads.rows(tenant_id, _FORGOTTEN, portfolio)]
@@ -173,7 +183,7 @@ class PostgresAssessments:
         """Store assessments; see the port."""
 
         async def once() -> list[VerdictChange]:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.KEEP) as connection:
                 return await self._keep(connection, tenant_id, made)
 
         return await retrying(once) if made else []

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.core.reading import Aspect, Reading
 from app.core.verdict import Verdict
 from app.ports.changes import AssessmentChange, ForgottenPlaceError, Page
+from app.ports.database import Transaction
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
 
@@ -132,13 +133,13 @@ class PostgresChangeFeed:
 
     async def remove_old(self, days: int, most: int) -> int:
         """Remove what is old; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.CHANGES) as connection:
             tenants = [row.tenant_id for row in await connection.execute(_OLD, {"days": days, "most": most})]
         return sum([await self._remove(tenant_id, days, most) for tenant_id in sorted(tenants)])
 
     async def _remove(self, tenant_id: str, days: int, most: int) -> int:
         async def once() -> int:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.CHANGES) as connection:
                 done = await connection.execute(_REMOVE, {"tenant": tenant_id, "days": days, "most": most})
                 return done.rowcount
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.ports.audit import CLI, Action, Actor, client_subject
 from app.ports.clients import ClientRecord
 from app.ports.conditions import UnfitError
+from app.ports.database import Transaction
 from app.ports.erasures import Erasure, Step
 from app.store.audit import note
 from app.store.engine import retrying, transaction
@@ -76,7 +77,7 @@ class PostgresErasures:
         row = {"tenant_id": tenant_id, "digest": digest, "erased_at": at, "finished_at": None, "client_id": client_id}
 
         async def once() -> Erasure | None:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
                 if fits is not None:
                     before = await _locked(connection, tenant_id, client_id)
                     if before is not None and not fits(before):
@@ -102,7 +103,7 @@ class PostgresErasures:
         """Remove some rows; see the port."""
 
         async def once() -> Step:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
                 return await self._step(connection, tenant_id, digest, at)
 
         return await retrying(once)
@@ -127,12 +128,12 @@ class PostgresErasures:
     async def unfinished(self, most: int) -> Sequence[tuple[str, bytes]]:
         """Erasures that are not finished; see the port."""
         found = func.unfinished_erasures(most).table_valued("tenant_id", "digest")
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.ERASURE) as connection:
             return [(row.tenant_id, bytes(row.digest)) for row in await connection.execute(select(found))]
 
     async def get(self, tenant_id: str, digest: bytes) -> Erasure | None:
         """One tombstone; see the port."""
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
             return await _get(connection, tenant_id, digest)
 
     async def page(self, tenant_id: str, after: tuple[datetime, bytes] | None, limit: int) -> list[Erasure]:
@@ -142,7 +143,7 @@ class PostgresErasures:
         if after is not None:
             statement = statement.where(place > tuple_(*after))
         statement = statement.order_by(erasure.c.erased_at, erasure.c.digest).limit(limit)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
             return [_erasure(row) for row in await connection.execute(statement)]
 
 

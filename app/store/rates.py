@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.audit import AuditEntry
+from app.ports.database import Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import LeasedTokens, Override, Rate
 from app.store.audit import note
@@ -78,7 +79,7 @@ class PostgresRates:
             .values(row)
             .on_conflict_do_update(index_elements=["tenant_id", "who", "name"], set_=values)
         )
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.RATE) as connection:
             await connection.execute(statement)
             await note(connection, tenant_id, entry)
 
@@ -86,7 +87,7 @@ class PostgresRates:
         """Drop one; see the port."""
         table = rate_limit.c
         statement = delete(rate_limit).where(table.tenant_id == tenant_id, table.who == who, table.name == name)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.RATE) as connection:
             if (await connection.execute(statement)).rowcount:
                 await note(connection, tenant_id, entry)
 

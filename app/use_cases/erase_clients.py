@@ -20,6 +20,7 @@ _AT_ONCE: Final = 5.0
 """Seconds that a request removes rows for, before it leaves the rest to others."""
 _LOOK_AGAIN: Final = 0.05
 """Seconds until one looks again at what somebody else is removing."""
+_COUNTED: Final = 1_000
 _ROUND: Final = 100
 """Erasures of one round at most."""
 
@@ -83,6 +84,10 @@ class EraseClients:
                 while await self._erasures.step(tenant_id, digest, self._clock.now()) is Step.MORE:
                     pass
         return len(found)
+
+    async def unfinished(self) -> int:
+        """How many erasures are not finished, counted up to a thousand."""
+        return len(await self._erasures.unfinished(_COUNTED))
 
     async def one(self, tenant_id: str, digest: bytes) -> Erasure:
         """One tombstone.

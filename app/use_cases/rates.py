@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from app.ports.audit import CLI, Action, key_subject
 from app.ports.ledger import StoreUnavailableError
@@ -21,8 +21,9 @@ from app.ports.rates import EVERY_KEY, UNITS, Override, Rate, Rates, Unit
 from app.use_cases.errors import InvalidRequestError, RateLimitedError
 from app.use_cases.keys import Principal
 from app.use_cases.recent import Recent
+from app.use_cases.unheard import UNHEARD
 
-__all__ = ["Allowance", "RateLimits"]
+__all__ = ["Allowance", "RateLimits", "Refusals"]
 
 _MOST_KEYS: Final = 20_000
 _MOST_TENANTS: Final = 20_000
@@ -163,6 +164,7 @@ class Allowance:
         until, least, policy = self.shut
         now = self._limits.now()
         if now < until and size >= least:
+            self._limits.refusals.limited(unit)
             wait = max(1, math.ceil(until - now))
             raise RateLimitedError(f"not as much is left for this key; come again in {wait} s", policy, wait)
         self._limits.check(self, unit)
@@ -172,18 +174,34 @@ class Allowance:
         return min((max(1, one.rate.quota // 10) for one in self.buckets if one.rate.unit is unit), default=1_000_000)
 
 
+class Refusals(Protocol):
+    """Is told who may not go on, for metrics."""
+
+    def limited(self, unit: Unit) -> None:
+        """A key has asked for too much."""
+        ...
+
+
 class RateLimits:
     """Counts what keys ask for."""
 
-    def __init__(self, rates: Rates, defaults: Sequence[Rate], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rates: Rates,
+        defaults: Sequence[Rate],
+        now: Callable[[], float] = time.monotonic,
+        refusals: Refusals = UNHEARD,
+    ) -> None:
         """Share tokens with other replicas.
 
         Args:
             rates: keeps what is shared.
             defaults: hold for every key that has no others; none for no limits.
             now: seconds that only go forward.
+            refusals: is told of each.
         """
         self._rates = rates
+        self.refusals = refusals
         self._defaults = {rate.name: rate for rate in defaults}
         self.now = now
         self.offset = time.time() - now()
@@ -281,6 +299,7 @@ class RateLimits:
 
     def _refusal(self, bucket: _Bucket, now: float) -> RateLimitedError:
         rate, wait = bucket.rate, max(1, math.ceil(bucket.ends - now))
+        self.refusals.limited(rate.unit)
         message = f"this key may have {rate.quota} {rate.unit} in {rate.seconds} s; come again in {wait} s"
         return RateLimitedError(message, rate.name, wait)
 

@@ -9,10 +9,10 @@ from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from app.core.course import course_of
-from app.core.history import Told
+from app.core.history import Told, history_of
 from app.core.policy import Policy
 from app.core.trend import LOOKS_BACK
-from app.ports.assessments import Assessments, Backlog, Made
+from app.ports.assessments import Assessments, Backlog, Made, Seen, VerdictChange
 from app.ports.clock import Clock
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tracing import OFF, Tracing
@@ -20,7 +20,9 @@ from app.use_cases.fairness import acting_for
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Portfolios, Present
+from app.use_cases.purposes import Evaluations, Purpose
 from app.use_cases.recall import Recall
+from app.use_cases.unheard import UNHEARD
 
 __all__ = ["MOST_STALE", "Progress", "Reassess", "instants_of", "made_from"]
 
@@ -38,8 +40,11 @@ _log = logging.getLogger("partwise.reassess")
 class Progress(Protocol):
     """Is told how it goes, for metrics."""
 
-    def assessed(self, clients: int, changed_verdicts: int) -> None:
-        """So many clients were assessed and stored, and so many verdicts became others."""
+    def assessed(self, clients: int, changes: Sequence[VerdictChange], waited: Sequence[float]) -> None:
+        """So many clients were assessed and stored, with these changes.
+
+        For those of whom there was more to know, so many seconds have passed since the first of it was recorded.
+        """
         ...
 
     def failed(self, clients: int) -> None:
@@ -68,12 +73,14 @@ class Reassess:
         clock: Clock,
         progress: Progress,
         lease: float,
+        evaluations: Evaluations = UNHEARD,
         tracing: Tracing = OFF,
     ) -> None:
         """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes.
 
         Clients are claimed for so many seconds at a time.
         """
+        self._evaluations = evaluations
         self._assessments = assessments
         self._histories = histories
         self._recall = recall
@@ -117,7 +124,7 @@ class Reassess:
             due = await self._assessments.due(tenant_id, MOST_STALE)
             if not due or len(due) > _MOST_BY_READERS:
                 return len(due)
-            await self._assess(tenant_id, due)
+            await self._assess(tenant_id, due, Purpose.LIST)
             return 0
         outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
         if not outdated:
@@ -129,7 +136,7 @@ class Reassess:
                 outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
                 if not outdated:
                     break
-                await self._assess(tenant_id, outdated[:_AT_ONCE])
+                await self._assess(tenant_id, outdated[:_AT_ONCE], Purpose.LIST)
         return len(outdated)
 
     async def backlog(self) -> Backlog:
@@ -159,7 +166,7 @@ class Reassess:
     async def _assess_apart(self, tenant_id: str, client_ids: Sequence[str]) -> None:
         """Assess together, or one by one where one of them cannot be: the others are not to wait for it."""
         try:
-            await self._assess(tenant_id, client_ids)
+            await self._assess(tenant_id, client_ids, Purpose.WORKER)
         except StoreUnavailableError:
             raise
         except Exception:
@@ -170,32 +177,56 @@ class Reassess:
             for client_id in client_ids:
                 await self._assess_apart(tenant_id, [client_id])
 
-    async def _assess(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+    async def _assess(self, tenant_id: str, client_ids: Sequence[str], purpose: Purpose) -> None:
         with self._tracing.span("reassess clients", {"clients": len(client_ids)}):
-            await self._assess_now(tenant_id, client_ids)
+            await self._assess_now(tenant_id, client_ids, purpose)
 
-    async def _assess_now(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+    async def _assess_now(self, tenant_id: str, client_ids: Sequence[str], purpose: Purpose) -> None:
         policy = await self._policies.active(tenant_id)
         present = await self._portfolios.present(tenant_id, policy)
         as_of = self._clock.now()
         # Before the events: what comes between is counted by its events, and mended by the next turn.
         revisions = await self._histories.revisions(tenant_id, client_ids)
+        seen = await self._assessments.seen(tenant_id, client_ids)
         ahead = await self._assessments.ahead(tenant_id, client_ids, as_of)
 
         await self._recall.shorten(tenant_id, policy, revisions)
 
-        def work(histories: Mapping[str, Told]) -> dict[str, Made]:
+        def work(histories: Mapping[str, Told]) -> dict[str, tuple[Made, datetime | None]]:
             return {
-                one: made_from(one, told, revisions[one], policy, present, as_of, ahead.get(one))
+                one: (
+                    made_from(one, told, revisions[one], policy, present, as_of, ahead.get(one)),
+                    _first_unseen(told, revisions[one], seen.get(one)),
+                )
                 for one, told in histories.items()
             }
 
         made: list[Made] = []
+        unseen: list[datetime] = []
         async for some in self._recall.each(tenant_id, policy, revisions, instants_of(as_of), None, work):
-            made += some.values()
+            for one, since in some.values():
+                made.append(one)
+                if since is not None:
+                    unseen.append(since)
+            self._evaluations.evaluated(purpose, len(some))
         await self._portfolios.learn(tenant_id, policy, revisions)
         changes = await self._assessments.keep(tenant_id, made)
-        self._progress.assessed(len(made), len(changes))
+        now = self._clock.now()
+        self._progress.assessed(len(made), changes, [(now - since).total_seconds() for since in unseen])
+
+
+def _first_unseen(told: Told, revision: int, seen: Seen | None) -> datetime | None:
+    """When the first event was recorded that no stored assessment counts; None where all are counted.
+
+    Of a long history the part that is there is looked at.
+    """
+    if seen is not None and seen.revision >= revision:
+        return None
+    recorded = [event.recorded_at for part in history_of(told).segments for event in part.events]
+    if seen is None or not recorded:
+        return min(recorded, default=None)
+    # One that was recorded a moment before the last look may have been committed after it.
+    return min((one for one in recorded if one > seen.as_of), default=max(recorded))
 
 
 def instants_of(as_of: datetime) -> tuple[datetime, datetime]:
