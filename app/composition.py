@@ -1,7 +1,7 @@
 """The composition root: builds everything and wires it together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.typing import FilteringBoundLogger
 
 import app as partwise
+from app.edge.access_lines import AccessLines
 from app.edge.cors import Cors
 from app.edge.edge import Edge
 from app.edge.observed import Observed, Observer
@@ -27,6 +29,7 @@ from app.oidc.jwt_tokens import JwtTokens
 from app.ports.database import Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tenants import Tenants
+from app.ports.tracing import OFF, Tracing
 from app.rest.application import Application, create_operators, create_rest
 from app.rest.problem_types import PROBLEM_TYPES, ProblemType
 from app.services import Ending, Services, Vitals
@@ -48,6 +51,7 @@ from app.store.rates import PostgresRates
 from app.store.reads import Reads
 from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
+from app.store.tallies import PostgresTallies
 from app.store.tenants import PostgresTenants
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
@@ -65,6 +69,7 @@ from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.portfolios import Portfolios
 from app.use_cases.rates import RateLimits
 from app.use_cases.reassess import Reassess
@@ -72,7 +77,7 @@ from app.use_cases.recall import Recall
 from app.use_cases.record_events import RecordEvents
 from app.use_cases.unchanged import Unchanged
 from app.use_cases.unheard import UNHEARD
-from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, Verify
+from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, CheckTallies, Verify
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
@@ -149,20 +154,20 @@ class Server:
     refused: Callable[[ProblemType], None]
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, tracing: Tracing = OFF) -> FastAPI:
     """The ASGI application for some settings."""
-    return create_server(settings).rest
+    return create_server(settings, tracing).rest
 
 
-def create_server(settings: Settings) -> Server:
-    """A server for some settings."""
+def create_server(settings: Settings, tracing: Tracing = OFF, access: FilteringBoundLogger | None = None) -> Server:
+    """A server for some settings; traced, and with a line for each request in a log, where these are given."""
     ending = Ending()
     settled = {"type": tuple(PROBLEM_TYPES)}
     metrics = None
     if settings.metrics:
         metrics = server_metrics(settings.commit, lambda: ending.has_begun, SystemClock(), settled)
     # Somebody waits at the other end of each request.
-    wired = _wire(settings, metrics, ending, seconds=settings.database_patience)
+    wired = _wire(settings, metrics, ending, tracing=tracing, seconds=settings.database_patience)
     vitals = wired.services.vitals
     if settings.metrics_port is not None:
         wired = replace(wired, services=replace(wired.services, vitals=replace(vitals, exposed=None)))
@@ -173,26 +178,38 @@ def create_server(settings: Settings) -> Server:
         del rest
         # What the core works out shares the interpreter with the loop: two threads are as quick as many, and give way.
         # The loop ends them when it closes.
-        asyncio.get_running_loop().set_default_executor(FairThreads(2, "core"))
+        asyncio.get_running_loop().set_default_executor(FairThreads(2, "core", tracing))
         async with _pulse(metrics, vitals):
             yield
         await wired.close()
 
     rest = create_rest(services, lifespan)
-    rest.fronts = {"/graphql": _graphql(services, settings, metrics)}
+    rest.fronts = {"/graphql": _graphql(services, settings, metrics, tracing)}
     operations = rest.operations | {("GET", "/graphql"), ("POST", "/graphql")}
-    observers: list[Observer] = []
+    # What is traced begins first and ends last: the others then tell of which trace it is.
+    observers: list[Observer] = list(_traced(tracing))
     refused: Callable[[ProblemType], None] = UNHEARD.refused
     if metrics is not None and metrics.server is not None:
         http = metrics.server.http(operations)
         observers.append(http)
         refused = _counted(http)
+    if access is not None:
+        observers.append(AccessLines(access))
 
     rest.surround(lambda inside: RateGate(inside, settings.failed_attempts, settings.trusted_proxies))
     rest.surround(lambda inside: Edge(inside, Cors(settings.cors_origins), settings.hsts_seconds))
     if observers:
         rest.surround(lambda inside: Observed(inside, operations, observers))
     return Server(rest, _operators(vitals), ending, refused)
+
+
+def _traced(tracing: Tracing) -> Iterator[Observer]:
+    if tracing.is_on:
+        from app.tracing.requests import TracedRequests
+        from app.tracing.sdk import OpenTelemetry
+
+        assert isinstance(tracing, OpenTelemetry)
+        yield TracedRequests(tracing)
 
 
 def _counted(http: HttpMetrics) -> Callable[[ProblemType], None]:
@@ -227,7 +244,7 @@ async def _pulse(metrics: Metrics | None, vitals: Vitals) -> AsyncIterator[None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _graphql(services: Services, settings: Settings, metrics: Metrics | None) -> GraphQLEndpoint:
+def _graphql(services: Services, settings: Settings, metrics: Metrics | None, tracing: Tracing) -> GraphQLEndpoint:
     try:
         trusted = read_trusted(settings.graphql_documents)
     except (OSError, ValueError) as error:
@@ -241,7 +258,7 @@ def _graphql(services: Services, settings: Settings, metrics: Metrics | None) ->
     )
     graphiql = GraphiQL() if settings.graphiql else None
     told = UNHEARD if metrics is None or metrics.server is None else metrics.server.graphql
-    return GraphQLEndpoint(services, documents, graphiql, settings.graphql_timeout, told)
+    return GraphQLEndpoint(services, documents, graphiql, settings.graphql_timeout, told, tracing)
 
 
 @asynccontextmanager
@@ -264,11 +281,13 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker_for(settings: Settings, stuck: Callable[[], list[str]] = list) -> AsyncIterator[Worker]:
+async def worker_for(
+    settings: Settings, stuck: Callable[[], list[str]] = list, tracing: Tracing = OFF
+) -> AsyncIterator[Worker]:
     """A worker for as long as the block lasts; `stuck` names its tasks that stand still."""
     ending = Ending()
     metrics = worker_metrics(settings.commit, lambda: ending.has_begun) if settings.metrics else None
-    wired = _wire(settings, metrics, ending, kept_events=_KEPT_BY_WORKER)
+    wired = _wire(settings, metrics, ending, tracing=tracing, kept_events=_KEPT_BY_WORKER)
     vitals = replace(wired.services.vitals, stuck=stuck)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(wired.close)
@@ -291,6 +310,7 @@ def _wire(
     metrics: Metrics | None = None,
     ending: Ending | None = None,
     *,
+    tracing: Tracing = OFF,
     kept_events: int = _KEPT_EVENTS,
     seconds: float = LONGEST,
 ) -> _Wired:
@@ -298,29 +318,40 @@ def _wire(
     freshness = UNHEARD if metrics is None else metrics.freshness
     asking = UNHEARD if metrics is None or metrics.server is None else metrics.server.asking
     ingest = UNHEARD if metrics is None or metrics.server is None else metrics.server.ingest
-    engine = make_engine(settings.database_url or "", settings.database_pool_size, seconds, watch)
+    engine = make_engine(settings.database_url or "", settings.database_pool_size, seconds, watch, tracing)
     clock = SystemClock()
     decoder = EventDecoder(clock)
     url, patience = settings.database_url or "", settings.ingest_patience
-    writes = Writes(url, settings.database_write_pool_size, patience, seconds, watch)
+    writes = Writes(url, settings.database_write_pool_size, patience, seconds, watch, tracing)
     ledger = PostgresLedger(engine, writes, decoder.load)
     histories = Histories(ledger, kept_events)
     policies = ManagePolicies(PostgresPolicies(engine), JsonPolicies(), clock)
 
-    reads = Reads(settings.database_url or "", settings.database_pool_size, seconds, watch)
+    reads = Reads(url, settings.database_pool_size, seconds, watch, tracing)
     checkpoints = PostgresCheckpoints(engine, reads, decoder.load, MessagePackStates())
     memories = Memories(_KEPT_FACTS)
-    recall = Recall(checkpoints, ledger, histories, memories)
+    recall = Recall(checkpoints, ledger, histories, memories, tracing)
     clients = PostgresClients(reads)
     stored = PostgresPortfolios(engine, reads, PackedPortfolios())
-    portfolios = Portfolios(histories, recall, stored, policies, clock, settings.worker_lease)
+    portfolios = Portfolios(histories, recall, stored, policies, clock, settings.worker_lease, tracing)
     cases = Cases(histories, memories, recall, portfolios, policies, freshness)
     assess = AssessClients(cases, histories, recall, portfolios, policies, clock, freshness)
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
+    tallies = PostgresTallies(engine, reads)
     lease = settings.worker_lease
     reassess = Reassess(
-        assessments, histories, recall, portfolios, policies, clock, freshness, lease, evaluations=freshness
+        assessments,
+        tallies,
+        histories,
+        recall,
+        portfolios,
+        policies,
+        clock,
+        freshness,
+        lease,
+        evaluations=freshness,
+        tracing=tracing,
     )
 
     async def ready() -> bool:
@@ -346,7 +377,7 @@ def _wire(
 
     secrets = PostgresSecrets(engine, settings.signing_secrets)
     tenants = PostgresTenants(engine)
-    rates = PostgresRates(settings.database_url or "", engine, reads)
+    rates = PostgresRates(url, engine, reads, tracing)
     keys = Keys(tenants, clock)
     tokens = JwtTokens(settings.oidc) if settings.oidc else None
     services = Services(
@@ -354,14 +385,15 @@ def _wire(
         keys=keys,
         rates=RateLimits(rates, settings.rate_limits, refusals=asking),
         audit=PostgresAuditLog(engine),
-        record=RecordEvents(ledger, ingest),
+        record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
         changes=FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait),
         clients=ManageClients(clients, ledger, clock),
-        erase=EraseClients(PostgresErasures(engine), clock),
+        erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
         reassess=reassess,
+        portfolio_metrics=PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients),
         policies=policies,
         decoder=decoder,
         once=Once(
@@ -382,5 +414,6 @@ def _wire(
         CheckShares(stored, histories, policies),
         CheckPortfolio(stored, policies),
         CheckAssessments(assessments, form, stored, histories, policies),
+        CheckTallies(tallies),
     )
     return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, hints, tokens)

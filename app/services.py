@@ -18,6 +18,7 @@ from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
@@ -78,6 +79,7 @@ class Services:
     listing: ListClients
     assess: AssessClients
     reassess: Reassess
+    portfolio_metrics: PortfolioMetrics
     policies: ManagePolicies
     decoder: EventDecoder
     cursors: Cursors

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     changes_wait: float = Field(default=15.0, ge=0, le=60)
     """Seconds at most that who follows changes waits for an answer without any."""
 
+    portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
+    """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
+
     drain_delay: float = Field(default=0.0, ge=0, le=60)
     """Seconds for which a server that was told to end goes on as before, but for `/readyz`, which says that it is not
     ready: time for load balancers to notice. Then it takes no more connections and finishes what it was asked."""

@@ -65,6 +65,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
     variables.check(os.environ)
     # FastAPI reads some of the same variables as it is imported.
     from app.composition import create_server
+    from app.edge.access_lines import LOGGER
     from app.edge.connections import Limits, limited
     from app.store.connection import refuse_unsafe_role
 
@@ -80,7 +81,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         read_seconds=settings.read_seconds,
         connections=settings.connections,
     )
-    made = create_server(settings)
+    made = create_server(settings, tracing, lines.logger(LOGGER))
     config = uvicorn.Config(
         made.rest,
         loop="uvloop",

@@ -86,7 +86,7 @@ async def work(settings: Settings, operators: socket.socket | None = None, traci
     from app.composition import worker_for
 
     rounds = _Rounds()
-    async with worker_for(settings, rounds.stuck) as made, beside(made.operators, operators):
+    async with worker_for(settings, rounds.stuck, tracing) as made, beside(made.operators, operators):
         services = made.services
         reassess = services.reassess
         rounds.told = None if made.metrics is None else made.metrics.worker
@@ -146,8 +146,9 @@ async def _again_and_again(rounds: _Rounds, task: str, do: Callable[[], Awaitabl
 
 
 async def _forget(services: "Services") -> bool:
-    """Remove some of what is kept no longer, of each kind."""
-    return any([await services.once.remove_old(), await services.changes.remove_old()])
+    """What is kept no longer: answers of requests, changes of assessments, and the days of verdict changes."""
+    removed = [await services.once.remove_old(), await services.changes.remove_old()]
+    return await services.portfolio_metrics.fold() or any(removed)
 
 
 async def _finish(erase: "EraseClients") -> bool:

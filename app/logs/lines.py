@@ -119,7 +119,7 @@ class _Arranged:
         ids = None if self.ids is None else self.ids()
         if ids is not None:
             line["trace_id"], line["span_id"] = ids
-        error = _error_of(given.pop("exc_info", None))
+        error = _error_of(given.pop("exc_info")) if "exc_info" in given else None
         line.update(given)
         if error is not None:
             line["error"] = kind_of(error)

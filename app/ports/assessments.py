@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from app.core.assessment import Assessment
+from app.core.tally import Tally
 from app.core.verdict import Verdict
 from app.ports.clients import ClientRecord
 
@@ -86,6 +87,8 @@ class Made:
         holds_until: from then on it is to be made anew, though nothing happened.
         change: of the score, in the last 30 days.
         assessment: the assessment.
+        tally: what the client adds to the tenant's tallies; empty where a version of this program stored it that kept
+            none.
     """
 
     client_id: str
@@ -94,6 +97,7 @@ class Made:
     holds_until: datetime
     change: float
     assessment: Assessment
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Final, Protocol
 
-__all__ = ["NO_FACTS", "OFF", "Facts", "Tracing"]
+__all__ = ["NOTHING", "NO_FACTS", "OFF", "Facts", "Tracing"]
 
 Facts = Mapping[str, int | float | str]
 
 NO_FACTS: Final[Facts] = MappingProxyType({})
-_NOTHING: Final = nullcontext()
+NOTHING: Final = nullcontext()
+"""For what nobody listens to."""
 
 
 class Tracing(Protocol):
@@ -26,6 +27,10 @@ class Tracing(Protocol):
 
     def span(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
         """A part of the work, for as long as the block lasts; where it fails, that is told by the type of the error."""
+        ...
+
+    def within(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
+        """The same, of what is worth telling only as a part of something."""
         ...
 
     def statement(self, name: str, seconds: float, error: BaseException | None) -> None:
@@ -52,7 +57,11 @@ class _Off:
 
     def span(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
         del name, facts
-        return _NOTHING
+        return NOTHING
+
+    def within(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
+        del name, facts
+        return NOTHING
 
     def statement(self, name: str, seconds: float, error: BaseException | None) -> None:
         pass

@@ -14,6 +14,7 @@ from app.rest.problems import HttpError, answer_to
 from app.rest.services import Permitted, UsedServices
 from app.services import Services
 from app.use_cases.cases import Basis, Case
+from app.use_cases.keys import Principal
 from app.use_cases.unchanged import NOW_ALONE
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.resource_tags import ClientTags, Conditions, KeyTags, PolicyTags, client_tags, key_tags, policy_tags
@@ -30,7 +31,9 @@ __all__ = [
     "UnchangedError",
     "not_modified",
     "quoted",
+    "read_tagger",
     "require_match",
+    "wanted_tags",
 ]
 
 TAGS_PATTERN: Final = r'^(?:\*|(?:W/)?"[!#-~]*"(?: *, *(?:W/)?"[!#-~]*")*)$'
@@ -173,9 +176,20 @@ class Asked:
             self._response.headers["ETag"] = quoted(self._tagger.tag_at(case.viewpoint.as_of, *basis, language))
 
 
-async def _asked(request: Request, response: Response, principal: Permitted, services: UsedServices) -> Asked:
+async def read_tagger(request: Request, principal: Principal, services: Services, *names: str) -> Tagger:
+    """What makes the tags of the answers to one request for something, which more names may tell apart."""
     target = request.url.path, request.scope["query_string"].decode("latin-1")
-    return Asked(request, response, services, await services.tags.of(principal.tenant_id, "read", *target))
+    return await services.tags.of(principal.tenant_id, "read", *target, *names)
+
+
+def wanted_tags(request: Request) -> tuple[str, ...]:
+    """The tags of answers that the sender has, from `If-None-Match`; what cannot be read is none."""
+    found = _given(request.scope, b"if-none-match")
+    return () if found is None else found.all
+
+
+async def _asked(request: Request, response: Response, principal: Permitted, services: UsedServices) -> Asked:
+    return Asked(request, response, services, await read_tagger(request, principal, services))
 
 
 AskedOnce = Annotated[Asked, Depends(_asked)]

@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.ports.database import DatabaseWatch, Failure, Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.store.connection import LONGEST, LOST, Connector
+from app.store.statements import watch_engine
 from app.use_cases.unheard import UNHEARD
 
-__all__ = ["failure_of", "is_outage", "make_engine", "retrying", "transaction"]
+__all__ = ["SPANS", "failure_of", "is_outage", "make_engine", "retrying", "transaction"]
 
 _ATTEMPTS = 5
 # Serialisation failures and deadlocks: the other transaction has gone on, so trying again is right.
@@ -28,6 +30,9 @@ _ROLLBACK_SECONDS = 5
 _HAS_WORKED = "has worked"
 _WATCH: Final = "partwise_watch"
 """The option of an engine that holds who is told how it does."""
+_TRACING: Final = "partwise_tracing"
+SPANS: Final = {name: f"{name} transaction" for name in Transaction}
+"""How transactions are called in traces."""
 
 # What goes on after its request was cancelled; the loop itself keeps tasks by weak references alone.
 _ending: set[asyncio.Task[None]] = set()
@@ -35,7 +40,9 @@ _ending: set[asyncio.Task[None]] = set()
 T = TypeVar("T")
 
 
-def make_engine(url: str, pool_size: int, seconds: float = LONGEST, watch: DatabaseWatch = UNHEARD) -> AsyncEngine:
+def make_engine(
+    url: str, pool_size: int, seconds: float = LONGEST, watch: DatabaseWatch = UNHEARD, tracing: Tracing = OFF
+) -> AsyncEngine:
     """Make the pool; no connection is opened before the first is needed.
 
     Args:
@@ -43,19 +50,23 @@ def make_engine(url: str, pool_size: int, seconds: float = LONGEST, watch: Datab
         pool_size: connections at most; who waits longer than five seconds for one is told so.
         seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
         watch: is told how it does.
+        tracing: is told of transactions and statements.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_SECONDS,
         # `transaction` begins and ends by itself, in one round trip each; nobody else uses the engine.
         isolation_level="AUTOCOMMIT",
-        connect_args={"async_creator_fn": Connector(url, seconds)},
+        connect_args={"async_creator_fn": Connector(url, seconds, tracing)},
         # What is stored about people does not belong in logs.
         hide_parameters=True,
-        execution_options={_WATCH: watch},
+        execution_options={_WATCH: watch, _TRACING: tracing},
     )
+    if tracing.is_on:
+        watch_engine(engine, tracing)
+    return engine
 
 
 @asynccontextmanager
@@ -72,8 +83,10 @@ async def transaction(
     Raises:
         StoreUnavailableError: Postgres cannot be reached, or the pool stays empty.
     """
-    watch: DatabaseWatch = engine.get_execution_options()[_WATCH]
-    with _outages_named(watch):
+    options = engine.get_execution_options()
+    watch: DatabaseWatch = options[_WATCH]
+    tracing: Tracing = options[_TRACING]
+    with tracing.within(SPANS[name]), _outages_named(watch):
         connection, driver = await _begun(engine, tenant_id, watch)
         began = perf_counter()
         try:

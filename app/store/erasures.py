@@ -29,6 +29,7 @@ from app.store.tables import (
     put_away,
     request,
 )
+from app.store.tallies import Additions
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
 
@@ -84,17 +85,22 @@ class PostgresErasures:
                         raise UnfitError
                 # The row is the lock: who is adding events to the client is waited for, who comes later finds the
                 # tombstone.
-                gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
+                gone = {table.name: await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE}
                 # Kept answers name it by its digest, and are written under the same lock.
                 kept = delete(request).where(request.c.tenant_id == tenant_id, request.c.subject == digest)
                 await connection.execute(kept)
-                if gone[0]:
+                if gone[client.name]:
                     await hastened(connection, tenant_id)
                     fresh = insert(erasure).values(row)
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")
                     await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=again))
                     await note(connection, tenant_id, by.did(Action.CLIENT_ERASED, client_subject(client_id), at))
+                assessed = gone[assessment.name]
+                if assessed is not None and assessed.tally is not None:
+                    additions = Additions()
+                    additions.erased(assessed.tally, at)
+                    await additions.add(connection, tenant_id)
                 return await _get(connection, tenant_id, digest)
 
         return await retrying(once)
@@ -161,10 +167,11 @@ async def _locked(connection: AsyncConnection, tenant_id: str, client_id: str) -
     return None if row is None else ClientRecord(*row)
 
 
-async def _forget(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str) -> bool:
-    """Remove the one row about a client; whether there was one."""
+async def _forget(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str) -> Row[Any] | None:
+    """Remove the one row about a client; what is to be known of it, or None where there was none."""
     statement = delete(table).where(table.c.tenant_id == tenant_id, table.c.client_id == client_id)
-    return (await connection.execute(statement.returning(table.c.client_id))).one_or_none() is not None
+    known = [column for column in table.c if column.name in ("client_id", "tally")]
+    return (await connection.execute(statement.returning(*known))).one_or_none()
 
 
 async def _remove(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str, most: int) -> int:

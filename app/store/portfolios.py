@@ -90,7 +90,7 @@ _SPREAD: Final = text(
     FROM unnest(CAST(:held AS text[])) AS these (client_id)
     LEFT JOIN assessment AS stored ON stored.tenant_id = :tenant AND stored.client_id = these.client_id
     WHERE client.tenant_id = :tenant AND client.client_id = these.client_id AND client.due_at > now()
-        AND stored.portfolio IS DISTINCT FROM :number
+        AND (stored.portfolio IS DISTINCT FROM :number OR stored.tally IS NULL)
     """
 )
 _OUTDATED: Final = """

@@ -13,6 +13,7 @@ from app.ports.audit import AuditEntry
 from app.ports.database import Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import LeasedTokens, Override, Rate
+from app.ports.tracing import OFF, Tracing
 from app.store.audit import note
 from app.store.connection import LOST, Connector
 from app.store.engine import transaction
@@ -48,9 +49,9 @@ _OVERRIDES: Final = "SELECT who, name, quota, seconds FROM rate_limit WHERE tena
 class PostgresRates:
     """Keeps the promise of `app.ports.rates.Rates`."""
 
-    def __init__(self, url: str, engine: AsyncEngine, reads: Reads) -> None:
+    def __init__(self, url: str, engine: AsyncEngine, reads: Reads, tracing: Tracing = OFF) -> None:
         """Use a database, by its `postgresql+asyncpg://…` URL; no connection is opened yet."""
-        self._connect = Connector(url)
+        self._connect = Connector(url, tracing=tracing)
         self._engine = engine
         self._reads = reads
         # Apart from all others: who is to be let in does not wait for those who are.

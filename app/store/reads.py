@@ -11,6 +11,7 @@ import asyncpg
 
 from app.ports.database import DatabaseWatch, Failure, Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.store.connection import LONGEST, LOST, Connector
 from app.store.engine import failure_of, is_outage
 from app.store.pools import Usage, usage_of
@@ -26,7 +27,9 @@ _POOL_SECONDS = 5
 class Reads:
     """A pool of connections for single statements; it opens with the first one."""
 
-    def __init__(self, url: str, pool_size: int, seconds: float = LONGEST, watch: DatabaseWatch = UNHEARD) -> None:
+    def __init__(
+        self, url: str, pool_size: int, seconds: float = LONGEST, watch: DatabaseWatch = UNHEARD, tracing: Tracing = OFF
+    ) -> None:
         """Read from a database; no connection is opened yet.
 
         Args:
@@ -34,9 +37,10 @@ class Reads:
             pool_size: statements at once at most.
             seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
             watch: is told how it does.
+            tracing: is told of statements.
         """
         self._watch = watch
-        self._connect = Connector(url, seconds)
+        self._connect = Connector(url, seconds, tracing)
         self._pool_size = pool_size
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()

@@ -10,8 +10,9 @@ import asyncpg
 
 from app.ports.database import DatabaseWatch, Failure, Pool, Transaction
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.store.connection import LONGEST, LOST, Connector
-from app.store.engine import failure_of, is_outage
+from app.store.engine import SPANS, failure_of, is_outage
 from app.store.pools import Usage, usage_of
 from app.use_cases.unheard import UNHEARD
 
@@ -36,8 +37,14 @@ _ROLLBACK_SECONDS: Final = 5
 class Writes:
     """A pool of connections for transactions; it opens with the first one."""
 
-    def __init__(
-        self, url: str, pool_size: int, patience: float, seconds: float = LONGEST, watch: DatabaseWatch = UNHEARD
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        url: str,
+        pool_size: int,
+        patience: float,
+        seconds: float = LONGEST,
+        watch: DatabaseWatch = UNHEARD,
+        tracing: Tracing = OFF,
     ) -> None:
         """Write to a database; no connection is opened yet.
 
@@ -47,9 +54,11 @@ class Writes:
             patience: seconds to wait for one of them to end.
             seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
             watch: is told how it does.
+            tracing: is told of transactions and statements.
         """
+        self._tracing = tracing
         self._watch = watch
-        self._connect = Connector(url, seconds)
+        self._connect = Connector(url, seconds, tracing)
         self._pool_size = pool_size
         self.patience = patience
         self._pool: asyncpg.Pool | None = None
@@ -62,6 +71,12 @@ class Writes:
         Raises:
             StoreUnavailableError: Postgres cannot be reached, or is too busy.
         """
+        with self._tracing.within(SPANS[Transaction.APPEND]):
+            async with self._transaction(tenant_id) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, tenant_id: str) -> AsyncIterator[Any]:
         try:
             pool = self._pool or await self._opened()
             connection = await self._begun(pool, tenant_id)

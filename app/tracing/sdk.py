@@ -1,8 +1,9 @@
 """The SDK of OpenTelemetry behind `app.ports.tracing`. It is imported only where traces are asked for."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -13,14 +14,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.trace import Span, SpanKind, StatusCode, format_span_id, format_trace_id, get_current_span
 
 import app as partwise
-from app.ports.tracing import NO_FACTS, Facts
+from app.ports.tracing import NO_FACTS, NOTHING, Facts
 from app.tracing.variables import exporters
 from app.use_cases.errors import PartwiseError
 from app.use_cases.fairness import ACTING_FOR
 
 __all__ = ["SCHEMA", "OpenTelemetry", "fail", "make"]
 
-SCHEMA: Final = "https://opentelemetry.io/schemas/1.37.0"
+SCHEMA: Final = "https://opentelemetry.io/schemas/1.44.0"
 """The semantic conventions that names of attributes are from."""
 _END_SECONDS: Final = 5
 
@@ -79,6 +80,10 @@ class OpenTelemetry:
                 fail(span, error)
                 raise
 
+    def within(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
+        """See the port."""
+        return self.span(name, facts) if get_current_span().get_span_context().is_valid else NOTHING
+
     def statement(self, name: str, seconds: float, error: BaseException | None) -> None:
         """See the port; what is asked beside all traced work begins no trace."""
         # Its parent may have ended a moment ago.
@@ -110,8 +115,10 @@ class OpenTelemetry:
 
     def close(self) -> None:
         """Send what is left, for some seconds at most."""
-        self._provider.force_flush(_END_SECONDS * 1000)
-        self._provider.shutdown()
+        # The SDK waits for half a minute for a collector that is not there.
+        ending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(_END_SECONDS)
 
 
 def fail(span: Span, error: BaseException) -> None:

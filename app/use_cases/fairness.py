@@ -129,7 +129,7 @@ class FairThreads(ThreadPoolExecutor):
         future: Future[T] = Future()
         whose = ACTING_FOR.get()
         work: Callable[[], T] = partial(fn, *args, **kwargs)
-        if self._tracing.is_on and self._tracing.ids() is not None:
+        if self._tracing.is_on:
             work = self._traced(work)
         with self._guard:
             self._work.setdefault(whose, deque()).append((future, work))
@@ -141,7 +141,7 @@ class FairThreads(ThreadPoolExecutor):
         context, since = copy_context(), perf_counter()
 
         def traced() -> T:
-            with self._tracing.span("compute", {"waited_seconds": round(perf_counter() - since, 6)}):
+            with self._tracing.within("compute", {"waited_seconds": round(perf_counter() - since, 6)}):
                 return work()
 
         return partial(context.run, traced)

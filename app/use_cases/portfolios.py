@@ -178,14 +178,13 @@ class Portfolios:
         changed = any(client_id not in known or known[client_id].share != share for client_id, share in found.items())
         await self._stored.keep(tenant_id, of, _labelled(found, revisions), changed=changed)
 
-    async def renew_next(self) -> bool:
-        """Put the portfolio together of some tenant for whom it is time; whether there was one."""
+    async def renew_next(self) -> str | None:
+        """Put the portfolio together of some tenant for whom it is time: whose it was; None where there was none."""
         tenant_id = await self._stored.claim(self._lease)
-        if tenant_id is None:
-            return False
-        with acting_for(tenant_id):
-            await self.renew(tenant_id)
-        return True
+        if tenant_id is not None:
+            with acting_for(tenant_id):
+                await self.renew(tenant_id)
+        return tenant_id
 
     async def renew(self, tenant_id: str) -> None:
         """Put today's portfolio of a tenant together, store it, and let be due who was held against another.

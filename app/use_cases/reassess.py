@@ -3,18 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
-from app.core.course import course_of
 from app.core.history import Told, history_of
 from app.core.policy import Policy
-from app.core.trend import LOOKS_BACK
+from app.core.snapshot import instants_of, snapshot_of
+from app.core.tally import tally_of
 from app.ports.assessments import Assessments, Backlog, Made, Seen, VerdictChange
 from app.ports.clock import Clock
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tallies import Tallies
 from app.ports.tracing import OFF, Tracing
 from app.use_cases.fairness import acting_for
 from app.use_cases.histories import Histories
@@ -24,7 +25,7 @@ from app.use_cases.purposes import Evaluations, Purpose
 from app.use_cases.recall import Recall
 from app.use_cases.unheard import UNHEARD
 
-__all__ = ["MOST_STALE", "Progress", "Reassess", "instants_of", "made_from"]
+__all__ = ["MOST_STALE", "Progress", "Reassess", "made_from"]
 
 MOST_STALE: Final = 1_000
 """Stale clients are counted so far."""
@@ -66,6 +67,7 @@ class Reassess:
     def __init__(  # noqa: PLR0917 - what it is made of
         self,
         assessments: Assessments,
+        tallies: Tallies,
         histories: Histories,
         recall: Recall,
         portfolios: Portfolios,
@@ -82,6 +84,7 @@ class Reassess:
         """
         self._evaluations = evaluations
         self._assessments = assessments
+        self._tallies = tallies
         self._histories = histories
         self._recall = recall
         self._portfolios = portfolios
@@ -110,17 +113,23 @@ class Reassess:
                 await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
         return bool(claimed)
 
-    async def freshen(self, tenant_id: str) -> int:
+    async def freshen(self, tenant_id: str, *, few_alone: bool = False) -> int:
         """Bring a tenant's stored assessments up to date before they are listed, within bounds.
 
         Few clients are all assessed, however recently they became due. Of many, those that are due are assessed if they
         are few.
+
+        Args:
+            tenant_id: whose.
+            few_alone: do nothing for a tenant with many clients, not even count.
 
         Returns:
             How many clients are still to be assessed, counted up to `MOST_STALE`.
         """
         present = await self._present(tenant_id)
         if not present.few:
+            if few_alone:
+                return 0
             due = await self._assessments.due(tenant_id, MOST_STALE)
             if not due or len(due) > _MOST_BY_READERS:
                 return len(due)
@@ -154,7 +163,11 @@ class Reassess:
         With many clients it takes minutes; it can be done beside `assess_due`.
         """
         try:
-            return await self._portfolios.renew_next()
+            tenant_id = await self._portfolios.renew_next()
+            if tenant_id is not None:
+                # All clients were looked at: one look more does not matter.
+                await self._tallies.mend(tenant_id)
+            return tenant_id is not None
         except StoreUnavailableError:
             raise
         except Exception:
@@ -203,7 +216,7 @@ class Reassess:
 
         made: list[Made] = []
         unseen: list[datetime] = []
-        async for some in self._recall.each(tenant_id, policy, revisions, instants_of(as_of), None, work):
+        async for some in self._recall.each(tenant_id, policy, revisions, instants_of(policy, as_of), None, work):
             for one, since in some.values():
                 made.append(one)
                 if since is not None:
@@ -229,11 +242,6 @@ def _first_unseen(told: Told, revision: int, seen: Seen | None) -> datetime | No
     return min((one for one in recorded if one > seen.as_of), default=max(recorded))
 
 
-def instants_of(as_of: datetime) -> tuple[datetime, datetime]:
-    """The instants that a stored assessment looks at: a month before, and its own."""
-    return as_of - timedelta(days=LOOKS_BACK[0]), as_of
-
-
 def made_from(  # noqa: PLR0917 - whom, and what is known
     client_id: str,
     told: Told,
@@ -254,9 +262,9 @@ def made_from(  # noqa: PLR0917 - whom, and what is known
         as_of: the instant that it is made for.
         ahead: when the next event happens that was told ahead of its time; None for none.
     """
-    then, now = course_of(told, policy, present.portfolio.beside(client_id), instants_of(as_of))
+    found = snapshot_of(told, policy, present.portfolio.beside(client_id), as_of)
     # With no event all but the change since a month ago stays as it is until the day ends. An event that was told ahead
     # of its time counts from its time on.
     ends = policy.calendar.end_of(policy.calendar.day_of(as_of))
     holds_until = ends if ahead is None else min(ends, ahead)
-    return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)
+    return Made(client_id, revision, present.number, holds_until, found.change, found.assessment, tally_of(found))

@@ -105,7 +105,7 @@ class Recall:
                 found[client_id] = kept[1]
         missing = [client_id for client_id in revisions if client_id not in found]
         if missing:
-            with self._tracing.span("read histories", {"clients": len(missing)}):
+            with self._tracing.within("read histories", {"clients": len(missing)}):
                 found |= await self._read(tenant_id, policy, dict.fromkeys(missing, wanted))
         return found
 

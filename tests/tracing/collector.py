@@ -2,7 +2,7 @@
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,13 +50,13 @@ class Collector:
     def of_trace(self, trace_id: str) -> list[SeenSpan]:
         return [span for span in self.spans if span.trace_id == trace_id]
 
-    async def has(self, name: str, count: int = 1) -> None:
-        """Wait until so many spans of a name have come."""
+    async def until(self, are_there: Callable[[], bool]) -> None:
+        """Wait until what is asked for has come."""
 
-        async def are_there() -> bool:
-            return len(self.named(name)) >= count
+        async def asked() -> bool:
+            return are_there()
 
-        await until(are_there)
+        await until(asked)
 
     def take(self, body: bytes) -> None:
         request = ExportTraceServiceRequest.FromString(body)

@@ -26,6 +26,7 @@ _TAGS: Final = (
     ("events", "What happens with clients: send it, find it again, and the catalogue of what is understood."),
     ("clients", "What follows from it: scores, explanations, histories, what would change them. And erasure."),
     ("policies", "The settings of the scoring, in versions that never change."),
+    ("metrics", "How all clients stand together, in numbers: for CRM plugins, and for your own Prometheus."),
     ("access", "API keys, and the log of who changed what."),
     ("problems", "What each `type` of problem means and what to do about it."),
     (OPERATORS, "For those who run the service."),
