@@ -305,6 +305,7 @@ change_feed = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("place", BigInteger, nullable=False),
     Column("removed_until", BigInteger, nullable=False, server_default="0"),
+)
 
 # What the tallies of a tenant's assessments add up to: of several rows that are added up, so that transactions that
 # store assessments at the same time need not wait for each other. Each of them holds one slot, and changes rows of that
