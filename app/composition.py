@@ -387,7 +387,9 @@ def _wire(
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
-        changes=FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait),
+        changes=FollowChanges(
+            feed, hints, settings.changes_keep, settings.changes_wait, lambda: ending is not None and ending.has_begun
+        ),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),

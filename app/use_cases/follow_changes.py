@@ -1,7 +1,7 @@
 """Follow what becomes other about clients: page by page, and as it comes."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
@@ -21,7 +21,14 @@ class FollowChanges:
     order in which they came to be.
     """
 
-    def __init__(self, feed: ChangeFeed, hints: ChangeHints, keep_days: int, longest_wait: float) -> None:
+    def __init__(
+        self,
+        feed: ChangeFeed,
+        hints: ChangeHints,
+        keep_days: int,
+        longest_wait: float,
+        is_ending: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Read feeds.
 
         Args:
@@ -29,16 +36,13 @@ class FollowChanges:
             hints: say when to look.
             keep_days: for how long they are kept.
             longest_wait: seconds that anybody is to wait for a page.
+            is_ending: whether nobody is to wait any more, as the server is about to end.
         """
         self._feed = feed
         self._hints = hints
         self._keep_days = keep_days
         self.longest_wait = longest_wait
-        self._ended = asyncio.Event()
-
-    def end(self) -> None:
-        """Let nobody wait any more, as the server is about to end."""
-        self._ended.set()
+        self._is_ending = is_ending
 
     async def newest(self, tenant_id: str) -> int:
         """The place after which nothing has come yet."""
@@ -76,11 +80,11 @@ class FollowChanges:
             while True:
                 deadline = loop.time() + pause
                 page = await self._page(tenant_id, after, limit)
-                while not page.changes and (left := deadline - loop.time()) > 0 and not self._ended.is_set():
+                while not page.changes and (left := deadline - loop.time()) > 0 and not self._is_ending():
                     await watch.wait(left)
                     page = await self._page(tenant_id, page.place, limit)
                 yield page
-                if self._ended.is_set():
+                if self._is_ending():
                     return
                 after = page.place
 

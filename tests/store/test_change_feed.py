@@ -258,11 +258,12 @@ async def test_a_lost_connection_of_hints_is_made_anew(  # noqa: PLR0917 - fixtu
     await admin.close()
 
 
-async def test_who_waits_ends_when_the_server_does(follow: FollowChanges, feed: PostgresChangeFeed, tenant: str):
-    quick = FollowChanges(feed, PostgresChangeHints("postgresql+asyncpg://127.0.0.1:1/x", look_seconds=0.1), 30, 20)
+async def test_who_waits_ends_when_the_server_does(feed: PostgresChangeFeed, tenant: str):
+    hints, ending = PostgresChangeHints("postgresql+asyncpg://127.0.0.1:1/x", look_seconds=0.1), asyncio.Event()
+    quick = FollowChanges(feed, hints, 30, 20, ending.is_set)
     waiting = asyncio.create_task(quick.page(tenant, None, 10, 60))
     await asyncio.sleep(0.05)
-    quick.end()
+    ending.set()
     async with asyncio.timeout(10):
         assert (await waiting).changes == ()
-    await quick._hints.close()
+    await hints.close()
