@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes docs bad-inputs proof-alerts fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-fairness bench-crashes bench-overhead docs bad-inputs proof-alerts fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node
 
 help: ## List the targets
@@ -84,6 +84,9 @@ bench-fairness: env-bench ## Ask for twice the limit of one key for a minute: wh
 
 bench-crashes: env-bench ## Kill server, worker and Postgres at random moments under load, twenty times
 	$(VENV)/python -m benchmarks.crashes $(ARGS)
+
+bench-overhead: env-bench ## Measure what metrics and the access log cost on POST /v1/events, with and without
+	$(VENV)/python -m benchmarks.overhead $(ARGS)
 
 docs: env-bench ## Draw the curves of docs/scoring.md and tell docs/stories.md anew from the code
 	$(VENV)/python -m docs.plots

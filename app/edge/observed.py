@@ -4,7 +4,7 @@ Metrics, the access log and traces are observers. None of them can harm a reques
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -102,10 +102,10 @@ class Observed:
             except Exception:
                 _log.exception("an observer failed")
 
-        async def told(message: Message) -> None:
+        def told(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, told)

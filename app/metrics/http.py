@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Protocol
 
-from prometheus_client import Counter, Histogram
-
 from app.metrics.catalogue import (
     HTTP_IN_PROGRESS,
     HTTP_PROBLEMS,
@@ -15,6 +13,7 @@ from app.metrics.catalogue import (
     UNMATCHED,
 )
 from app.metrics.meters import Meters
+from app.metrics.tallies import Spread, Tally
 
 __all__ = ["HttpMetrics"]
 
@@ -41,8 +40,8 @@ class _Exchange(Protocol):
 
 
 class _Operation(NamedTuple):
-    by_status: tuple[Counter, ...]
-    seconds: Histogram
+    by_status: tuple[Tally, ...]
+    seconds: Spread
 
 
 class HttpMetrics:
@@ -72,8 +71,7 @@ class HttpMetrics:
         # Broken off before there was an answer: that happens when we end.
         found.by_status[status if 0 <= status <= _SERVER_ERROR else _SERVER_ERROR].inc()
         if not exchange.is_stream:
-            trace_id = exchange.trace_id
-            found.seconds.observe(exchange.seconds, None if trace_id is None else {"trace_id": trace_id})
+            found.seconds.observe(exchange.seconds, exchange.trace_id)
         if exchange.problem is not None:
             self.answered_with(exchange.problem)
 

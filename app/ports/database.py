@@ -1,4 +1,7 @@
-"""What the store tells of how the database does, for whoever counts it."""
+"""What the store tells of how the database does, for whoever counts it.
+
+Members are looked up by for each statement: they hash as the strings that they are, as an enum's own hash takes longer.
+"""
 
 from enum import StrEnum
 from typing import Protocol
@@ -8,6 +11,8 @@ __all__ = ["DatabaseWatch", "Failure", "Pool", "Transaction"]
 
 class Pool(StrEnum):
     """The pools of connections that one process has."""
+
+    __hash__ = str.__hash__
 
     QUERIES = "queries"
     """For transactions of several statements that read or change."""
@@ -19,6 +24,8 @@ class Pool(StrEnum):
 
 class Transaction(StrEnum):
     """What a transaction is for: every one has one of these names."""
+
+    __hash__ = str.__hash__
 
     APPEND = "append"
     """Events are stored."""
