@@ -54,7 +54,7 @@ class ReadingAnswer(BaseModel):
         return cls(score=found.score, verdict=found.verdict, client_type=found.client_type)
 
 
-class ChangeAnswer(BaseModel):
+class AssessmentChangeAnswer(BaseModel):
     """That a client's assessment became another one."""
 
     id: str = Field(description="Names the change: the same wherever and however often it is told.", examples=["17"])
@@ -82,10 +82,10 @@ class ChangeAnswer(BaseModel):
         )
 
 
-class ChangePage(BaseModel):
+class AssessmentChangePage(BaseModel):
     """Changes in the order in which they were stored; `next` is where to go on, also where there was none."""
 
-    items: list[ChangeAnswer]
+    items: list[AssessmentChangeAnswer]
     next: str = Field(description="The cursor to follow from: `after=`.")
     has_more: bool = Field(description="Whether there are more already.")
 
@@ -97,7 +97,7 @@ def _cursor(**more: Any) -> Any:
 
 @router.get(
     "/changes",
-    response_model=ChangePage,
+    response_model=AssessmentChangePage,
     responses={
         200: {
             "description": "Changes, as a page or as Server-Sent Events.",
@@ -106,6 +106,7 @@ def _cursor(**more: Any) -> Any:
                 "X-Accel-Buffering": {
                     "description": "Of a stream: proxies are to pass it on as it comes.",
                     "schema": {"type": "string", "enum": ["no"]},
+                    "example": "no",
                 }
             },
         }
@@ -132,7 +133,13 @@ async def follow_changes(  # noqa: PLR0917 - parameters of the query
         Query(ge=0, le=60, description="Seconds to wait for the first change, where there is none yet.", examples=[0]),
     ] = 0,
     last_event_id: Annotated[
-        str | None, Header(**_cursor(description="Of a stream: goes on after this event, whatever `after` says."))
+        str | None,
+        Header(
+            **_cursor(
+                description="Of a stream: goes on after this event, whatever `after` says.",
+                examples=["AbCdEf0123456789"],
+            )
+        ),
     ] = None,
 ) -> Any:
     """What became other about clients: verdicts, types, steps of scores, each once it is durable.
@@ -155,8 +162,8 @@ async def follow_changes(  # noqa: PLR0917 - parameters of the query
         body = iter(()) if only_head else _events(request, services, principal, places, first)
         return StreamingResponse(body, media_type=STREAM, headers={"X-Accel-Buffering": "no"})
     page = await services.changes.page(principal.tenant_id, place, limit, min(wait, services.changes.longest_wait))
-    items = [ChangeAnswer.of(one) for one in page.changes]
-    return ChangePage(items=items, next=places.encode(str(page.place)), has_more=page.has_more)
+    items = [AssessmentChangeAnswer.of(one) for one in page.changes]
+    return AssessmentChangePage(items=items, next=places.encode(str(page.place)), has_more=page.has_more)
 
 
 async def _place(services: Services, principal: Principal, places: Places, given: str | None, name: str) -> int | None:
@@ -197,7 +204,7 @@ async def _events(
 def _told(places: Places, page: Page) -> bytes:
     return b"".join(
         format_sse_event(
-            data_str=ChangeAnswer.of(one).model_dump_json(), event="change", id=places.encode(str(one.place))
+            data_str=AssessmentChangeAnswer.of(one).model_dump_json(), event="change", id=places.encode(str(one.place))
         )
         for one in page.changes
     )
