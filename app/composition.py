@@ -369,6 +369,8 @@ def _wire(
     feed = PostgresChangeFeed(engine, reads)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
+        if tracing.is_on:
+            metrics.meters.sampled = tracing.sampled
         metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
         metrics.database.pool(Pool.READS, reads.usage)
         metrics.database.pool(Pool.WRITES, writes.usage)

@@ -50,7 +50,7 @@ class DatabaseMetrics:
 
     def worked(self, transaction: Transaction, seconds: float) -> None:
         """Count a transaction."""
-        self._seconds[transaction].observe(seconds)
+        self._seconds[transaction].observe(seconds, self._meters.sampled())
 
     def failed(self, failure: Failure) -> None:
         """Count a failure."""

@@ -17,4 +17,4 @@ class GraphQLMetrics:
     def answered(self, kind: str, ending: str, seconds: float) -> None:
         """Count one."""
         self._meters.labelled(GRAPHQL_OPERATIONS, kind, ending).inc()
-        self._seconds[kind].observe(seconds)
+        self._seconds[kind].observe(seconds, self._meters.sampled())

@@ -1,6 +1,6 @@
 """The objects that count, made from the catalogue: all that a process exposes, there from the start."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, TypeVar, cast
 
@@ -26,8 +26,15 @@ Values = tuple[str, ...]
 T = TypeVar("T", Tally, Spread, Gauge)
 
 
+def _none() -> None:
+    """No trace."""
+
+
 class Meters:
     """What one process counts."""
+
+    sampled: Callable[[], str | None] = staticmethod(_none)
+    """Names the trace at hand, if it is kept: an example of what is counted in it."""
 
     def __init__(self, process: Process, settled: Mapping[str, Sequence[str]] | None = None) -> None:
         """Make all that the catalogue has for a process.

@@ -222,10 +222,10 @@ class PortfolioMetrics:
 
     async def version(self, tenant_id: str) -> Version:
         """What they would be made from now; it is found without making them."""
-        await self._reassess.freshen(tenant_id, few_alone=True)
-        policy_version, activation = await self._policies.activation(tenant_id)
+        policy, activation = await self._policies.in_force(tenant_id)
+        await self._reassess.freshen_few(tenant_id, policy)
         state = await self._tallies.state(tenant_id, MOST_STALE)
-        return Version(state, policy_version, activation, self._today())
+        return Version(state, policy.version, activation, self._today())
 
     async def shown(self, tenant_id: str, clients: int, *, names: bool = False) -> tuple[Shown, Version]:
         """The metrics, and what they were made from.
@@ -235,8 +235,8 @@ class PortfolioMetrics:
             clients: how many to show one by one.
             names: whether with their names.
         """
-        await self._reassess.freshen(tenant_id, few_alone=True)
         policy, activation = await self._policies.in_force(tenant_id)
+        await self._reassess.freshen_few(tenant_id, policy)
         today = self._today()
         found = await self._tallies.read(tenant_id, MOST_STALE, _since(today, max(WINDOWS)), clients)
         return _shown(found, policy, today, names=names), Version(found.state, policy.version, activation, today)

@@ -113,28 +113,36 @@ class Reassess:
                 await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
         return bool(claimed)
 
-    async def freshen(self, tenant_id: str, *, few_alone: bool = False) -> int:
+    async def freshen(self, tenant_id: str) -> int:
         """Bring a tenant's stored assessments up to date before they are listed, within bounds.
 
         Few clients are all assessed, however recently they became due. Of many, those that are due are assessed if they
         are few.
 
-        Args:
-            tenant_id: whose.
-            few_alone: do nothing for a tenant with many clients, not even count.
-
         Returns:
             How many clients are still to be assessed, counted up to `MOST_STALE`.
         """
         present = await self._present(tenant_id)
-        if not present.few:
-            if few_alone:
-                return 0
-            due = await self._assessments.due(tenant_id, MOST_STALE)
-            if not due or len(due) > _MOST_BY_READERS:
-                return len(due)
-            await self._assess(tenant_id, due, Purpose.LIST)
-            return 0
+        if present.few:
+            return await self._freshen_all(tenant_id, present)
+        due = await self._assessments.due(tenant_id, MOST_STALE)
+        if not due or len(due) > _MOST_BY_READERS:
+            return len(due)
+        await self._assess(tenant_id, due, Purpose.LIST)
+        return 0
+
+    async def freshen_few(self, tenant_id: str, policy: Policy) -> None:
+        """Do so for a tenant with few clients; of many, nobody is assessed, and nobody looks who is due.
+
+        Args:
+            tenant_id: whose.
+            policy: the active one.
+        """
+        present = await self._portfolios.present(tenant_id, policy)
+        if present.few:
+            await self._freshen_all(tenant_id, present)
+
+    async def _freshen_all(self, tenant_id: str, present: Present) -> int:
         outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
         if not outdated:
             return 0

@@ -1,6 +1,7 @@
 """What a real server logs while it gets whatever nobody should send: JSON alone, with the promised fields alone."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,16 @@ def lines_of(service: Service) -> list[dict[str, Any]]:
     return found
 
 
+def pipelined(service: Service, authorization: str) -> None:
+    """Two requests in one go on one connection, of which only the first one says who asks."""
+    first = f"GET /v1/policies HTTP/1.1\r\nHost: x\r\nX-Request-Id: first\r\nAuthorization: {authorization}\r\n\r\n"
+    second = "GET /v1/event-types HTTP/1.1\r\nHost: x\r\nX-Request-Id: second\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as wire:
+        wire.sendall((first + second).encode())
+        answers = b"".join(iter(lambda: wire.recv(65_536), b""))
+    assert answers.count(b"HTTP/1.1 200") == 2
+
+
 def test_only_json_is_logged_whatever_is_sent(fresh_database_url: str, postgres: Server, tmp_path: Path):
     # `debug` logs all that any level does.
     settings = {"PARTWISE_LOG_LEVEL": "debug", "MIGRATION_DATABASE_URL": postgres.owner_of(fresh_database_url)}
@@ -48,6 +59,7 @@ def test_only_json_is_logged_whatever_is_sent(fresh_database_url: str, postgres:
             assert named.status_code == 404
             assert http.get("/livez").status_code == 200
             assert http.get(f"/{MARK}?{MARK}").status_code == 404
+        pipelined(service, known["Authorization"])
     finally:
         assert service.process is not None
         service.process.terminate()
@@ -65,7 +77,9 @@ def test_only_json_is_logged_whatever_is_sent(fresh_database_url: str, postgres:
     (found,) = [line for line in access if line["request_id"] == "seven"]
     assert (found["method"], found["route"], found["status"]) == ("GET", "/v1/clients/{client_id}/score", 404)
     assert found["tenant_id"]
-    assert access[-1]["route"] == "unmatched"
-    assert access[-2]["route"] == "/livez"
-    assert access[-2]["level"] == "debug"
+    livez, unmatched, first, second = access[-4:]
+    assert (livez["route"], livez["level"], unmatched["route"]) == ("/livez", "debug", "unmatched")
+    assert (first["request_id"], first["tenant_id"]) == ("first", found["tenant_id"])
+    assert second["request_id"] == "second"
+    assert "tenant_id" not in second, "it begins where the first one ended, and is nobody's"
     assert {"listening", "request"} <= {line["event"] for line in lines}

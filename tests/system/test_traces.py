@@ -67,6 +67,8 @@ def traced(database_url: str, postgres: Server, tmp_path_factory: pytest.TempPat
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
             OTEL_BSP_SCHEDULE_DELAY="50",
             OTEL_SERVICE_NAME="ours",
+            # FastAPI would send paths and queries by itself.
+            FASTAPI_OTEL_AUTO_CONFIGURE="true",
             OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test",
         )
         try:
@@ -132,6 +134,27 @@ async def test_a_request_is_seen_from_its_sender_to_the_statements(traced: Trace
     (line,) = [one for one in lines if one.get("trace_id") == trace_id and one["event"] == "request"]
     assert (line["span_id"], line["route"]) == (request.span_id, "/v1/events")
     assert line["request_id"] == sent.headers["x-request-id"]
+
+
+async def test_durations_have_a_trace_as_an_example(traced: Traced):
+    """From a graph to a trace."""
+    traces = {}
+    with traced.http() as http:
+        for method, path in (("POST", "/v1/events"), ("POST", "/graphql"), ("GET", "/v1/policies")):
+            traces[path], _, traceparent = a_trace()
+            content = as_json({"query": "{ __typename }"} if path == "/graphql" else cloud_event())
+            media = "application/json" if path == "/graphql" else STRUCTURED
+            told = {"Traceparent": traceparent, "Content-Type": media}
+            assert http.request(method, path, content=content, headers=told).status_code < 300
+        shown = http.get("/metrics", headers={"Accept": "application/openmetrics-text"}).text
+    families = {
+        "partwise_http_request_duration_seconds_bucket": 'method="POST",route="/v1/events"',
+        "partwise_graphql_operation_duration_seconds_bucket": 'kind="query"',
+        "partwise_database_transaction_duration_seconds_bucket": 'operation="policy"',
+    }
+    for (name, labels), trace_id in zip(families.items(), traces.values(), strict=True):
+        lines = [line for line in shown.splitlines() if line.startswith(name) and labels in line]
+        assert any(f'# {{trace_id="{trace_id}"}} ' in line for line in lines), (name, lines)
 
 
 async def test_reads_and_graphql_are_seen(traced: Traced):
