@@ -47,9 +47,9 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     add("listClients", http.get(f"/v1/clients?{AS_OF}"))
     add("getClient", http.get("/v1/clients/acme"))
     with http.stream("GET", "/v1/changes", headers={"Accept": "text/event-stream"}) as stream:
-        lines = stream.iter_lines()
+        told = stream.iter_lines()
         # Where it begins, and the first change.
-        text = "".join(f"{next(lines)}\n" for _ in range(7))
+        text = "".join(f"{next(told)}\n" for _ in range(7))
     add("followChanges", http.get("/v1/changes?limit=1"))
     found["followChanges"]["200 text/event-stream"] = text
     add("getScore", http.get(f"/v1/clients/acme/score?{AS_OF}"))
