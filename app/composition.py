@@ -366,7 +366,6 @@ def _wire(
         return True
 
     hints = PostgresChangeHints(settings.database_url or "")
-    feed = PostgresChangeFeed(engine, reads)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
         if tracing.is_on:
@@ -390,7 +389,11 @@ def _wire(
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
         changes=FollowChanges(
-            feed, hints, settings.changes_keep, settings.changes_wait, lambda: ending is not None and ending.has_begun
+            PostgresChangeFeed(engine, reads),
+            hints,
+            settings.changes_keep,
+            settings.changes_wait,
+            lambda: ending is not None and ending.has_begun,
         ),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
