@@ -28,12 +28,14 @@ builder commit -q "$base" localhost/base > /dev/null
 
 # What is committed, so that nothing changes meanwhile. The packages were fetched by make.
 mkdir "$folder/context"
-git archive HEAD | tar -x -C "$folder/context"
+revision=$(git rev-parse HEAD)
+moment=$(git log -1 --format=%ct "$revision")
+git archive "$revision" | tar -x -C "$folder/context"
 printf '[global]\nno-index = true\nfind-links = /wheels\n' > "$folder/pip.conf"
 build() {
-    builder build --quiet --no-cache --format docker --isolation chroot --timestamp "$(git log -1 --format=%ct)" \
+    builder build --quiet --no-cache --format docker --isolation chroot --timestamp "$moment" \
         --volume "$PWD/.wheels:/wheels:ro" --volume "$folder/pip.conf:/etc/pip.conf:ro" \
-        --build-arg BASE=localhost/base --build-arg VERSION=proof --build-arg REVISION="$(git rev-parse HEAD)" --tag "localhost/partwise:$1" "$folder/context" > /dev/null
+        --build-arg BASE=localhost/base --build-arg VERSION=proof --build-arg REVISION="$revision" --tag "localhost/partwise:$1" "$folder/context" > /dev/null
     builder inspect --type image --format '{{.Docker.RootFS.DiffIDs}}' "localhost/partwise:$1"
 }
 first=$(build first)
