@@ -148,6 +148,10 @@ class Settings(BaseSettings):
     read_seconds: float = Field(default=60.0, gt=0, le=3600)
     """Seconds after which a client that reads nothing of its answer, and sends nothing, is cut off."""
 
+    keep_alive_seconds: int = Field(default=75, ge=1, le=3600)
+    """Seconds that a connection may rest between two requests: longer than a proxy in front lets its own rest, or the
+    proxy sends a request on one that is being closed."""
+
     connections: int = Field(default=1000, ge=10, le=100_000)
     """Connections that one server process holds at most; one that waits for nothing makes room for a new one."""
 
