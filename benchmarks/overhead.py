@@ -29,7 +29,7 @@ from tests.service import UNBOUND, Service, free_port
 
 ROUNDS = 10
 REQUESTS = 4_000
-SCRAPES_EVERY = 5.0
+SCRAPES_EVERY = 15.0
 GOAL = 1.05
 METRICS = ({"PARTWISE_METRICS": "true"}, {"PARTWISE_METRICS": "false"})
 LOG = ({"PARTWISE_LOG_LEVEL": "info"}, {"PARTWISE_LOG_LEVEL": "warning"})
@@ -109,7 +109,7 @@ def _end(service: Service) -> None:
 
 @contextmanager
 def scraped(url: str) -> Iterator[None]:
-    """Scrape a server for as long as the block lasts, as Prometheus does, only more often."""
+    """Scrape a server for as long as the block lasts, as often as Prometheus usually does."""
     ended = threading.Event()
     headers = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
 

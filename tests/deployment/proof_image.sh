@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image really, twice, and compares the layers; runs it as its user where nothing can be written.
+# Builds the image of what is committed really, twice, and compares the layers; runs it as its user where nothing can be written.
 #   sh tests/deployment/proof_image.sh
 # As root, on Debian, with buildah, mmdebstrap and util-linux; no Docker, no registry of images: the base is Debian with its Python,
 # made here. Takes some minutes and two gigabytes in a temporary folder.
@@ -26,12 +26,16 @@ builder add -q "$base" "$folder/base.tar" / > /dev/null
 builder config --env PATH=/usr/local/bin:/usr/bin:/bin "$base"
 builder commit -q "$base" localhost/base > /dev/null
 
-# The packages were fetched by make.
+# What is committed, so that nothing changes meanwhile. The packages were fetched by make.
+mkdir "$folder/context"
+revision=$(git rev-parse HEAD)
+moment=$(git log -1 --format=%ct "$revision")
+git archive "$revision" | tar -x -C "$folder/context"
 printf '[global]\nno-index = true\nfind-links = /wheels\n' > "$folder/pip.conf"
 build() {
-    builder build --quiet --no-cache --format docker --isolation chroot --timestamp "$(git log -1 --format=%ct)" \
+    builder build --quiet --no-cache --format docker --isolation chroot --timestamp "$moment" \
         --volume "$PWD/.wheels:/wheels:ro" --volume "$folder/pip.conf:/etc/pip.conf:ro" \
-        --build-arg BASE=localhost/base --build-arg VERSION=proof --build-arg REVISION="$(git rev-parse HEAD)" --tag "localhost/partwise:$1" . > /dev/null
+        --build-arg BASE=localhost/base --build-arg VERSION=proof --build-arg REVISION="$revision" --tag "localhost/partwise:$1" "$folder/context" > /dev/null
     builder inspect --type image --format '{{.Docker.RootFS.DiffIDs}}' "localhost/partwise:$1"
 }
 first=$(build first)

@@ -39,7 +39,8 @@ WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'client'::r
 SELECT format('SELECT create_distributed_table(%L, %L, colocate_with := %L)', name, 'tenant_id', 'client')
 FROM unnest(ARRAY[
     'event', 'checkpoint', 'put_away', 'assessment', 'portfolio', 'portfolio_share', 'erasure', 'policy', 'policy_activation',
-    'audit_entry', 'rate_limit', 'rate_use', 'secret', 'request', 'tally_slot', 'tally_sum', 'verdict_change'
+    'audit_entry', 'rate_limit', 'rate_use', 'secret', 'request', 'tally_slot', 'tally_sum', 'verdict_change',
+    'assessment_change', 'change_feed'
 ]) WITH ORDINALITY AS wanted (name, turn)
 WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = name::regclass)
 ORDER BY turn
