@@ -7,7 +7,7 @@ import yaml
 
 from monitoring.alert import Alert
 from monitoring.slos import INTERVAL, burn_alerts, records
-from monitoring.surroundings import Surroundings
+from monitoring.surroundings import Surroundings, duration
 from monitoring.symptoms import symptoms
 
 __all__ = ["alerts", "in_kubernetes", "rule_groups", "written"]
@@ -20,7 +20,7 @@ def alerts(at: Surroundings) -> list[Alert]:
 
 def rule_groups(at: Surroundings) -> dict[str, Any]:
     """What a rule file holds."""
-    interval = at.wait(INTERVAL)
+    interval = duration(INTERVAL * at.windows)
     groups: Mapping[str, list[dict[str, Any]]] = {
         # Rules of a group are evaluated in order, so alerts see what was recorded in the same moment.
         "partwise-slos": [*records(at), *(one.rule(at) for one in burn_alerts(at))],

@@ -24,13 +24,15 @@ class Surroundings:
         matchers: labels that tell our series from those of another Partwise in the same Prometheus.
         windows: what all windows and waits are multiplied by; less than 1 lets the same alerts fire sooner.
         least: seconds that a window has nevertheless, as it needs some samples.
-        ages: the same for how old something may become, as a process of its own decides how soon it is seen.
+        least_wait: seconds that something has to be so nevertheless, as a single scrape may come too late.
+        ages: what all ages that are still good are multiplied by; how soon an age is seen, workers decide.
     """
 
     runbooks: str = "docs/operations.md"
     matchers: Mapping[str, str] = field(default_factory=dict)
     windows: float = 1.0
     least: float = 0.0
+    least_wait: float = 0.0
     ages: float = 1.0
 
     def series(self, name: str, *conditions: str, **labels: str) -> str:
@@ -49,7 +51,7 @@ class Surroundings:
 
     def wait(self, seconds: float) -> str:
         """How PromQL writes for how long something has to be so."""
-        return duration(seconds * self.windows)
+        return duration(max(seconds * self.windows, self.least_wait))
 
     def age(self, seconds: float) -> float:
         """How old something may become that may become so old."""

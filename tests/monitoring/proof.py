@@ -18,7 +18,7 @@ from tests.monitoring.stage import staged
 
 __all__ = ["FAST", "Seen", "Watch", "proof", "until"]
 
-FAST = Surroundings(windows=1 / 100, least=5.0, ages=1 / 20)
+FAST = Surroundings(windows=1 / 100, least=5.0, least_wait=3.0, ages=1 / 20)
 """Six hours are 216 seconds, five minutes of age are fifteen seconds; no window is shorter than five scrapes."""
 GOOD_SECONDS = 120.0
 FIRES_SECONDS = 120.0

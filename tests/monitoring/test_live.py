@@ -12,7 +12,7 @@ from tests.monitoring.stage import staged
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system"), pytest.mark.timeout(500)]
 
-AT = Surroundings(windows=1 / 100, least=5.0, ages=1 / 20)
+AT = Surroundings(windows=1 / 100, least=5.0, least_wait=3.0, ages=1 / 20)
 GOOD_SECONDS = 10.0
 """Long enough for each window to have samples; what may fire by mistake does so at once."""
 BY_POSTGRES = ("PartwiseDatabaseAway",)
