@@ -36,6 +36,8 @@ from app.services import Ending, Services, Vitals
 from app.settings import Settings, SettingsError
 from app.store.assessments import PostgresAssessments
 from app.store.audit import PostgresAuditLog
+from app.store.change_feed import PostgresChangeFeed
+from app.store.change_hints import PostgresChangeHints
 from app.store.checkpoints import PostgresCheckpoints
 from app.store.clients import PostgresClients
 from app.store.connection import LONGEST
@@ -59,6 +61,7 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
+from app.use_cases.follow_changes import FollowChanges
 from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
@@ -120,12 +123,14 @@ class _Wired:
     reads: Reads
     writes: Writes
     rates: PostgresRates
+    hints: PostgresChangeHints
     tokens: JwtTokens | None
 
     async def close(self) -> None:
         await self.services.keys.close()
         if self.tokens is not None:
             await self.tokens.close()
+        await self.hints.close()
         await self.writes.close()
         await self.rates.close()
         await self.reads.close()
@@ -360,6 +365,7 @@ def _wire(
         watch.asked(True)
         return True
 
+    hints = PostgresChangeHints(settings.database_url or "")
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
         if tracing.is_on:
@@ -382,6 +388,13 @@ def _wire(
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
+        changes=FollowChanges(
+            PostgresChangeFeed(engine, reads),
+            hints,
+            settings.changes_keep,
+            settings.changes_wait,
+            lambda: ending is not None and ending.has_begun,
+        ),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),
@@ -410,4 +423,4 @@ def _wire(
         CheckAssessments(assessments, form, stored, histories, policies),
         CheckTallies(tallies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, tokens)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, hints, tokens)

@@ -12,6 +12,7 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.find_events import FindEvents
+from app.use_cases.follow_changes import FollowChanges
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
@@ -72,6 +73,7 @@ class Services:
     audit: AuditLog
     record: RecordEvents
     find: FindEvents
+    changes: FollowChanges
     clients: ManageClients
     erase: EraseClients
     listing: ListClients

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     idempotency_lease: float = Field(default=15.0, ge=1, le=300)
     """Seconds after which a request with an Idempotency-Key is done again whose server has died."""
 
+    changes_keep: int = Field(default=30, ge=1, le=3650)
+    """Days that changes of assessments are kept for those who follow them."""
+
+    changes_wait: float = Field(default=15.0, ge=0, le=60)
+    """Seconds at most that who follows changes waits for an answer without any."""
+
     portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
     """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
 
@@ -147,6 +153,10 @@ class Settings(BaseSettings):
 
     read_seconds: float = Field(default=60.0, gt=0, le=3600)
     """Seconds after which a client that reads nothing of its answer, and sends nothing, is cut off."""
+
+    keep_alive_seconds: int = Field(default=75, ge=1, le=3600)
+    """Seconds that a connection may rest between two requests: longer than a proxy in front lets its own rest, or the
+    proxy sends a request on one that is being closed."""
 
     connections: int = Field(default=1000, ge=10, le=100_000)
     """Connections that one server process holds at most; one that waits for nothing makes room for a new one."""

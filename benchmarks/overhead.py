@@ -1,6 +1,6 @@
 """What it costs on the hottest route to count and to log: `make bench-overhead`.
 
-python -m benchmarks.overhead [--rounds N] [--requests N]
+python -m benchmarks.overhead [--rounds N] [--requests N] [--part metrics|log] [--ways singles|batches …]
 
 Two servers over one Postgres: one as production has it, with metrics that are scraped and a line in the log for each
 request, and one with neither. They take the same events in turn, new ones each time; what one costs is held against
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,16 @@ from tests.service import UNBOUND, Service, free_port
 
 ROUNDS = 10
 REQUESTS = 4_000
-SCRAPES_EVERY = 5.0
+SCRAPES_EVERY = 15.0
 GOAL = 1.05
-WITH = {"PARTWISE_LOG_LEVEL": "info", "PARTWISE_LOG_FORMAT": "json"}
-WITHOUT = {"PARTWISE_METRICS": "false", "PARTWISE_LOG_LEVEL": "warning", "PARTWISE_LOG_FORMAT": "json"}
+METRICS = ({"PARTWISE_METRICS": "true"}, {"PARTWISE_METRICS": "false"})
+LOG = ({"PARTWISE_LOG_LEVEL": "info"}, {"PARTWISE_LOG_LEVEL": "warning"})
+PARTS = {
+    # With and without: what the other server lacks.
+    "both": (METRICS[0] | LOG[0], METRICS[1] | LOG[1]),
+    "metrics": (METRICS[0] | LOG[1], METRICS[1] | LOG[1]),
+    "log": (METRICS[1] | LOG[0], METRICS[1] | LOG[1]),
+}
 WAYS = (
     # Name, way, connections, events of a request, requests of a round in shares of those that are asked for.
     ("single events", "singles", 8, 1, 1.0),
@@ -73,17 +79,21 @@ class Measured:
 
 
 @contextmanager
-def servers(home: Path) -> Iterator[tuple[Measured, Measured]]:
-    """Both, over one Postgres."""
+def servers(home: Path, part: str) -> Iterator[tuple[Measured, Measured]]:
+    """Both, over one Postgres; the second lacks a part."""
 
     with EmbeddedPostgres(home) as postgres, ExitStack() as stack:
         asyncio.run(migrate(postgres.url()))
         found = []
-        for name, settings in (("with", WITH), ("without", WITHOUT)):
+        for name, settings in zip(("with", "without"), PARTS[part], strict=True):
             folder = home / name
             folder.mkdir()
             service = Service(
-                folder, free_port(), database_url=postgres.service_url(), kind="serve", settings=UNBOUND | settings
+                folder,
+                free_port(),
+                database_url=postgres.service_url(),
+                kind="serve",
+                settings=UNBOUND | {"PARTWISE_LOG_FORMAT": "json"} | settings,
             )
             service.start()
             stack.callback(_end, service)
@@ -99,7 +109,7 @@ def _end(service: Service) -> None:
 
 @contextmanager
 def scraped(url: str) -> Iterator[None]:
-    """Scrape a server for as long as the block lasts, as Prometheus does, only more often."""
+    """Scrape a server for as long as the block lasts, as often as Prometheus usually does."""
     ended = threading.Event()
     headers = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
 
@@ -121,13 +131,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--requests", type=int, default=REQUESTS, help="single events of a round")
+    parser.add_argument("--part", choices=PARTS, default="both", help="what the other server lacks")
+    parser.add_argument("--ways", nargs="*", choices=[way for _, way, *_ in WAYS], help="all unless told otherwise")
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="partwise-bench-") as folder,
-        servers(Path(folder)) as (one, other),
-        scraped(one.service.url),
+        servers(Path(folder), asked.part) as (one, other),
+        scraped(one.service.url) if asked.part != "log" else nullcontext(),
     ):
         for name, way, connections, size, share in WAYS:
+            if asked.ways and way not in asked.ways:
+                continue
             count = max(int(asked.requests * share), connections)
             for each in (one, other):
                 each.send(way, connections, size, count)

@@ -84,6 +84,10 @@ def _requests(at: Surroundings, window: str) -> str:
     return f"sum(rate({at.series('partwise_http_requests_total', API, job=SERVER)}[{window}]))"
 
 
+READS: Final = 'route=~"/v1/.*",route!="/v1/changes"'
+"""Reads that are to be quick; who follows changes asks to wait."""
+
+
 def _failed(at: Surroundings, window: str) -> str:
     return f"sum(rate({at.series('partwise_http_requests_total', API, job=SERVER, status='5xx')}[{window}]))"
 
@@ -100,16 +104,14 @@ def _slow_ingests(at: Surroundings, window: str) -> str:
 
 
 def _reads(at: Surroundings, window: str) -> str:
-    rest = at.series("partwise_http_request_duration_seconds_count", 'route=~"/v1/.*"', job=SERVER, method="GET")
+    rest = at.series("partwise_http_request_duration_seconds_count", READS, job=SERVER, method="GET")
     graphql = at.series("partwise_graphql_operation_duration_seconds_count", job=SERVER, kind="query")
     return f"sum(rate({rest}[{window}])) + sum(rate({graphql}[{window}]))"
 
 
 def _slow_reads(at: Surroundings, window: str) -> str:
     le = str(READ_SECONDS)
-    rest = at.series(
-        "partwise_http_request_duration_seconds_bucket", 'route=~"/v1/.*"', job=SERVER, method="GET", le=le
-    )
+    rest = at.series("partwise_http_request_duration_seconds_bucket", READS, job=SERVER, method="GET", le=le)
     graphql = at.series("partwise_graphql_operation_duration_seconds_bucket", job=SERVER, kind="query", le=le)
     return f"{_reads(at, window)} - sum(rate({rest}[{window}])) - sum(rate({graphql}[{window}]))"
 

@@ -46,6 +46,12 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     found["listEventTypes"] = {"200 application/json": {"items": catalogue["items"][:1]}}
     add("listClients", http.get(f"/v1/clients?{AS_OF}"))
     add("getClient", http.get("/v1/clients/acme"))
+    with http.stream("GET", "/v1/changes", headers={"Accept": "text/event-stream"}) as stream:
+        told = stream.iter_lines()
+        # Where it begins, and the first change.
+        text = "".join(f"{next(told)}\n" for _ in range(7))
+    add("followChanges", http.get("/v1/changes?limit=1"))
+    found["followChanges"]["200 text/event-stream"] = text
     add("getScore", http.get(f"/v1/clients/acme/score?{AS_OF}"))
     add("getExplanation", http.get(f"/v1/clients/acme/explanation?{AS_OF}"))
     add("getHistory", http.get(f"/v1/clients/acme/history?{AS_OF}&step=month&from=2026-08-01"))

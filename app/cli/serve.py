@@ -96,6 +96,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         backlog=BACKLOG,
         # A pipelined request begins in the task of the one before it, and is not about its tenant.
         reset_contextvars=True,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     with operators_listener(settings) as operators:

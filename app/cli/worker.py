@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.database import tell
-from app.cli.ending import ending_cleanly
+from app.cli.ending import ending_cleanly, until_told
 from app.cli.errors import CommandError
 from app.cli.operators import beside, operators_listener
 from app.logs.lines import Lines, set_up
@@ -37,7 +37,7 @@ PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
 PAUSE_WITHOUT_DATABASE = 1.0
 PAUSE_BETWEEN_REMOVALS = 30.0
-"""Seconds between two looks for answers that are kept no longer."""
+"""Seconds between two looks for what is kept no longer: answers, changes."""
 LOOK = 15.0
 """Seconds at most between two looks how fresh all is, for those who watch."""
 LOG_EVERY = 4
@@ -69,7 +69,7 @@ def worker(
         lines.trace_by(tracing.ids)
         try:
             with operators_listener(settings) as operators:
-                asyncio.run(work(settings, operators, tracing))
+                asyncio.run(until_told(work(settings, operators, tracing)))
         finally:
             tracing.close()
 
@@ -146,9 +146,9 @@ async def _again_and_again(rounds: _Rounds, task: str, do: Callable[[], Awaitabl
 
 
 async def _forget(services: "Services") -> bool:
-    """What is kept no longer: answers of requests, and the days of verdict changes."""
-    removed = await services.once.remove_old()
-    return await services.portfolio_metrics.fold() or removed
+    """What is kept no longer: answers of requests, changes of assessments, and the days of verdict changes."""
+    removed = [await services.once.remove_old(), await services.changes.remove_old()]
+    return await services.portfolio_metrics.fold() or any(removed)
 
 
 async def _finish(erase: "EraseClients") -> bool:

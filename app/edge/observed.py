@@ -58,8 +58,10 @@ class Exchange:
             route = state.get(ROUTE)
             if (self.method, route) in operations:
                 self.route = route
-            self.problem = state.get(PROBLEM)
             self.is_stream = STREAM in state
+            if self.status >= 400 or self.is_stream:
+                # Else it became another answer: OPTIONS is answered from a refusal.
+                self.problem = state.get(PROBLEM)
 
 
 class Observer(Protocol):

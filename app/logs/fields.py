@@ -30,7 +30,6 @@ EXTRA: Final[Mapping[str, str]] = MappingProxyType(
         "seconds": "how long it took",
         "clients": "how many",
         "url": "where this process listens",
-        "advice": "what an operator still has to do",
         "kind": "the category of a warning of Python",
         "reason": "what the database or an issuer cannot do at present, in our words",
         "place": "the file and line that a warning of Python is about",

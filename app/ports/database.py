@@ -39,6 +39,8 @@ class Transaction(StrEnum):
     """It is counted what is due."""
     KEEP = "keep"
     """Assessments are stored."""
+    CHANGES = "changes"
+    """Changes of assessments that are kept no longer are removed."""
     PORTFOLIO = "portfolio"
     CHECKPOINT = "checkpoint"
     ERASURE = "erasure"

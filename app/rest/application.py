@@ -15,6 +15,7 @@ import app as partwise
 from app.rest import (
     api_keys,
     audit_log,
+    changes,
     clients,
     erasures,
     events,
@@ -112,6 +113,7 @@ def create_rest(
             history,
             simulations,
             recourse,
+            changes,
             erasures,
             policies,
             portfolio_metrics,

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 TAGS_PATTERN: Final = r'^(?:\*|(?:W/)?"[!#-~]*"(?: *, *(?:W/)?"[!#-~]*")*)$'
+STREAM: Final = b"text/event-stream"
+
 TAGGED: Final = ("/v1/", "/problems")
 """Paths whose answers have tags begin so."""
 
@@ -88,7 +90,7 @@ class _Tagged:
         self._chunks: list[bytes] = []
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 200:
+        if message["type"] == "http.response.start" and message["status"] == 200 and not _is_endless(message):
             self._start = message
         elif self._start is None:
             await self._send(message)
@@ -214,6 +216,11 @@ async def _key_tags(principal: Permitted, services: UsedServices, conditions: Co
 
 
 TagsOfKey = Annotated[KeyTags, Depends(_key_tags)]
+
+
+def _is_endless(start: Message) -> bool:
+    """Whether an answer has no end at which it could be known as a whole."""
+    return any(name.lower() == b"content-type" and value.startswith(STREAM) for name, value in start["headers"])
 
 
 def quoted(tag: str) -> str:

@@ -11,6 +11,7 @@ __all__ = [
     "BUSY",
     "CONFLICT",
     "CONTENT_TOO_LARGE",
+    "CURSOR_EXPIRED",
     "DATABASE_UNAVAILABLE",
     "EVENT_CONFLICT",
     "FORBIDDEN",
@@ -121,6 +122,13 @@ IDEMPOTENCY_IN_FLIGHT: Final = ProblemType(
     409,
     "A request with this `Idempotency-Key` is being worked on, or the server that did so has died a moment ago.",
     "Send it again after the seconds in `Retry-After`: you will get the answer, or the work is done again.",
+)
+CURSOR_EXPIRED: Final = ProblemType(
+    "cursor-expired",
+    "Cursor expired",
+    410,
+    "What came after this cursor is not kept any more, so that following from it would miss something.",
+    "Take a new cursor by `after=latest`, read all clients anew, then follow from that cursor.",
 )
 PRECONDITION_FAILED: Final = ProblemType(
     "precondition-failed",
@@ -270,6 +278,7 @@ _ALL: Final = (
     AMBIGUOUS_ID,
     EVENT_CONFLICT,
     IDEMPOTENCY_IN_FLIGHT,
+    CURSOR_EXPIRED,
     PRECONDITION_FAILED,
     CONTENT_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,

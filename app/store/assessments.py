@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.core.reading import Aspect, Reading, changed_aspects
 from app.core.verdict import Verdict
 from app.ports.assessments import (
     AssessmentFormat,
@@ -23,6 +24,7 @@ from app.ports.assessments import (
 )
 from app.ports.clients import ClientRecord
 from app.ports.database import Transaction
+from app.store.change_feed import NewChange, note_changes
 from app.store.client_order import DIRECTIONS, condition, filters
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
@@ -48,7 +50,7 @@ _HOLD: Final = text(
 # By a statement of its own, which sees what those have stored who held the clients until now.
 _BEFORE: Final = text(
     """
-    SELECT client_id, verdict, score, tally FROM assessment
+    SELECT client_id, verdict, client_type, score, tally FROM assessment
     WHERE tenant_id = :tenant AND client_id = ANY(CAST(:clients AS text[]))
     """
 )
@@ -220,7 +222,7 @@ class PostgresAssessments:
         }
         stored = {row.client_id for row in await connection.execute(_STORE, values)}
         await connection.execute(_SETTLE, {"tenant": tenant_id, "clients": values["clients"]})
-        additions, changes = Additions(), []
+        additions, changes = Additions(), list[NewChange]()
         for one, tally in zip(there, tallies, strict=True):
             if one.client_id not in stored:
                 continue
@@ -228,12 +230,18 @@ class PostgresAssessments:
             if was is None or (was.tally, was.score) != (tally, now.score):
                 verdict, tally_before = (was.verdict, was.tally) if was else (None, None)
                 additions.assessed(verdict, tally_before, one.tally, now.as_of)
-            if was is None or was.verdict != now.verdict.value:
-                known = None if was is None else Verdict(was.verdict)
-                changes.append(VerdictChange(one.client_id, known, now.verdict, now.as_of))
+            known = None if was is None else Reading(was.score, Verdict(was.verdict), was.client_type)
+            reading = Reading(now.score, now.verdict, now.client_type.name)
+            if aspects := changed_aspects(known, reading):
+                changes.append((one.client_id, now.as_of, aspects, known, reading))
         await additions.add(connection, tenant_id)
-        # Here, in the transaction that stores them, is where changes of verdicts are to be handed on.
-        return changes
+        # Once the assessments are durable, so is that they changed, and not before.
+        await note_changes(connection, tenant_id, changes)
+        return [
+            VerdictChange(client_id, None if known is None else known.verdict, reading.verdict, as_of)
+            for client_id, as_of, aspects, known, reading in changes
+            if Aspect.VERDICT in aspects
+        ]
 
     async def window(self, tenant_id: str, wanted: Wanted, window: Window) -> tuple[list[Stored], bool]:
         """List clients by what is stored; see the port."""

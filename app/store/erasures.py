@@ -18,7 +18,17 @@ from app.ports.erasures import Erasure, Step
 from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.portfolios import hastened
-from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away, request
+from app.store.tables import (
+    assessment,
+    assessment_change,
+    checkpoint,
+    client,
+    erasure,
+    event,
+    portfolio_share,
+    put_away,
+    request,
+)
 from app.store.tallies import Additions
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
@@ -26,7 +36,7 @@ __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"
 AT_ONCE: Final[tuple[Table, ...]] = (client, assessment, portfolio_share)
 """What lists and answers show of a client: a row in each at most, gone with the tombstone. `client` is the first, for
 its row is the lock."""
-EMPTIED: Final[tuple[Table, ...]] = (event, put_away, checkpoint)
+EMPTIED: Final[tuple[Table, ...]] = (event, put_away, checkpoint, assessment_change)
 """Where a client may have any number of rows, removed step by step.
 
 A table that comes to know a `client_id` belongs into one of the two, and must not be written for a client without a

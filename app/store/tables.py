@@ -27,7 +27,9 @@ __all__ = [
     "METADATA",
     "api_key",
     "assessment",
+    "assessment_change",
     "audit_entry",
+    "change_feed",
     "checkpoint",
     "client",
     "erasure",
@@ -272,6 +274,37 @@ assessment = Table(
     Index("assessment_by_verdict", "tenant_id", "verdict", "by_score", _BY_ID),
     Index("assessment_by_type", "tenant_id", "client_type", "by_score", _BY_ID),
     Index("assessment_by_sign", "tenant_id", "leading_sign", "by_score", _BY_ID),
+)
+
+# What became other about clients, in the order in which it became durable.
+assessment_change = Table(
+    "assessment_change",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("as_of", _INSTANT, nullable=False),
+    Column("aspects", ARRAY(Text), nullable=False),
+    # NULL for a client's first assessment.
+    Column("score_before", Double),
+    Column("verdict_before", Text),
+    Column("client_type_before", Text),
+    Column("score", Double, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("client_type", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "place"),
+    Index("assessment_change_of_client", "tenant_id", "client_id"),
+    Index("assessment_change_by_time", "at"),
+)
+
+# How far a tenant's feed has come, and up to where it is not kept any more.
+change_feed = Table(
+    "change_feed",
+    METADATA,
+    Column("tenant_id", Text, primary_key=True),
+    Column("place", BigInteger, nullable=False),
+    Column("removed_until", BigInteger, nullable=False, server_default="0"),
 )
 
 # What the tallies of a tenant's assessments add up to: of several rows that are added up, so that transactions that

@@ -1,13 +1,16 @@
 """What dashboards ask, as Grafana would ask it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from monitoring.operations import operations
 from monitoring.panels import Board, Panel
+from monitoring.portfolios import portfolios
 from monitoring.surroundings import Surroundings
 
-__all__ = ["filled", "questions"]
+__all__ = ["BOARDS", "filled", "questions"]
+
+BOARDS = (operations(Surroundings()), portfolios())
 
 
 def filled(expr: str, rate_interval: str = "1m") -> str:
@@ -17,8 +20,9 @@ def filled(expr: str, rate_interval: str = "1m") -> str:
     return found
 
 
-def questions(board: Board | None = None) -> Iterator[tuple[Panel, str]]:
-    """Every query of a dashboard, with its panel."""
-    for panel in (board or operations(Surroundings())).panels:
-        for query in panel.queries:
-            yield panel, filled(query.expr)
+def questions(boards: Sequence[Board] = BOARDS) -> Iterator[tuple[Panel, str]]:
+    """Every query of dashboards, with its panel."""
+    for board in boards:
+        for panel in board.panels:
+            for query in panel.queries:
+                yield panel, filled(query.expr)

@@ -1,6 +1,5 @@
 """A real Prometheus that scrapes what it is told to, and what it makes of that."""
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +10,13 @@ from typing import Any
 import httpx
 import yaml
 
+from tests.prometheus import program
 from tests.service import free_port
 
-__all__ = ["Prometheus", "prometheus"]
+__all__ = ["PORTFOLIO", "Prometheus", "prometheus"]
 
-MISSING = "prometheus is missing; Debian has a package of that name: apt-get install prometheus"
+PORTFOLIO = "partwise-portfolio"
+"""The job of a tenant's portfolio metrics."""
 READY_SECONDS = 30
 
 
@@ -59,10 +60,17 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(home: Path, jobs: Mapping[str, Sequence[int]], rules: str) -> Iterator[Prometheus]:
-    """Run one that scrapes ports of this machine each second, by job, and evaluates rules, for as long as the block."""
-    program = shutil.which("prometheus")
-    assert program is not None, MISSING
+def prometheus(
+    home: Path, jobs: Mapping[str, Sequence[int]], rules: str, portfolio: tuple[int, str]
+) -> Iterator[Prometheus]:
+    """Run one for as long as the block lasts; it scrapes ports of this machine each second.
+
+    Args:
+        home: a folder for it.
+        jobs: ports of operators, by job.
+        rules: what it evaluates.
+        portfolio: a port of clients, and a key for a tenant's portfolio metrics.
+    """
     (home / "rules.yaml").write_text(rules)
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
@@ -70,6 +78,14 @@ def prometheus(home: Path, jobs: Mapping[str, Sequence[int]], rules: str) -> Ite
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
             for job, ports in jobs.items()
+        ]
+        + [
+            {
+                "job_name": PORTFOLIO,
+                "metrics_path": "/v1/metrics",
+                "authorization": {"credentials": portfolio[1]},
+                "static_configs": [{"targets": [f"127.0.0.1:{portfolio[0]}"]}],
+            }
         ],
     }
     (home / "prometheus.yaml").write_text(yaml.safe_dump(config))
@@ -77,7 +93,7 @@ def prometheus(home: Path, jobs: Mapping[str, Sequence[int]], rules: str) -> Ite
     with (home / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [
-                program,
+                program("prometheus"),
                 f"--config.file={home / 'prometheus.yaml'}",
                 f"--storage.tsdb.path={home / 'prometheus'}",
                 f"--web.listen-address=127.0.0.1:{port}",

@@ -1,6 +1,5 @@
 """Prometheus' own tool, and unit tests of alerts as it reads them."""
 
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +10,9 @@ import yaml
 
 from monitoring.alert import anchor
 from monitoring.surroundings import MINUTE, duration
+from tests.prometheus import program
 
 __all__ = ["Case", "Fired", "case_file", "counter", "gauge", "promtool"]
-
-MISSING = "promtool is missing; Debian's package `prometheus` brings it: apt-get install prometheus"
 
 
 def promtool(*arguments: str) -> str:
@@ -23,9 +21,7 @@ def promtool(*arguments: str) -> str:
     Raises:
         AssertionError: it found something, or is not there.
     """
-    program = shutil.which("promtool")
-    assert program is not None, MISSING
-    done = subprocess.run([program, *arguments], check=False, capture_output=True, text=True, timeout=100)
+    done = subprocess.run([program("promtool"), *arguments], check=False, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from monitoring.rules import alerts
 from monitoring.surroundings import Surroundings
 from tests.monitoring.dashboards import questions
-from tests.monitoring.faults import FAULTS, UNPROVEN, Fault, Harm
+from tests.monitoring.faults import FAULTS, UNPROVEN, Fault
 from tests.monitoring.load import loaded
 from tests.monitoring.prometheus import Prometheus
 from tests.monitoring.stage import staged
@@ -99,8 +99,7 @@ def proof() -> list[str]:
     lines, wrong = [], []
     began = time.monotonic()
     with staged(FAST) as stage:
-        harm = Harm(stage, stage.key("proof"), stage.key("other"))
-        with loaded([one.url for one in stage.servers], harm.key) as load, Watch(stage.prometheus) as watch:
+        with loaded([one.url for one in stage.servers], stage.key) as load, Watch(stage.prometheus) as watch:
             time.sleep(GOOD_SECONDS)
             fired = sorted(watch.seen)
             wrong += [f"{name} fired while all was well" for name in fired]
@@ -115,7 +114,7 @@ def proof() -> list[str]:
             done: list[_Done] = []
             for fault in FAULTS:
                 begun = time.monotonic()
-                with fault.harm(harm):
+                with fault.harm(stage):
                     quiet = until(watch, fault.fires, fires=True, seconds=FIRES_SECONDS)
                     wrong += [f"{name} does not fire: {fault.says}" for name in quiet]
                 done.append(_Done(fault, begun, time.monotonic()))
@@ -139,13 +138,12 @@ def proof() -> list[str]:
 
 
 def _dashboards(prometheus: Prometheus) -> tuple[str, list[str]]:
-    """Ask everything that the dashboard for ops asks; what has no data though it must."""
-    missing, asked = [], 0
-    for panel, expr in questions():
-        asked += 1
-        if not prometheus.query(expr) and panel.always:
-            missing.append(f"no data for {panel.title}: {expr}")
-    return f"{asked} queries of the dashboard evaluated", missing
+    """Ask everything that dashboards ask; what has no data though it must."""
+    asked = list(questions())
+    missing = [
+        f"no data for {panel.title}: {expr}" for panel, expr in asked if not prometheus.query(expr) and panel.always
+    ]
+    return f"{len(asked)} queries of dashboards evaluated", missing
 
 
 def _table(done: list[_Done], watch: Watch) -> list[str]:
@@ -168,7 +166,8 @@ def _figures(name: str, one: _Done, done: list[_Done], watch: Watch) -> str:
     begun = next((at for at in seen.begun if at >= one.begun - 0.5), None)
     # A later fault of the same kind keeps it firing: it ends after the last of them.
     mended = max(each.mended for each in done if each is one or _keeps(name, each.fault))
-    ended = next((at for at in reversed(seen.ended) if at >= one.begun), None)
+    ends = [at for at in seen.ended if begun is not None and at > begun]
+    ended = next((at for at in ends if at > mended), ends[-1] if ends else None)
     told = "never" if begun is None else f"{begun - one.begun:.1f}"
     return f"{told} | " + ("never" if ended is None else f"{max(0.0, ended - mended):.1f}")
 

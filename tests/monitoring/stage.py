@@ -117,26 +117,25 @@ class Member:
 
 @dataclass
 class Stage:
-    """All of it."""
+    """All of it.
+
+    Attributes:
+        home: a folder for all.
+        postgres: theirs.
+        servers: two of them.
+        worker: the one.
+        prometheus: watches them.
+        key: of the tenant whose portfolio metrics are scraped too.
+        other_key: of a tenant whose clients nobody reads.
+    """
 
     home: Path
     postgres: EmbeddedPostgres
     servers: list[Member]
     worker: Member
     prometheus: Prometheus
-
-    def key(self, tenant: str, scopes: str = "ingest,read,manage") -> str:
-        """A new key of a tenant, which is made where there is none."""
-        found = subprocess.run(
-            [sys.executable, "-m", "app", "keys", "create", "--tenant", tenant, "--scopes", scopes],
-            env=self.servers[0].environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert found.returncode == 0, found.stderr
-        return found.stdout.strip()
+    key: str
+    other_key: str
 
     def as_administrator(self, *statements: str) -> None:
         """Run statements as somebody who may do anything."""
@@ -192,6 +191,20 @@ class Stage:
                 do(process)
 
 
+def _new_key(tenant: str, environment: dict[str, str]) -> str:
+    """A key of a tenant, which is made where there is none."""
+    found = subprocess.run(
+        [sys.executable, "-m", "app", "keys", "create", "--tenant", tenant, "--scopes", "ingest,read,manage,metrics"],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout.strip()
+
+
 @contextmanager
 def staged(at: Surroundings, **settings: str) -> Iterator[Stage]:
     """Put all on the stage, with the rules for these surroundings."""
@@ -212,5 +225,16 @@ def staged(at: Surroundings, **settings: str) -> Iterator[Stage]:
             stack.callback(member.end)
             member.start()
         jobs = {SERVER: [one.metrics_port for one in servers], WORKER: [worker.metrics_port]}
-        found = stack.enter_context(prometheus(home, jobs, written(rule_groups(at))))
-        yield Stage(home, postgres, servers, worker, found)
+        key, other_key = (_new_key(tenant, environment) for tenant in ("read", "unread"))
+        scraped = prometheus(home, jobs, written(rule_groups(at)), (servers[1].port, key))
+        stage = Stage(home, postgres, servers, worker, stack.enter_context(scraped), key, other_key)
+        _wait_seen(stage.prometheus)
+        yield stage
+
+
+def _wait_seen(prometheus: Prometheus) -> None:
+    """Wait until it has seen all: before, it takes them to be down."""
+    deadline = time.monotonic() + PATIENCE
+    while set(prometheus.targets().values()) != {"up"} or prometheus.firing():
+        assert time.monotonic() < deadline, (prometheus.targets(), prometheus.firing())
+        time.sleep(0.1)

@@ -10,6 +10,7 @@ from monitoring.__main__ import GENERATED
 from monitoring.alert import Alert, Severity
 from monitoring.rules import alerts
 from monitoring.surroundings import Surroundings
+from tests.monitoring.faults import FAULTS, UNPROVEN
 from tests.monitoring.promise_cases import PROMISE_CASES
 from tests.monitoring.promtool import Case, case_file, promtool
 from tests.monitoring.symptom_cases import SYMPTOM_CASES
@@ -73,6 +74,11 @@ def test_is_tested_from_both_sides(name: str):
 
 def test_cases_are_of_alerts_that_there_are():
     assert {case.alert for case in CASES} == set(ALERTS)
+
+
+def test_each_is_proven_by_a_fault_or_says_why_it_cannot_be():
+    proven = [name for fault in FAULTS for name in fault.fires]
+    assert sorted([*proven, *UNPROVEN]) == sorted(ALERTS)
 
 
 def test_alerts_say_what_they_are_about():

@@ -59,7 +59,7 @@ def test_panels_do_not_overlap(name: str):
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 def test_queries_can_be_read(board: Board, tmp_path: Path):
-    rules = [{"record": f"query:{number}", "expr": expr} for number, (_, expr) in enumerate(questions(board))]
+    rules = [{"record": f"query:{number}", "expr": expr} for number, (_, expr) in enumerate(questions([board]))]
     path = tmp_path / "queries.yaml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
     assert f"{len(rules)} rules found" in promtool("check", "rules", "--lint=none", str(path))

@@ -1,12 +1,13 @@
 """What is committed is what the code writes."""
 
+import re
 from pathlib import Path
 
 import yaml
 
-from monitoring.__main__ import GENERATED, files, write
+from monitoring.__main__ import GENERATED, files, main
 from monitoring.rules import rule_groups, written
-from monitoring.surroundings import Surroundings, duration
+from monitoring.surroundings import SERVER, WORKER, Surroundings, duration
 from tests.monitoring.promtool import promtool
 
 
@@ -15,21 +16,27 @@ def test_has_not_drifted():
     assert there == dict(files(Surroundings())), "run `make monitoring`"
 
 
-def test_what_is_none_of_it_is_removed(tmp_path: Path):
-    (tmp_path / "old.yaml").write_text("")
-    write(tmp_path, Surroundings())
-    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(files(Surroundings()))
-
-
 def test_kubernetes_has_the_same_rules():
     resource = yaml.safe_load((GENERATED / "prometheusrule.yaml").read_text())
     assert (resource["apiVersion"], resource["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert resource["spec"] == yaml.safe_load((GENERATED / "rules.yaml").read_text())
 
 
-def test_runbooks_can_be_elsewhere():
-    rules = rule_groups(Surroundings(runbooks="https://runbooks.example/partwise"))["groups"][1]["rules"]
+def test_runbooks_and_series_as_the_command_is_told(tmp_path: Path):
+    main(["--into", str(tmp_path), "--runbooks", "https://runbooks.example/partwise", "--match", "namespace=blue"])
+    rules = yaml.safe_load((tmp_path / "rules.yaml").read_text())["groups"][1]["rules"]
     assert rules[0]["annotations"]["runbook_url"] == "https://runbooks.example/partwise#partwisenoserver"
+    assert 'up{job="partwise-server", namespace="blue"}' in rules[0]["expr"]
+    assert 'partwise_build_info{namespace=\\"blue\\"' in (tmp_path / "operations.json").read_text()
+
+
+def test_prometheus_reads_the_configuration_of_the_page(tmp_path: Path):
+    page = (GENERATED.parents[1] / "docs" / "operations.md").read_text()
+    (text,) = re.findall(r"^## Alerts$.*?^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    config = yaml.safe_load(text)
+    assert [one["job_name"] for one in config["scrape_configs"]] == [SERVER, WORKER]
+    (tmp_path / "prometheus.yml").write_text(text.replace("/opt/partwise/current/monitoring/generated", str(GENERATED)))
+    assert "rules found" in promtool("check", "config", str(tmp_path / "prometheus.yml"))
 
 
 def test_of_one_partwise_among_several(tmp_path: Path):

@@ -34,7 +34,7 @@ def test_one_section_for_each_alert():
 def test_tells_what_is_needed(name: str):
     text = sections()[name]
     assert re.findall(r"\*\*(.+?)\*\*", text) == list(PARTS)
-    assert text.strip().startswith(f"*{ALERTS[name].severity.value}* · ")
+    assert text.strip().startswith(f"*{ALERTS[name].severity.value}*\n")
 
 
 def test_runbooks_are_found():

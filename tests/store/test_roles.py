@@ -1,7 +1,6 @@
 """Under which role the service works, whatever its URL says, and what it does where that is not safe."""
 
 import asyncio
-import json
 import os
 import secrets
 import subprocess
@@ -166,11 +165,7 @@ def test_the_owner_migrates_and_the_service_serves(empty_database_url: str, post
     assert (early.returncode, len(early.stderr.splitlines())) == (1, 1)
     assert "MIGRATION_DATABASE_URL" in early.stderr
     migrated = run("migrate", MIGRATION_DATABASE_URL=empty_database_url)
-    assert migrated.returncode == 0, migrated.stderr
-    told = [json.loads(line) for line in migrated.stderr.splitlines()]
-    assert told[-1]["event"] == "the schema is up to date"
-    assert {line["logger"] for line in told} == {"alembic.runtime.migration", "partwise.migrate"}
-    assert any(line["event"].startswith("Running upgrade  -> 0001") for line in told)
+    assert (migrated.returncode, migrated.stderr) == (0, "The schema is up to date.\n")
     made = run("keys", "create", "--tenant", "t", DATABASE_URL=service_url)
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith("pw_")

@@ -12,6 +12,7 @@ from app.rest.problem_types import (
     BUSY,
     CONFLICT,
     CONTENT_TOO_LARGE,
+    CURSOR_EXPIRED,
     DATABASE_UNAVAILABLE,
     EVENT_CONFLICT,
     FORBIDDEN,
@@ -108,6 +109,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
 _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "sendEvents": (EVENT_CONFLICT, BATCH_REFUSED),
     "getEvent": (AMBIGUOUS_ID,),
+    "followChanges": (CURSOR_EXPIRED,),
     "putClient": (CONFLICT,),
     "draftPolicy": (CONFLICT,),
     "createApiKey": (CONFLICT,),
