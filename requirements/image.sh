@@ -20,7 +20,8 @@ done
 case "$builder" in
     '') echo "error: no docker, podman or buildah is installed" >&2; exit 1 ;;
     *docker) set -- buildx build --output "type=docker,rewrite-timestamp=true" --provenance=false ;;
-    *) set -- build --timestamp "$SOURCE_DATE_EPOCH" ;;
+    # The format of Docker has health checks.
+    *) set -- build --format docker --timestamp "$SOURCE_DATE_EPOCH" ;;
 esac
 # shellcheck disable=SC2086 # flags are many
 exec "$builder" "$@" ${FLAGS:-} --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \

@@ -32,6 +32,11 @@ def ending_cleanly() -> Iterator[None]:
         yield
     except Ended:
         pass
+    except BaseExceptionGroup as group:
+        # It may have been raised in one of many tasks; what else went wrong in them is told.
+        faults = group.split(Ended)[1]
+        if faults is not None:
+            raise faults from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

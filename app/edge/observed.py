@@ -32,7 +32,7 @@ class Exchange:
         status: of the answer; 0 where none was begun.
         seconds: from the head of the request to the end of the answer.
         problem: the slug of the problem that was answered; None for none.
-        is_stream: whether the body was a stream of events, which may take any time.
+        is_stream: whether it takes as long as its client likes: a stream of events, or one who follows changes.
         trace_id: of the trace that is kept of it, in hex; None for none. An observer sets it as it begins.
     """
 

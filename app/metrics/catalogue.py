@@ -117,7 +117,7 @@ HTTP_REQUESTS: Final = Metric(
 HTTP_SECONDS: Final = Metric(
     "partwise_http_request_duration_seconds",
     Kind.HISTOGRAM,
-    "Seconds from the head of a request to the end of its answer; streams of events, which last, are left out.",
+    "Seconds from the head of a request to the end of its answer; streams and waits for changes are left out.",
     (_METHOD, _ROUTE),
     _REQUEST_SECONDS,
     processes=_SERVER,

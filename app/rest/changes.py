@@ -15,6 +15,7 @@ from app.core.reading import Aspect, Reading
 from app.core.verdict import Verdict
 from app.ports.changes import AssessmentChange, Page
 from app.ports.ledger import StoreUnavailableError
+from app.rest.noted import note_stream
 from app.rest.pages import Limit
 from app.rest.problem_types import MALFORMED_REQUEST
 from app.rest.problems import HttpError
@@ -153,6 +154,8 @@ async def follow_changes(  # noqa: PLR0917 - parameters of the query
     """
     places = await services.cursors.of(principal.tenant_id, _LIST)
     streams = best_media(request.headers.get("accept", "")[:1000], (_JSON, STREAM)) == STREAM
+    if streams or wait:
+        note_stream(request.scope)
     given, name = (last_event_id, "last-event-id:") if streams and last_event_id else (after, "?after")
     place = await _place(services, principal, places, given, name)
     if streams:

@@ -16,7 +16,7 @@ ROUTE: Final = "partwise.route"
 PROBLEM: Final = "partwise.problem"
 """The slug of the problem that was answered."""
 STREAM: Final = "partwise.stream"
-"""There where the body is a stream, which takes as long as its sender likes."""
+"""There where a request takes as long as its client likes: a stream of events, or one who follows changes."""
 
 
 def note_route(scope: Scope, template: str) -> None:
@@ -30,7 +30,7 @@ def note_problem(scope: Scope, kind: ProblemType) -> None:
 
 
 def note_stream(scope: Scope) -> None:
-    """Note that its body is a stream."""
+    """Note that it takes as long as its client likes."""
     _note(scope, STREAM, True)
 
 

@@ -17,6 +17,7 @@ from app.store.tables import METADATA
 from tests.cloud_events import as_json, cloud_event
 from tests.deployment.ops_tools import K8S
 from tests.postgres import Server
+from tests.store.test_distribution import REFERENCE
 
 SCRIPT = K8S / "overlays" / "citus" / "distribute.sql"
 CITUS = """
@@ -74,6 +75,7 @@ ORDER = "SELECT logicalrelid::text FROM pg_dist_partition ORDER BY turn"
 def test_every_table_is_distributed_once_and_in_order(distributed: str):
     found = asyncio.run(rows(distributed, ORDER))
     assert sorted(found) == sorted(METADATA.tables)
+    assert set(found[: len(REFERENCE)]) == REFERENCE
     assert found.index("client") < found.index("checkpoint") < found.index("put_away")
     distribute(distributed)
     assert asyncio.run(rows(distributed, ORDER)) == found

@@ -1,7 +1,13 @@
 """The Dockerfile, and what of the image can be tried without building it: the same steps, the same command."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
+import pytest
+
+import app
 from app.settings import Settings
 from tests.deployment.ops_tools import ROOT, ops_tool
 
@@ -42,6 +48,21 @@ def test_it_runs_as_nobody():
     assert re.findall(r"^USER (.*)$", final, flags=re.MULTILINE) == ["10001:10001"]
     # What it runs belongs to root: nothing is given to the user.
     assert "--chown" not in DOCKERFILE
+
+
+@pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
+def test_it_is_built_from_a_commit(builder: str, tmp_path: Path):
+    script = tmp_path / builder
+    script.write_text('#!/bin/sh\nprintf "%s\\n" "$SOURCE_DATE_EPOCH" "$@"\n')
+    script.chmod(0o755)
+    environment = {**os.environ, "BUILDER": str(script), "BASE": "python@sha256:0", "IMAGE": "here/partwise:1"}
+    command = ["sh", str(ROOT / "requirements" / "image.sh")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    moment, *told = done.stdout.splitlines()
+    assert moment.isdigit()
+    assert (moment in told) == (builder != "docker")
+    assert {f"VERSION={app.__version__}", "BASE=python@sha256:0", "here/partwise:1"} <= set(told)
+    assert told[-1] == "."
 
 
 def test_nothing_else_gets_into_it():

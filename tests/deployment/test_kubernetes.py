@@ -12,10 +12,8 @@ import yaml
 import app
 from app.cli.openapi import document_of_the_code
 from app.settings import Settings
-from app.store.tables import METADATA
 from monitoring.surroundings import SERVER, WORKER
 from tests.deployment.ops_tools import COMPONENTS, K8S, OVERLAYS, ROOT, built, manifests, ops_tool
-from tests.store.test_distribution import REFERENCE
 
 BUILT = ["base", *(f"overlays/{name}" for name in OVERLAYS)]
 KUBERNETES = "1.37"
@@ -285,13 +283,6 @@ def test_the_version_is_that_of_the_code():
     assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"]
     (image,) = yaml.safe_load((K8S / "base" / "kustomization.yaml").read_text())["images"]
     assert image == {"name": "partwise", "newTag": app.__version__}
-
-
-def test_citus_distributes_every_table():
-    text = (K8S / "overlays" / "citus" / "distribute.sql").read_text()
-    reference, rest = re.findall(r"ARRAY\[(.*?)\]", text, flags=re.DOTALL)
-    assert set(re.findall(r"'(\w+)'", reference)) == REFERENCE
-    assert {*re.findall(r"'(\w+)'", rest), "client"} == set(METADATA.tables) - REFERENCE
 
 
 def test_the_rules_are_those_of_monitoring():

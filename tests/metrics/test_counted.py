@@ -140,6 +140,14 @@ async def test_streams_are_counted_and_their_time_is_not(running: httpx.AsyncCli
     assert found['partwise_http_problems_total{type="content-too-large"}'] == 1
 
 
+async def test_who_waits_for_changes_is_no_slow_request(running: httpx.AsyncClient, before: Exposed):
+    (await running.get("/v1/changes")).raise_for_status()
+    (await running.get("/v1/changes?after=latest&wait=1")).raise_for_status()
+    found = await grown(running, before, "partwise_http_request")
+    assert found['partwise_http_requests_total{method="GET",route="/v1/changes",status="2xx"}'] == 2
+    assert found['partwise_http_request_duration_seconds_count{method="GET",route="/v1/changes"}'] == 1
+
+
 async def test_operations_of_graphql(running: httpx.AsyncClient, before: Exposed):
     await post(running, cloud_event("1", "message.received"))
 

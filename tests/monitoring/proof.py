@@ -23,6 +23,7 @@ FAST = Surroundings(windows=1 / 100, least=5.0, ages=1 / 20)
 GOOD_SECONDS = 120.0
 FIRES_SECONDS = 120.0
 ENDS_SECONDS = 400.0
+DATA_SECONDS = 15.0
 
 
 @dataclass
@@ -140,10 +141,15 @@ def proof() -> list[str]:
 def _dashboards(prometheus: Prometheus) -> tuple[str, list[str]]:
     """Ask everything that dashboards ask; what has no data though it must."""
     asked = list(questions())
-    missing = [
-        f"no data for {panel.title}: {expr}" for panel, expr in asked if not prometheus.query(expr) and panel.always
-    ]
-    return f"{len(asked)} queries of dashboards evaluated", missing
+    deadline = time.monotonic() + DATA_SECONDS
+    while True:
+        missing = [
+            f"no data for {panel.title}: {expr}" for panel, expr in asked if not prometheus.query(expr) and panel.always
+        ]
+        # A scrape that came too late leaves a gap of a second.
+        if not missing or time.monotonic() > deadline:
+            return f"{len(asked)} queries of dashboards evaluated", missing
+        time.sleep(0.5)
 
 
 def _table(done: list[_Done], watch: Watch) -> list[str]:
@@ -164,11 +170,14 @@ def _table(done: list[_Done], watch: Watch) -> list[str]:
 def _figures(name: str, one: _Done, done: list[_Done], watch: Watch) -> str:
     seen = watch.seen.get(name, Seen())
     begun = next((at for at in seen.begun if at >= one.begun - 0.5), None)
+    told = "never" if begun is None else f"{begun - one.begun:.1f}"
+    if begun is None and any(at < one.begun for at in seen.begun):
+        # An earlier fault, or the load, had fired it.
+        told, begun = "fired already", one.begun
     # A later fault of the same kind keeps it firing: it ends after the last of them.
     mended = max(each.mended for each in done if each is one or _keeps(name, each.fault))
     ends = [at for at in seen.ended if begun is not None and at > begun]
     ended = next((at for at in ends if at > mended), ends[-1] if ends else None)
-    told = "never" if begun is None else f"{begun - one.begun:.1f}"
     return f"{told} | " + ("never" if ended is None else f"{max(0.0, ended - mended):.1f}")
 
 

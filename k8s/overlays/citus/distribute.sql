@@ -35,12 +35,12 @@ SELECT 'SELECT create_distributed_table(''client'', ''tenant_id'', shard_count :
 WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'client'::regclass)
 \gexec
 
--- All others together with it, so that a tenant's rows are on one node; checkpoint before put_away, which refers to it.
+-- All others together with it, so that a tenant's rows are on one node; put_away last, as it refers to checkpoint.
 SELECT format('SELECT create_distributed_table(%L, %L, colocate_with := %L)', name, 'tenant_id', 'client')
-FROM unnest(ARRAY[
-    'event', 'checkpoint', 'put_away', 'assessment', 'portfolio', 'portfolio_share', 'erasure', 'policy', 'policy_activation',
-    'audit_entry', 'rate_limit', 'rate_use', 'secret', 'request', 'tally_slot', 'tally_sum', 'verdict_change'
-]) WITH ORDINALITY AS wanted (name, turn)
-WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = name::regclass)
-ORDER BY turn
+FROM (
+    SELECT c.relname AS name, c.oid AS id FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'tenant_id' AND NOT a.attisdropped
+) AS wanted
+WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = id)
+ORDER BY name = 'put_away', name
 \gexec
