@@ -93,7 +93,6 @@ class OpenTelemetry:
 
     def statement(self, name: str, seconds: float, error: BaseException | None) -> None:
         """See the port; what is asked beside all traced work begins no trace."""
-        # Its parent may have ended a moment ago.
         if not get_current_span().get_span_context().trace_flags.sampled:
             return
         ended = time.time_ns()

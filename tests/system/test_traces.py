@@ -124,7 +124,7 @@ async def test_a_request_is_seen_from_its_sender_to_the_statements(traced: Trace
     (appended,) = children(spans, recorded)
     assert appended.name == "append transaction"
     statements = children(spans, appended)
-    assert sorted(one.name for one in statements) == ["BEGIN", "COMMIT", "INSERT client", "INSERT event"]
+    assert [one.name for one in statements] == ["BEGIN", "INSERT event", "INSERT client", "COMMIT"]
     for one in statements:
         assert one.kind == CLIENT
         assert one.facts == {"db.system.name": "postgresql", "db.query.summary": one.name}
