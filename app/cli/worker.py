@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.database import tell
-from app.cli.ending import ending_cleanly
+from app.cli.ending import ending_cleanly, until_told
 from app.cli.errors import CommandError
 from app.cli.operators import beside, operators_listener
 from app.logs.lines import Lines, set_up
@@ -69,7 +69,7 @@ def worker(
         lines.trace_by(tracing.ids)
         try:
             with operators_listener(settings) as operators:
-                asyncio.run(work(settings, operators, tracing))
+                asyncio.run(until_told(work(settings, operators, tracing)))
         finally:
             tracing.close()
 

@@ -25,7 +25,7 @@ Form = Literal["json", "text"]
 Ids = Callable[[], tuple[str, str] | None]
 """The trace and the span at hand, if there are any."""
 
-_LIBRARIES: Final = ("alembic", "uvicorn")
+_LIBRARIES: Final = ("alembic.runtime.migration", "uvicorn")
 """Whose lines on starting, stopping and migrating are worth having at the level of `info`."""
 
 

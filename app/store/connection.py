@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tracing import OFF, Tracing
-from app.store.statements import watch_connection
+from app.store.statements import WatchedConnection
 
 __all__ = ["LONGEST", "LOST", "SERVICE_ROLE", "SESSION", "Connector", "UnsafeRoleError", "refuse_unsafe_role"]
 
@@ -93,11 +93,13 @@ class Connector:
             connection.terminate()
             raise
         if self._tracing.is_on:
-            watch_connection(connection, self._tracing)
+            connection.tracing = self._tracing
         return connection
 
     async def _open(self, settings: dict[str, str], more: dict[str, Any]) -> asyncpg.Connection:
         given = self._arguments | more
+        if self._tracing.is_on:
+            given["connection_class"] = WatchedConnection
         return await asyncpg.connect(**given, server_settings=settings)
 
 

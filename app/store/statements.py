@@ -1,17 +1,20 @@
 """What statements do, in fixed words: the verb, and the tables and questions of ours that it names; never a value."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.ports.tracing import Tracing
+from app.ports.tracing import OFF, Tracing
 from app.store.tables import METADATA
 
-__all__ = ["QUESTIONS", "name_of", "watch_connection", "watch_engine"]
+__all__ = ["QUESTIONS", "WatchedConnection", "name_of", "watch_engine"]
 
 QUESTIONS: Final = frozenset(
     {
@@ -54,14 +57,49 @@ def name_of(statement: str) -> str:
     return first[1].upper() if first else "statement"
 
 
-def watch_connection(connection: Any, tracing: Tracing) -> None:
-    """Tell of what a connection of the driver is asked by itself."""
+class WatchedConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection of the driver that tells what it is asked by itself, as soon as it is answered."""
 
-    def asked(query: Any) -> None:
-        # Called right after the answer, in the context of who asked.
-        tracing.statement(name_of(query.query), query.elapsed, query.exception)
+    __slots__ = ("tracing",)
 
-    connection.add_query_logger(asked)
+    async def execute(self, query: str, *values: Any, **named: Any) -> Any:
+        """See the library."""
+        with _told(self, query):
+            return await super().execute(query, *values, **named)
+
+    async def executemany(self, command: str, *values: Any, **named: Any) -> Any:
+        """See the library."""
+        with _told(self, command):
+            return await super().executemany(command, *values, **named)
+
+    async def fetch(self, query: str, *values: Any, **named: Any) -> Any:
+        """See the library."""
+        with _told(self, query):
+            return await super().fetch(query, *values, **named)
+
+    async def fetchrow(self, query: str, *values: Any, **named: Any) -> Any:
+        """See the library."""
+        with _told(self, query):
+            return await super().fetchrow(query, *values, **named)
+
+    async def fetchval(self, query: str, *values: Any, **named: Any) -> Any:
+        """See the library."""
+        with _told(self, query):
+            return await super().fetchval(query, *values, **named)
+
+
+@contextmanager
+def _told(connection: Any, statement: str) -> Iterator[None]:
+    # What finds out whether a connection may be used at all is asked before anybody listens.
+    tracing: Tracing = getattr(connection, "tracing", OFF)
+    began, error = perf_counter(), None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        tracing.statement(name_of(statement), perf_counter() - began, error)
 
 
 def watch_engine(engine: AsyncEngine, tracing: Tracing) -> None:

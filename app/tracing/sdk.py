@@ -2,16 +2,26 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
+from types import TracebackType
 from typing import Final
 
+from opentelemetry import context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
-from opentelemetry.trace import Span, SpanKind, StatusCode, format_span_id, format_trace_id, get_current_span
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    StatusCode,
+    format_span_id,
+    format_trace_id,
+    get_current_span,
+    set_span_in_context,
+)
 
 import app as partwise
 from app.ports.tracing import NO_FACTS, NOTHING, Facts
@@ -65,28 +75,24 @@ class OpenTelemetry:
         self._provider = provider
         self.tracer = provider.get_tracer("partwise", partwise.__version__, SCHEMA)
 
-    @contextmanager
-    def span(self, name: str, facts: Facts = NO_FACTS) -> Iterator[None]:
-        """See the port."""
-        told = {key if "." in key else f"partwise.{key}": value for key, value in facts.items()}
-        if not get_current_span().get_span_context().is_valid and (tenant_id := ACTING_FOR.get()):
-            told["partwise.tenant_id"] = tenant_id
-        with self.tracer.start_as_current_span(
-            name, attributes=told, record_exception=False, set_status_on_exception=False
-        ) as span:
-            try:
-                yield
-            except BaseException as error:
-                fail(span, error)
-                raise
+    def span(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
+        """See the port; what belongs to a trace that nobody keeps is not told."""
+        parent = get_current_span().get_span_context()
+        if parent.is_valid:
+            return self._part(name, facts) if parent.trace_flags.sampled else NOTHING
+        tenant_id = ACTING_FOR.get()
+        return self._part(name, {**facts, "tenant_id": tenant_id} if tenant_id else facts)
 
     def within(self, name: str, facts: Facts = NO_FACTS) -> AbstractContextManager[None]:
         """See the port."""
-        return self.span(name, facts) if get_current_span().get_span_context().is_valid else NOTHING
+        return self._part(name, facts) if get_current_span().get_span_context().trace_flags.sampled else NOTHING
+
+    def _part(self, name: str, facts: Facts) -> "_Part":
+        told = {key if "." in key else f"partwise.{key}": value for key, value in facts.items()}
+        return _Part(self.tracer.start_span(name, attributes=told))
 
     def statement(self, name: str, seconds: float, error: BaseException | None) -> None:
         """See the port; what is asked beside all traced work begins no trace."""
-        # Its parent may have ended a moment ago.
         if not get_current_span().get_span_context().trace_flags.sampled:
             return
         ended = time.time_ns()
@@ -119,6 +125,26 @@ class OpenTelemetry:
         ending = threading.Thread(target=self._provider.shutdown, daemon=True)
         ending.start()
         ending.join(_END_SECONDS)
+
+
+class _Part(AbstractContextManager[None]):
+    """A span that is the one at hand for as long as the block lasts."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> None:
+        self._token = context.attach(set_span_in_context(self._span))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            fail(self._span, error)
+        self._span.end()
+        context.detach(self._token)
 
 
 def fail(span: Span, error: BaseException) -> None:

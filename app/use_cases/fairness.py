@@ -129,7 +129,7 @@ class FairThreads(ThreadPoolExecutor):
         future: Future[T] = Future()
         whose = ACTING_FOR.get()
         work: Callable[[], T] = partial(fn, *args, **kwargs)
-        if self._tracing.is_on:
+        if self._tracing.sampled() is not None:
             work = self._traced(work)
         with self._guard:
             self._work.setdefault(whose, deque()).append((future, work))

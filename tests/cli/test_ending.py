@@ -3,6 +3,9 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
+from textwrap import dedent
 
 import pytest
 
@@ -54,3 +57,29 @@ def test_faults_alone_are_told_as_they_are():
 
     with pytest.raises(ExceptionGroup), ending_cleanly():
         asyncio.run(work())
+
+
+def test_a_signal_that_comes_within_a_callback_ends_the_work_once():
+    code = """
+    import asyncio, os, signal
+    from app.cli.ending import ending_cleanly, until_told
+
+    def end():
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(1000))
+
+    async def work():
+        asyncio.get_running_loop().call_soon(end)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            end()
+            await asyncio.sleep(0.1)
+            print("cleaned up", flush=True)
+
+    with ending_cleanly():
+        asyncio.run(until_told(work()))
+    print("ended")
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(code)], check=False, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "cleaned up\nended\n", "")
