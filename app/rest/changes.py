@@ -156,9 +156,10 @@ async def follow_changes(  # noqa: PLR0917 - parameters of the query
     streams = best_media(request.headers.get("accept", "")[:1000], (_JSON, STREAM)) == STREAM
     if streams or wait:
         note_stream(request.scope)
-    given, name = (last_event_id, "last-event-id:") if streams and last_event_id else (after, "?after")
-    place = await _place(services, principal, places, given, name)
+    place = await _place(services, principal, places, after, "?after")
+    seen = await _place(services, principal, places, last_event_id or None, "last-event-id:")
     if streams:
+        place = place if seen is None else seen
         # Asked before the head of the answer says that all is well.
         first = await services.changes.page(principal.tenant_id, place, _PAGE_OF_STREAM)
         only_head = request.scope["state"].get("head_only", False)

@@ -247,7 +247,7 @@ async def test_a_worker_is_seen_where_it_has_something_to_do(traced: Traced, dat
     with working(traced.service.home, environment) as log:
         await traced.collector.until(is_seen)
     roots = [one for one in of_the_worker() if not one.parent_id]
-    assert {one.name for one in roots} <= {"reassess clients", "renew portfolio"}
+    assert {one.name for one in roots} <= {"reassess clients", "renew portfolio", "finish erasure"}
     assert all(one.facts["partwise.tenant_id"] for one in roots)
     work = next(one for one in roots if one.facts.get("partwise.clients") == 7)
     below = traced.sent_by(work.trace_id)
