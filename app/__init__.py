@@ -1,3 +1,3 @@
 """Partwise: which client relationships to mend, which to part with, why, and what would change that."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

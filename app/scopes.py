@@ -12,7 +12,7 @@ from app.ports.tenants import Scope
 
 __all__ = ["GRAPHQL", "OPEN", "REST"]
 
-_READ, _INGEST, _MANAGE = Scope.READ, Scope.INGEST, Scope.MANAGE
+_READ, _INGEST, _MANAGE, _METRICS = Scope.READ, Scope.INGEST, Scope.MANAGE, Scope.METRICS
 
 REST: Final[Mapping[str, Scope]] = MappingProxyType(
     {
@@ -29,8 +29,10 @@ REST: Final[Mapping[str, Scope]] = MappingProxyType(
         "GET /v1/clients/{client_id}/recourse": _READ,
         "POST /v1/clients/{client_id}/simulate": _READ,
         "DELETE /v1/clients/{client_id}": _MANAGE,
+        "GET /v1/changes": _READ,
         "GET /v1/erasures": _MANAGE,
         "GET /v1/erasures/{digest}": _MANAGE,
+        "GET /v1/metrics": _METRICS,
         "GET /v1/policies": _READ,
         "POST /v1/policies": _MANAGE,
         "GET /v1/policies/{version}": _READ,
@@ -68,6 +70,7 @@ GRAPHQL: Final[Mapping[str, Scope | None]] = MappingProxyType(
         # Any key will do: it tells nothing of the tenant.
         "Query.eventTypes": None,
         "Query.portfolio": _READ,
+        "Query.portfolioMetrics": _METRICS,
         "Query.policies": _READ,
         "Query.policy": _READ,
         "Query.policyPreview": _READ,

@@ -1,6 +1,6 @@
 """What the composition root hands to the interfaces: the use cases, and the decoder of events."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,11 +12,13 @@ from app.use_cases.clients import ManageClients
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.find_events import FindEvents
+from app.use_cases.follow_changes import FollowChanges
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
+from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
@@ -25,10 +27,40 @@ from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
 from app.wire.tags import Taggers
 
-__all__ = ["ALLOWANCE", "Services", "let_in"]
+__all__ = ["ALLOWANCE", "Ending", "Services", "Vitals", "let_in"]
 
 ALLOWANCE: Final = "partwise.allowance"
 """Where the state of an ASGI scope holds what the key that asks may still ask for."""
+
+
+class Ending:
+    """Whether the process was told to end: from then on it is not ready, and finishes what it was asked."""
+
+    def __init__(self) -> None:
+        """Not yet."""
+        self.has_begun = False
+
+    def begin(self) -> None:
+        """It was told."""
+        self.has_begun = True
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What a process can tell operators of itself.
+
+    Attributes:
+        ending: whether it was told to end.
+        ready: whether the database can be used.
+        exposed: what it counts, as OpenMetrics or in Prometheus's own format; None where that is told elsewhere, or
+            nothing is counted.
+        stuck: what has stood still for too long, by name; none where all goes on. The database has no part in it.
+    """
+
+    ending: Ending
+    ready: Callable[[], Awaitable[bool]]
+    exposed: Callable[[bool], bytes] | None = None
+    stuck: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +73,13 @@ class Services:
     audit: AuditLog
     record: RecordEvents
     find: FindEvents
+    changes: FollowChanges
     clients: ManageClients
     erase: EraseClients
     listing: ListClients
     assess: AssessClients
     reassess: Reassess
+    portfolio_metrics: PortfolioMetrics
     policies: ManagePolicies
     decoder: EventDecoder
     cursors: Cursors
@@ -54,7 +88,7 @@ class Services:
     once: Once
     intake: Intake
     rate_patience: float
-    ready: Callable[[], Awaitable[bool]]
+    vitals: Vitals
 
 
 async def let_in(scope: MutableMapping[str, Any], rates: RateLimits, principal: Principal) -> Allowance:

@@ -85,8 +85,37 @@ class Settings(BaseSettings):
     idempotency_lease: float = Field(default=15.0, ge=1, le=300)
     """Seconds after which a request with an Idempotency-Key is done again whose server has died."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
-    """From which level on the server logs to stderr."""
+    changes_keep: int = Field(default=30, ge=1, le=3650)
+    """Days that changes of assessments are kept for those who follow them."""
+
+    changes_wait: float = Field(default=15.0, ge=0, le=60)
+    """Seconds at most that who follows changes waits for an answer without any."""
+
+    portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
+    """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
+
+    drain_delay: float = Field(default=0.0, ge=0, le=60)
+    """Seconds for which a server that was told to end goes on as before, but for `/readyz`, which says that it is not
+    ready: time for load balancers to notice. Then it takes no more connections and finishes what it was asked."""
+
+    metrics: bool = True
+    """Whether the process counts what it does, for Prometheus."""
+
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """The port of operators: `/metrics`, `/livez` and `/readyz` are there, and `/metrics` is not on the other one. A
+    worker has no other port."""
+
+    metrics_host: str | None = None
+    """The address for that port; `host` unless told otherwise."""
+
+    commit: str = Field(default="unknown", max_length=64)
+    """What the program was built from, for `partwise_build_info`."""
+
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """From which level on a process logs to stderr: `info`, with a line for each request, and `warning` for `run`."""
+
+    log_format: Literal["json", "text"] | None = None
+    """How it logs: as text where that is a terminal, as JSON elsewhere, unless told otherwise."""
 
     graphiql: bool = True
     """Whether GraphiQL, the page to try queries on, is served at /graphql."""
@@ -124,6 +153,10 @@ class Settings(BaseSettings):
 
     read_seconds: float = Field(default=60.0, gt=0, le=3600)
     """Seconds after which a client that reads nothing of its answer, and sends nothing, is cut off."""
+
+    keep_alive_seconds: int = Field(default=75, ge=1, le=3600)
+    """Seconds that a connection may rest between two requests: longer than a proxy in front lets its own rest, or the
+    proxy sends a request on one that is being closed."""
 
     connections: int = Field(default=1000, ge=10, le=100_000)
     """Connections that one server process holds at most; one that waits for nothing makes room for a new one."""

@@ -1,7 +1,9 @@
 """Makes .venv and installs one of the lock files beside this script, with its hashes; does nothing when that is done.
 
     python3 requirements/install.py local|dev|bench
+    python3 requirements/install.py ops-tools
 
+The second is an environment of its own, .venv-ops: what checks the deployment, with dependencies that are not ours.
 It runs on the system's Python, needs only the standard library, and keeps to a syntax that an old Python can parse,
 so that such a Python is told what is missing instead of a SyntaxError.
 """
@@ -18,10 +20,15 @@ import time
 OLDEST = (3, 11)
 # Each set contains the ones before it, in the same versions, so an environment made for a later one serves them all.
 SETS = ["local", "dev", "bench"]
+APART = "ops-tools"
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(HERE)
-VENV = os.path.join(CHECKOUT, ".venv")
+
+
+def folder_of(name):
+    """Where a set is installed."""
+    return os.path.join(CHECKOUT, ".venv-ops" if name == APART else ".venv")
 
 
 def fail(message):
@@ -52,7 +59,7 @@ def lock_file(name):
 
 
 def stamp_file(name):
-    return os.path.join(VENV, ".partwise-" + name)
+    return os.path.join(folder_of(name), ".partwise-" + name)
 
 
 def key_of(name):
@@ -68,7 +75,7 @@ def is_installed(name):
     """Whether the set was installed completely from today's lock: the stamp is written last."""
     try:
         with open(stamp_file(name)) as stamp:
-            return stamp.read() == key_of(name) and os.path.exists(os.path.join(VENV, "bin", "python"))
+            return stamp.read() == key_of(name) and os.path.exists(os.path.join(folder_of(name), "bin", "python"))
     except (IOError, OSError):
         return False
 
@@ -76,20 +83,21 @@ def is_installed(name):
 def install(name):
     """Install the set, from nothing unless a smaller set is there in full."""
     started = time.time()
-    smaller = [other for other in SETS[: SETS.index(name)] if is_installed(other)]
+    folder = folder_of(name)
+    smaller = [] if name == APART else [other for other in SETS[: SETS.index(name)] if is_installed(other)]
     with open(lock_file(name)) as lock:
         count = sum("==" in line for line in lock)
-    print("Installing %d locked packages into .venv (%s; once)" % (count, name))
+    print("Installing %d locked packages into %s (%s; once)" % (count, os.path.basename(folder), name))
     sys.stdout.flush()
     if not smaller:
         # What an interrupted or outdated installation left behind is not to be trusted.
-        shutil.rmtree(VENV, ignore_errors=True)
-        subprocess.check_call([sys.executable, "-m", "venv", VENV])
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.check_call([sys.executable, "-m", "venv", folder])
     for other in smaller:
         os.unlink(stamp_file(other))
     subprocess.check_call(
         [
-            os.path.join(VENV, "bin", "python"),
+            os.path.join(folder, "bin", "python"),
             "-m",
             "pip",
             "install",
@@ -111,15 +119,16 @@ def install(name):
 
 def main():
     check_python()
-    if len(sys.argv) != 2 or sys.argv[1] not in SETS:
-        fail("name one of the sets: " + ", ".join(SETS))
+    if len(sys.argv) != 2 or sys.argv[1] not in [*SETS, APART]:
+        fail("name one of the sets: " + ", ".join([*SETS, APART]))
     name = sys.argv[1]
+    enough = [name] if name == APART else SETS[SETS.index(name) :]
     import fcntl
 
     # Two makes at once: the second waits and finds the work done. The lock ends with the process, however that ends.
-    with open(os.path.join(CHECKOUT, ".venv.lock"), "w") as mutex:
+    with open(folder_of(name) + ".lock", "w") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)
-        if any(is_installed(enough) for enough in SETS[SETS.index(name) :]):
+        if any(is_installed(one) for one in enough):
             return
         try:
             install(name)

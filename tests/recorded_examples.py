@@ -46,6 +46,12 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     found["listEventTypes"] = {"200 application/json": {"items": catalogue["items"][:1]}}
     add("listClients", http.get(f"/v1/clients?{AS_OF}"))
     add("getClient", http.get("/v1/clients/acme"))
+    with http.stream("GET", "/v1/changes", headers={"Accept": "text/event-stream"}) as stream:
+        told = stream.iter_lines()
+        # Where it begins, and the first change.
+        text = "".join(f"{next(told)}\n" for _ in range(7))
+    add("followChanges", http.get("/v1/changes?limit=1"))
+    found["followChanges"]["200 text/event-stream"] = text
     add("getScore", http.get(f"/v1/clients/acme/score?{AS_OF}"))
     add("getExplanation", http.get(f"/v1/clients/acme/explanation?{AS_OF}"))
     add("getHistory", http.get(f"/v1/clients/acme/history?{AS_OF}&step=month&from=2026-08-01"))
@@ -65,6 +71,10 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     for name in ("createApiKey 201", "rotateApiKey 200"):
         operation, _, status = name.partition(" ")
         found[operation][f"{status} application/json"] |= {"hint": SECRET[:7], "secret": SECRET}
+    add("getPortfolioMetrics", http.get("/v1/metrics?top=1"))
+    for media in ("application/openmetrics-text", "text/plain"):
+        text = add("getPortfolioMetrics", http.get("/v1/metrics?top=1", headers={"Accept": media})).text
+        found["getPortfolioMetrics"][f"200 {media}"] = _beginning(text)
     add("listAuditLog", http.get("/v1/audit-log?limit=3"))
     http.delete("/v1/clients/acme").raise_for_status()
     erased = add("listErasures", http.get("/v1/erasures")).json()["items"][0]
@@ -80,8 +90,14 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _beginning(text: str) -> str:
+    """The first metrics, and the end where there is one."""
+    lines = text.splitlines(keepends=True)
+    return "".join([*lines[:9], *(line for line in lines[-1:] if line == "# EOF\n")])
+
+
 if __name__ == "__main__":
     with running() as service:
-        key = service.key("examples", "ingest,read,manage")
+        key = service.key("examples", "ingest,read,manage,metrics")
         with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
             FILE.write_text(json.dumps(record(client), indent=1, ensure_ascii=False) + "\n")

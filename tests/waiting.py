@@ -1,11 +1,12 @@
 """Waiting for what a test needs to be so, for as long as a slow machine takes to get there."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-__all__ = ["until", "waits_for_a_lock"]
+__all__ = ["until", "wait_until", "waits_for_a_lock"]
 
 
 async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
@@ -17,6 +18,15 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 20) -> No
     async with asyncio.timeout(seconds):
         while not await is_so():  # noqa: ASYNC110 - Postgres tells nobody
             await asyncio.sleep(0.02)
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
+    """The same where nothing else goes on in this thread."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.02)
 
 
 async def waits_for_a_lock(administrator_url: str) -> bool:

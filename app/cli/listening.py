@@ -8,8 +8,8 @@ from app.cli.errors import CommandError
 BACKLOG = 2048
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, or say in one line why there is none.
+def listen(host: str, port: int, variable: str = "PORT") -> socket.socket:
+    """Return a socket that listens, or say in one line why there is none, and which variable names another port.
 
     Connections that arrive before the server is ready wait in the backlog instead of being refused.
     """
@@ -29,7 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
                 f"port {port} on {host} is taken, perhaps by another run of Partwise; "
-                f"stop that, or choose another port: PORT={port + 1 if port < 65535 else 8001}"
+                f"stop that, or choose another port: {variable}={port + 1 if port < 65535 else 8001}"
             ) from error
         raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listener

@@ -28,9 +28,11 @@ def run(
         with database(settings) as ready:
             migrate_database(ready)
             key = prepare_demo(ready)
+            # What is amiss is worth a line here; a line for each request would hide what is said above.
+            quiet = ready.model_copy(update={"log_level": ready.log_level or "warning"})
             url = base_url(listener)
             try:
                 with worker_beside(ready):
-                    serve_until_told(ready, listener, lambda: typer.echo(welcome(url, key)))
+                    serve_until_told(quiet, listener, lambda _: typer.echo(welcome(url, key)))
             finally:
                 tell("Stopping")

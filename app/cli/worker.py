@@ -5,9 +5,11 @@ import logging
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,25 +18,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import log_lines
 from app.cli.database import tell
-from app.cli.ending import ending_cleanly
+from app.cli.ending import ending_cleanly, until_told
 from app.cli.errors import CommandError
+from app.cli.operators import beside, operators_listener
+from app.logs.lines import Lines, set_up
+from app.ports.tracing import OFF, Tracing
 from app.settings import Settings, read_settings
+from app.tracing import variables
+from app.tracing.start import start
 
 if TYPE_CHECKING:
+    from app.metrics.worker import WorkerMetrics
+    from app.services import Services
     from app.use_cases.erase_clients import EraseClients
-    from app.use_cases.reassess import Reassess
 
 PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
 PAUSE_WITHOUT_DATABASE = 1.0
 PAUSE_BETWEEN_REMOVALS = 30.0
-"""Seconds between two looks for answers that are kept no longer."""
-LOOK = 60.0
-"""Seconds between two lines in the log that say how fresh all is."""
-KEPT_EVENTS = 20_000
-"""A worker rarely needs the same client's events twice: few are kept at hand."""
+"""Seconds between two looks for what is kept no longer: answers, changes."""
+LOOK = 15.0
+"""Seconds at most between two looks how fresh all is, for those who watch."""
+LOG_EVERY = 4
+"""Looks, of which one is told in the log."""
+STUCK = 3600.0
+"""Seconds for one round of a task: no portfolio takes so long, and every statement ends within half a minute."""
 
 _log = logging.getLogger("partwise.worker")
 
@@ -46,62 +55,124 @@ def worker(
     settings = read_settings()
     if not settings.database_url:
         raise CommandError("DATABASE_URL is not set; `python -m app run` has a worker of its own")
-    log_lines.set_up(settings.log_level)
+    variables.check(os.environ)
+    # Beside a server that a newcomer runs, only what is amiss is worth a line.
+    lines = set_up(settings.log_level or ("warning" if until_stdin_ends else "info"), settings.log_format)
     with ending_cleanly():
         if until_stdin_ends:
             # Beside a server on the same machine: who waits for an answer comes first.
             os.nice(10)
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         else:
-            tell("The worker keeps assessments fresh.")
-        asyncio.run(work(settings))
+            _tell_that(lines)
+        tracing = start(os.environ)
+        lines.trace_by(tracing.ids)
+        try:
+            with operators_listener(settings) as operators:
+                asyncio.run(until_told(work(settings, operators, tracing)))
+        finally:
+            tracing.close()
 
 
-async def work(settings: Settings) -> None:
-    """Do what is due, for ever."""
-    from app.composition import services_for
+def _tell_that(lines: Lines) -> None:
+    if lines.form == "json":
+        _log.info("working")
+    else:
+        tell("The worker keeps assessments fresh.")
 
-    async with services_for(settings, kept_events=KEPT_EVENTS) as services:
+
+async def work(settings: Settings, operators: socket.socket | None = None, tracing: Tracing = OFF) -> None:
+    """Do what is due, for ever; operators are told on a socket how it goes."""
+    from app.composition import worker_for
+
+    rounds = _Rounds()
+    async with worker_for(settings, rounds.stuck, tracing) as made, beside(made.operators, operators):
+        services = made.services
         reassess = services.reassess
+        rounds.told = None if made.metrics is None else made.metrics.worker
         # In turn the oldest and the newest.
         newest = cycle((False, True))
         async with asyncio.TaskGroup() as group:
-            group.create_task(_again_and_again(lambda: reassess.assess_due(newest=next(newest)), PAUSE))
-            # Beside it, for that of one tenant with many clients may take minutes.
-            group.create_task(_again_and_again(reassess.renew_portfolio, PAUSE))
-            group.create_task(_again_and_again(partial(_finish, services.erase), PAUSE))
-            group.create_task(_again_and_again(services.once.remove_old, PAUSE_BETWEEN_REMOVALS))
-            group.create_task(_again_and_again(partial(_look, reassess), LOOK))
+            for name, do, pause in (
+                ("assess", lambda: reassess.assess_due(newest=next(newest)), PAUSE),
+                # Beside it, for that of one tenant with many clients may take minutes.
+                ("portfolio", reassess.renew_portfolio, PAUSE),
+                ("erase", partial(_finish, services.erase), PAUSE),
+                ("forget", partial(_forget, services), PAUSE_BETWEEN_REMOVALS),
+                ("look", _Look(services, rounds.told), LOOK),
+            ):
+                group.create_task(_again_and_again(rounds, name, do, pause))
 
 
-async def _again_and_again(do: Callable[[], Awaitable[bool]], pause: float) -> None:
+class _Rounds:
+    """How the rounds of the tasks go."""
+
+    def __init__(self) -> None:
+        self.told: WorkerMetrics | None = None
+        self._began: dict[str, float] = {}
+
+    def begin(self, task: str) -> None:
+        self._began[task] = time.monotonic()
+
+    def end(self, task: str, outcome: str) -> None:
+        if self.told is not None:
+            self.told.ran(task, outcome)
+
+    def stuck(self) -> list[str]:
+        """Tasks whose round has taken longer than any should."""
+        now = time.monotonic()
+        return [task for task, began in self._began.items() if now - began > STUCK]
+
+
+async def _again_and_again(rounds: _Rounds, task: str, do: Callable[[], Awaitable[bool]], pause: float) -> None:
     """Do something while there is anything to do, then look again after a pause."""
     from app.ports.ledger import StoreUnavailableError
 
     while True:
+        rounds.begin(task)
         try:
-            wait = 0.0 if await do() else pause
+            has_done = await do()
+            outcome, wait = ("done", 0.0) if has_done else ("idle", pause)
         except StoreUnavailableError as error:
-            _log.warning("%s", error)
-            wait = max(pause, PAUSE_WITHOUT_DATABASE)
+            _log.warning("a part of the work waits for the database", extra={"reason": str(error)})
+            outcome, wait = "unavailable", max(pause, PAUSE_WITHOUT_DATABASE)
         except Exception:
             # What it was about is still due: whoever comes next may do better, and the other work goes on.
             _log.exception("a part of the work failed")
-            wait = max(pause, PAUSE_WITHOUT_DATABASE)
+            outcome, wait = "failed", max(pause, PAUSE_WITHOUT_DATABASE)
+        rounds.end(task, outcome)
         # Not all at the same moment.
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
+async def _forget(services: "Services") -> bool:
+    """What is kept no longer: answers of requests, changes of assessments, and the days of verdict changes."""
+    removed = [await services.once.remove_old(), await services.changes.remove_old()]
+    return await services.portfolio_metrics.fold() or any(removed)
+
+
 async def _finish(erase: "EraseClients") -> bool:
+    """Finish erasures; what is left then is another one's at present."""
     await erase.finish()
-    # What is left is another one's at present.
     return False
 
 
-async def _look(reassess: "Reassess") -> bool:
-    found = await reassess.backlog()
-    _log.info("%d clients are due, the first for %.1f s", found.clients, found.seconds)
-    return False
+class _Look:
+    """Looks how fresh all is, and says so in the log now and then."""
+
+    def __init__(self, services: "Services", told: "WorkerMetrics | None") -> None:
+        self._services = services
+        self._told = told
+        self._rounds = cycle(range(LOG_EVERY))
+
+    async def __call__(self) -> bool:
+        found = await self._services.reassess.backlog()
+        erasures = await self._services.erase.unfinished()
+        if self._told is not None:
+            self._told.unfinished(erasures)
+        if next(self._rounds) == 0:
+            _log.info("clients are due", extra={"clients": found.clients, "seconds": round(found.seconds, 1)})
+        return False
 
 
 def _end_with_stdin() -> None:
@@ -131,7 +202,9 @@ class _Companion:
     """A worker that is started again until it is told to end."""
 
     def __init__(self, database_url: str) -> None:
-        self._environment = {**os.environ, "DATABASE_URL": database_url}
+        # The port of operators is the server's.
+        own = {name: value for name, value in os.environ.items() if name != "PARTWISE_METRICS_PORT"}
+        self._environment = {**own, "DATABASE_URL": database_url}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None

@@ -6,7 +6,7 @@ because the database is slow or an earlier request of the connection is being an
 
 import math
 from asyncio import TimerHandle, Transport
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -25,6 +25,8 @@ from app.rest.problem_types import (
     ProblemType,
 )
 from app.rest.problems import problem_body
+from app.services import Ending
+from app.use_cases.unheard import UNHEARD
 
 __all__ = ["Limits", "limited"]
 
@@ -52,9 +54,18 @@ class Limits:
     headers: int = 100
 
 
-def limited(limits: Limits) -> type[HttpToolsProtocol]:
-    """Uvicorn's protocol within limits, to be its `http`."""
-    return type("LimitedProtocol", (_Protocol,), {"limits": limits})
+def limited(
+    limits: Limits, ending: Ending | None = None, refused: Callable[[ProblemType], None] = UNHEARD.refused
+) -> type[HttpToolsProtocol]:
+    """Uvicorn's protocol within limits, to be its `http`.
+
+    Args:
+        limits: the limits.
+        ending: once the process is told to end, each answer is the last one of its connection.
+        refused: is told of each problem that is answered before there is a request.
+    """
+    own = {"limits": limits, "ending": ending or Ending(), "tell_refused": (refused,)}
+    return type("LimitedProtocol", (_Protocol,), own)
 
 
 class _Refused(Exception):
@@ -72,6 +83,9 @@ class _Protocol(HttpToolsProtocol):
     """
 
     limits: ClassVar[Limits]
+    ending: ClassVar[Ending]
+    tell_refused: ClassVar[tuple[Callable[[ProblemType], None]]]
+    """In a tuple: a function of a class would be taken for a method."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -233,7 +247,15 @@ class _Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._active = cycle
+        if self.ending.has_begun and not self.pipeline:
+            # Its client finds another server for what comes next.
+            cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
+
+    def shutdown(self) -> None:
+        # What has begun to come is answered; then the connection ends.
+        if not self._in_head:
+            super().shutdown()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -347,6 +369,7 @@ class _Protocol(HttpToolsProtocol):
 
     def _end(self, kind: ProblemType, detail: str, more: Mapping[str, str] | None = None) -> None:
         """Answer with a problem and close."""
+        self.tell_refused[0](kind)
         # The edge may have named the request already.
         request_id = self._state.get("request_id") or new_id()
         body = msgspec.json.encode(problem_body(kind, detail, request_id=request_id))

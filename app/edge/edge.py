@@ -53,6 +53,8 @@ class Edge:
             elif method == "OPTIONS":
                 await self._options(scope, receive, sender, headers)
             elif method == "HEAD":
+                # What has no end otherwise need not go on after its head.
+                scope["state"]["head_only"] = True
                 await self._app({**scope, "method": "GET"}, receive, sender)
             else:
                 await self._app(scope, receive, sender)

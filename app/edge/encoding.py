@@ -22,7 +22,7 @@ _LONG_BYTES: Final = 128 * 1024
 """What is longer is encoded beside the loop."""
 _STREAM: Final = b"application/x-ndjson"
 _TEXTUAL: Final = re.compile(
-    rb"(text/(?!event-stream)[^;]+|application/(json|javascript|xml|x-ndjson|[^;]+\+(json|xml))|image/svg\+xml)(;.*)?",
+    rb"(text/(?!event-stream)[^;]+|application/(json|javascript|xml|x-ndjson|openmetrics-text|[^;]+\+(json|xml))|image/svg\+xml)(;.*)?",
     re.I,
 )
 _BODILESS: Final = frozenset({204, 205, 206, 304})

@@ -16,6 +16,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.ports.rates import Unit
+from app.rest.noted import note_problem
 from app.rest.problem_types import RATE_LIMITED, TOO_MANY_FAILED_ATTEMPTS, ProblemType
 from app.rest.problems import problem_body
 from app.services import ALLOWANCE
@@ -136,6 +137,7 @@ async def _refuse(  # noqa: PLR0917 - what a refusal says
     fields: list[tuple[bytes, bytes]] | None = None,
     policy: str | None = None,
 ) -> None:
+    note_problem(scope, kind)
     media, body = b"application/problem+json", _problem(kind, detail, policy)
     if not scope["path"].startswith("/v1/"):
         code = kind.slug.replace("-", "_").upper()

@@ -1,13 +1,12 @@
 """Request ids: the name of one request, in its answer and in all that is logged meanwhile."""
 
-import logging
 import os
 import re
 from typing import Final
 
-from structlog.contextvars import bind_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars
 
-__all__ = ["HEADER", "WithRequestId", "named", "new_id"]
+__all__ = ["HEADER", "named", "new_id"]
 
 HEADER: Final = b"x-request-id"
 _plain = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -26,12 +25,3 @@ def named(given: bytes | None) -> str:
     found = given.decode("ascii") if given is not None and _plain.fullmatch(given) else new_id()
     bind_contextvars(request_id=found)
     return found
-
-
-class WithRequestId(logging.Filter):
-    """Gives every record of a log the id of its request as `request_id`; `-` where there is none."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let it pass."""
-        record.request_id = get_contextvars().get("request_id", "-")
-        return True

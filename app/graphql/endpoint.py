@@ -10,6 +10,7 @@ import re
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from time import perf_counter
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -23,13 +24,16 @@ from app.graphql.context import Context
 from app.graphql.documents import Documents, InvalidDocument, Operation
 from app.graphql.errors import coded, public
 from app.graphql.graphiql import GraphiQL
+from app.graphql.operations import UNKNOWN, Ending, Operations
 from app.graphql.scalars import decode_json
 from app.language import preferred, speaker
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import Unit
 from app.ports.tokens import IssuerUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.services import Services, let_in
 from app.use_cases.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from app.use_cases.unheard import UNHEARD
 from app.wire.challenges import challenge
 from app.wire.codings import CODINGS, BrokenCodingError, InflatedBodyError, UnknownCodingError
 from app.wire.credentials import bearer_secret
@@ -74,11 +78,25 @@ class _Request:
     digest: str | None
 
 
+@dataclass(slots=True)
+class _Course:
+    """What is known by now of the operation of a request."""
+
+    kind: str = UNKNOWN
+    ending: Ending = Ending.REFUSED
+
+
 class GraphQLEndpoint:
     """The ASGI application at /graphql."""
 
-    def __init__(
-        self, services: Services, documents: Documents, graphiql: GraphiQL | None = None, timeout: float = 10.0
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        services: Services,
+        documents: Documents,
+        graphiql: GraphiQL | None = None,
+        timeout: float = 10.0,
+        operations: Operations = UNHEARD,
+        tracing: Tracing = OFF,
     ) -> None:
         """Answer operations.
 
@@ -87,7 +105,11 @@ class GraphQLEndpoint:
             documents: how documents are read.
             graphiql: the page for people; None for none.
             timeout: seconds for a whole operation.
+            operations: is told how each ended.
+            tracing: is told of operations, by their kind.
         """
+        self._operations = operations
+        self._tracing = tracing
         self._services = services
         self._documents = documents
         self._core = documents.schema._schema  # noqa: SLF001 - Strawberry offers no other way to graphql-core's schema
@@ -100,6 +122,7 @@ class GraphQLEndpoint:
         if self._graphiql is not None and self._graphiql.serves(scope, headers):
             await self._graphiql(scope, receive, send)
             return
+        began, course = perf_counter(), _Course()
         media = _media(b",".join(value for name, value in scope["headers"] if name == b"accept") or b"*/*")
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
@@ -108,19 +131,23 @@ class GraphQLEndpoint:
             if media is None:
                 raise _Refused(406, "expected to accept application/json", "NOT_ACCEPTABLE")
             async with asyncio.timeout(self._timeout):
-                status, body = await self._answer(scope, receive, headers, strict=media == _RESPONSE)
+                status, body = await self._answer(scope, receive, headers, course, strict=media == _RESPONSE)
             if status == 503:
                 extra = _AGAIN
         except _Refused as refused:
             status, extra = refused.status, refused.headers
+            course.ending = Ending.ERROR if status >= 500 else Ending.REFUSED
             body = orjson.dumps({"errors": refused.errors})
         except TimeoutError:
             late = coded(f"the operation took longer than {self._timeout:g} seconds", "TIMEOUT")
             status, extra = 503, _AGAIN
             body = orjson.dumps({"errors": [public(late)], "data": None})
+            course.ending = Ending.ERROR
         except Exception:
             _log.exception("an operation failed")
+            course.ending = Ending.ERROR
             status, body = 500, orjson.dumps({"errors": [public(coded("an error on our side", "INTERNAL"))]})
+        self._operations.answered(course.kind, course.ending, perf_counter() - began)
         await send(
             {
                 "type": "http.response.start",
@@ -136,7 +163,7 @@ class GraphQLEndpoint:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(
-        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], *, strict: bool
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], course: _Course, *, strict: bool
     ) -> tuple[int, bytes]:
         method: str = scope["method"]
         if method not in ("GET", "POST"):
@@ -148,6 +175,7 @@ class GraphQLEndpoint:
         try:
             text = self._documents.text_of(request.query, request.digest)
             operation = self._documents.operation(text, request.operation_name, request.variables)
+            course.kind = operation.node.operation.value
             if method == "GET" and not operation.is_query:
                 raise _Refused(405, "expected POST for a mutation", "METHOD_NOT_ALLOWED", ((b"allow", b"POST"),))
             variables = self._variables(operation, request.variables)
@@ -157,8 +185,9 @@ class GraphQLEndpoint:
             await context.allowance.take(Unit.COST, operation.cost)
         except RateLimitedError as error:
             raise _limited(error) from None
-        work = self._run(operation, variables, request, context)
-        return await (_while_connected(work, receive) if operation.is_costly else work)
+        with self._tracing.span(course.kind, {"graphql.operation.type": course.kind}):
+            work = self._run(operation, variables, request, context, course)
+            return await (_while_connected(work, receive) if operation.is_costly else work)
 
     async def _context(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Context:
         try:
@@ -195,15 +224,18 @@ class GraphQLEndpoint:
         raise InvalidDocument(list(found))
 
     async def _run(
-        self, operation: Operation, variables: VariableValues, request: _Request, context: Context
+        self, operation: Operation, variables: VariableValues, request: _Request, context: Context, course: _Course
     ) -> tuple[int, bytes]:
         if operation.plan is not None:
             try:
-                return 200, _written({"data": await operation.plan.run(context, variables)})
+                written = _written({"data": await operation.plan.run(context, variables)})
+                course.ending = Ending.OK
+                return 200, written
             except Exception as error:
                 # It looks from the same instant, and what was loaded is not loaded again.
                 _log.debug("no plan", exc_info=error)
         answer = await self._by_reference(operation, request, context)
+        course.ending = _ending(answer)
         # What could not be had for lack of the database is worth asking for again.
         is_away = any(error["extensions"]["code"] == "UNAVAILABLE" for error in answer.get("errors", ()))
         return 503 if is_away else 200, _written(answer)
@@ -230,6 +262,12 @@ class GraphQLEndpoint:
         if ours is not None:
             _log.error("a resolver failed", exc_info=ours.original_error)
         return [told for told, _ in found]
+
+
+def _ending(answer: Mapping[str, Any]) -> Ending:
+    if not answer.get("errors"):
+        return Ending.OK
+    return Ending.ERROR if answer.get("data") is None else Ending.PARTIAL
 
 
 async def _while_connected(work: Coroutine[Any, Any, tuple[int, bytes]], receive: Receive) -> tuple[int, bytes]:

@@ -12,7 +12,7 @@ from app.graphql.scores import SignName
 from app.ports.assessments import Counted
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["PortfolioType", "VerdictCount", "portfolio_at", "portfolio_now"]
+__all__ = ["PortfolioType", "TypeCount", "VerdictCount", "portfolio_at", "portfolio_now"]
 
 
 @strawberry.type(description="How many clients have a verdict.")

@@ -18,6 +18,7 @@ from app.graphql.fields import answered
 from app.graphql.mutations import Mutation
 from app.graphql.nodes import Node, read_global_id
 from app.graphql.policies import PolicyPreview, PolicyVersion, policies_of, policy_named, preview_of
+from app.graphql.portfolio_metrics import PortfolioMetricsType, portfolio_metrics
 from app.graphql.portfolios import PortfolioType, portfolio_at, portfolio_now
 from app.graphql.scalars import SCALARS, Moment
 from app.graphql.simulations import Simulation, SupposedEvent, simulated
@@ -104,6 +105,12 @@ class Query:
         if as_of is None and known_at is None:
             return await portfolio_now(info.context)
         return await portfolio_at(info.context, await info.context.viewpoint(as_of, known_at))
+
+    @answered("How all clients stand together, in numbers; it takes the scope `metrics`.", weight=20)
+    async def portfolio_metrics(self, info: Info) -> PortfolioMetricsType:
+        """The metrics of the portfolio."""
+        info.context.permit("Query.portfolioMetrics")
+        return await portfolio_metrics(info.context)
 
     @answered("All versions of the policy, the newest first; the default one is the last.", weight=5, size=20)
     async def policies(self, info: Info) -> list[PolicyVersion]:

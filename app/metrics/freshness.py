@@ -1,34 +1,44 @@
 """How fresh stored assessments are."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from collections.abc import Sequence
 
-from app.ports.assessments import Backlog
+from app.metrics.catalogue import (
+    ASSESSED,
+    ASSESSMENT_LAG,
+    DUE_CLIENTS,
+    DUE_SECONDS,
+    EVALUATIONS,
+    FAILED,
+    FIRST,
+    VERDICT_CHANGES,
+    Process,
+)
+from app.metrics.meters import Meters
+from app.ports.assessments import Backlog, VerdictChange
+from app.use_cases.purposes import Purpose
 
-__all__ = ["CountedProgress"]
+__all__ = ["FreshnessMetrics"]
 
 
-class CountedProgress:
-    """Keeps the promise of `app.use_cases.reassess.Progress`: in metrics of a registry."""
+class FreshnessMetrics:
+    """Counts; keeps the promises of `app.use_cases.reassess.Progress` and of `app.use_cases.purposes.Evaluations`."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        """Register the metrics; None for a registry that nobody else looks at."""
-        registry = CollectorRegistry() if registry is None else registry
-        self._assessed = Counter(
-            "partwise_assessed_clients", "Clients that were assessed and stored.", registry=registry
-        )
-        self._changed = Counter("partwise_changed_verdicts", "Stored verdicts that became others.", registry=registry)
-        self._failed = Counter(
-            "partwise_failed_assessments", "Clients and portfolios that could not be assessed.", registry=registry
-        )
-        self._due = Gauge(
-            "partwise_due_clients", "Clients whose stored assessment does not hold any more.", registry=registry
-        )
-        self._age = Gauge("partwise_due_seconds", "Seconds since the first of them became due.", registry=registry)
+    def __init__(self, meters: Meters, process: Process) -> None:
+        """Count in these; what is due is asked by workers alone."""
+        self._meters = meters
+        self._assessed = meters.counter(ASSESSED)
+        self._failed = meters.counter(FAILED)
+        self._lag = meters.histogram(ASSESSMENT_LAG)
+        self._evaluations = meters.counters(EVALUATIONS)
+        self._is_worker = process is Process.WORKER
 
-    def assessed(self, clients: int, changed_verdicts: int) -> None:
-        """Count clients and verdicts; see the protocol."""
+    def assessed(self, clients: int, changes: Sequence[VerdictChange], waited: Sequence[float]) -> None:
+        """Count clients, verdicts and how long events waited; see the protocol."""
         self._assessed.inc(clients)
-        self._changed.inc(changed_verdicts)
+        for change in changes:
+            self._meters.labelled(VERDICT_CHANGES, change.before or FIRST, change.after).inc()
+        for seconds in waited:
+            self._lag.observe(max(0.0, seconds))
 
     def failed(self, clients: int) -> None:
         """Count failures; see the protocol."""
@@ -36,5 +46,10 @@ class CountedProgress:
 
     def waiting(self, backlog: Backlog) -> None:
         """Show what is due; see the protocol."""
-        self._due.set(backlog.clients)
-        self._age.set(backlog.seconds)
+        if self._is_worker:
+            self._meters.gauge(DUE_CLIENTS).set(backlog.clients)
+            self._meters.gauge(DUE_SECONDS).set(backlog.seconds)
+
+    def evaluated(self, purpose: Purpose, clients: int) -> None:
+        """Count evaluations; see the protocol."""
+        self._evaluations[purpose].inc(clients)

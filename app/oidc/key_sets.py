@@ -98,7 +98,7 @@ class KeySet:
             self._read_at, self._failed = self._now(), False
         except UnreadableError as error:
             self._failed = True
-            _log.warning("the keys of an issuer cannot be read: %s", error)
+            _log.warning("the keys of an issuer cannot be read", extra={"reason": str(error)})
 
     async def _fetched(self) -> list[dict[str, Any]]:
         known = await fetch_object(self._http, self._issuer.issuer.rstrip("/") + "/.well-known/openid-configuration")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from app.core.assessment import Assessment
+from app.core.tally import Tally
 from app.core.verdict import Verdict
 from app.ports.clients import ClientRecord
 
@@ -19,6 +20,7 @@ __all__ = [
     "Made",
     "Order",
     "Place",
+    "Seen",
     "Stored",
     "VerdictChange",
     "Wanted",
@@ -85,6 +87,8 @@ class Made:
         holds_until: from then on it is to be made anew, though nothing happened.
         change: of the score, in the last 30 days.
         assessment: the assessment.
+        tally: what the client adds to the tenant's tallies; empty where a version of this program stored it that kept
+            none.
     """
 
     client_id: str
@@ -93,6 +97,7 @@ class Made:
     holds_until: datetime
     change: float
     assessment: Assessment
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,14 @@ class Stored:
     made: Made | None
     listed: ListedBy
     content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How far a stored assessment goes: it counts the events up to a revision, and was made for an instant."""
+
+    revision: int
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,10 @@ class Assessments(Protocol):
 
     async def ahead(self, tenant_id: str, client_ids: Sequence[str], instant: datetime) -> dict[str, datetime]:
         """For some clients, when their first event after an instant happens; who has none is left out."""
+        ...
+
+    async def seen(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, Seen]:
+        """How far the stored assessments of some clients go; who has none is left out."""
         ...
 
     async def forgotten(self, tenant_id: str, portfolio: int) -> list[str]:

@@ -20,6 +20,8 @@ class Action(StrEnum):
     KEY_REVOKED = "api_key.revoked"
     POLICY_DRAFTED = "policy.drafted"
     POLICY_ACTIVATED = "policy.activated"
+    RATE_SET = "rate.set"
+    RATE_UNSET = "rate.unset"
     CLIENT_PUT = "client.put"
     CLIENT_ERASED = "client.erased"
 
@@ -33,7 +35,8 @@ class AuditEntry:
         at: when, an instant in UTC.
         actor: who: `key:…`, `user:…` or `cli`.
         action: what was done.
-        subject: to what: `api_key:…`, `policy:…`, `tenant:…`, or `client:…` with the digest of the client's id.
+        subject: to what: `api_key:…`, `policy:…`, `tenant:…`, `keys` for all keys of the tenant, or `client:…` with the
+            digest of the client's id.
         details: what else is worth knowing, never what is personal or secret.
         request_id: of the request that did it; None for another way.
     """

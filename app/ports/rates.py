@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from app.ports.audit import AuditEntry
+
 __all__ = ["EVERY_KEY", "UNITS", "LeasedTokens", "Override", "Rate", "Rates", "Unit", "parse_rates"]
 
 EVERY_KEY: Final = ""
@@ -107,10 +109,10 @@ class Rates(Protocol):
         """All of a tenant."""
         ...
 
-    async def put_override(self, tenant_id: str, override: Override) -> None:
-        """Store one, in the place of the one before."""
+    async def put_override(self, tenant_id: str, override: Override, entry: AuditEntry) -> None:
+        """Store one, in the place of the one before, and note it in the audit log."""
         ...
 
-    async def drop_override(self, tenant_id: str, who: str, name: str) -> None:
-        """Go back to the default."""
+    async def drop_override(self, tenant_id: str, who: str, name: str, entry: AuditEntry) -> None:
+        """Go back to the default, and note it in the audit log where that changes anything."""
         ...

@@ -1,26 +1,27 @@
 """The FastAPI application: routes, problems and the operators' endpoints."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import app as partwise
 from app.rest import (
     api_keys,
     audit_log,
+    changes,
     clients,
     erasures,
     events,
     history,
     policies,
+    portfolio_metrics,
     problem_pages,
     problems,
     recourse,
@@ -28,19 +29,20 @@ from app.rest import (
     simulations,
 )
 from app.rest.acceptable import refuse_unacceptable
-from app.rest.answers import StatusAnswer
 from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
 from app.rest.etags import EntityTags, UnchangedError, not_modified
 from app.rest.fixed import Fixed
 from app.rest.idempotency import IdempotencyKeys
+from app.rest.noted import RouteNoted, note_route
 from app.rest.openapi import openapi_document, operation_id
+from app.rest.operators import operators_router
 from app.rest.parameters import refuse_unclear_query
 from app.rest.paths import SlashesInIds
-from app.rest.problem_types import DATABASE_UNAVAILABLE
 from app.rest.services import Services, UsedServices, permitted
 from app.scopes import REST
+from app.services import Vitals
 
-__all__ = ["Application", "create_rest"]
+__all__ = ["Application", "create_operators", "create_rest"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -53,6 +55,8 @@ class Application(FastAPI):
 
     fronts: Mapping[str, ASGIApp] = MappingProxyType({})
     """By path; each also serves what is below it."""
+    operations: frozenset[tuple[str, str]] = frozenset()
+    """All operations that routes and fronts have, by method and template."""
 
     def __init__(self, **options: Any) -> None:
         """Make it as the framework does."""
@@ -70,8 +74,10 @@ class Application(FastAPI):
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = scope["path"]
-            front = self.fronts.get(path) or self.fronts.get("/" + path[1:].partition("/")[0])
+            name = path if path in self.fronts else "/" + path[1:].partition("/")[0]
+            front = self.fronts.get(name)
             if front is not None:
+                note_route(scope, name)
                 await front(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
@@ -93,6 +99,8 @@ def create_rest(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # It would tell of paths and queries, which name clients; app.tracing tells of neither.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         # What is not there is not there; a redirect would lead wherever the Host header says.
         redirect_slashes=False,
     )
@@ -105,15 +113,20 @@ def create_rest(
             history,
             simulations,
             recourse,
+            changes,
             erasures,
             policies,
+            portfolio_metrics,
             api_keys,
             audit_log,
             problem_pages,
             reference,
         )
     ]
+    routers.append(operators_router(services.vitals))
     routes = [route for router in routers for route in router.routes]
+    # The first is the innermost.
+    rest.add_middleware(RouteNoted)
     rest.add_middleware(IdempotencyKeys, services=services, routes=routes)
     rest.add_middleware(EntityTags)
     rest.add_exception_handler(UnchangedError, not_modified)
@@ -123,18 +136,33 @@ def create_rest(
     problems.install(rest, routes)
     for router in routers:
         rest.include_router(router)
-    rest.add_api_route(
-        "/livez", get_liveness, response_model=StatusAnswer, tags=["operations"], summary="Is the process alive?"
-    )
-    rest.add_api_route(
-        "/readyz", get_readiness, response_model=StatusAnswer, tags=["operations"], summary="Can it serve?"
-    )
-    rest.add_api_route(
-        "/metrics", get_metrics, tags=["operations"], summary="Prometheus metrics", response_class=PlainTextResponse
-    )
     rest.openapi = lambda: openapi_document(rest, services, deprecations)  # type: ignore[method-assign]
     rest.add_api_route("/openapi.json", _document_of(rest), include_in_schema=False)
+    rest.operations = _operations_of([*routes, *rest.router.routes])
     return rest
+
+
+def create_operators(vitals: Vitals) -> Application:
+    """Build what operators ask on a port of its own: the same routes for them, and no others."""
+    made = Application(
+        title="Partwise, for operators",
+        version=partwise.__version__,
+        dependencies=[Depends(_refuse_unclear_question)],
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    router = operators_router(vitals)
+    problems.install(made, router.routes)
+    made.include_router(router)
+    return made
+
+
+def _operations_of(routes: Iterable[BaseRoute]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (method, route.path) for route in routes if isinstance(route, Route) for method in route.methods or ()
+    )
 
 
 def _document_of(rest: FastAPI) -> Callable[[Request], Awaitable[Response]]:
@@ -156,20 +184,6 @@ async def _refuse_unclear(request: Request, services: UsedServices) -> None:
     refuse_unacceptable(request)
 
 
-async def get_liveness() -> dict[str, str]:
-    """Never asks the database: restarting us would not mend it."""
-    return {"status": "ok"}
-
-
-async def get_readiness(services: UsedServices) -> Response:
-    """Asks the database."""
-    if await services.ready():
-        return JSONResponse({"status": "ok"})
-    return problems.problem(
-        DATABASE_UNAVAILABLE, "the database is not available at present", headers={"Retry-After": "1"}
-    )
-
-
-async def get_metrics() -> Response:
-    """What this process counts, in the text format of Prometheus."""
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+async def _refuse_unclear_question(request: Request) -> None:
+    refuse_unclear_query(request)
+    refuse_unacceptable(request)

@@ -14,6 +14,7 @@ from app.rest.problems import HttpError, answer_to
 from app.rest.services import Permitted, UsedServices
 from app.services import Services
 from app.use_cases.cases import Basis, Case
+from app.use_cases.keys import Principal
 from app.use_cases.unchanged import NOW_ALONE
 from app.use_cases.viewpoint import Viewpoint
 from app.wire.resource_tags import ClientTags, Conditions, KeyTags, PolicyTags, client_tags, key_tags, policy_tags
@@ -30,10 +31,14 @@ __all__ = [
     "UnchangedError",
     "not_modified",
     "quoted",
+    "read_tagger",
     "require_match",
+    "wanted_tags",
 ]
 
 TAGS_PATTERN: Final = r'^(?:\*|(?:W/)?"[!#-~]*"(?: *, *(?:W/)?"[!#-~]*")*)$'
+STREAM: Final = b"text/event-stream"
+
 TAGGED: Final = ("/v1/", "/problems")
 """Paths whose answers have tags begin so."""
 
@@ -85,7 +90,7 @@ class _Tagged:
         self._chunks: list[bytes] = []
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 200:
+        if message["type"] == "http.response.start" and message["status"] == 200 and not _is_endless(message):
             self._start = message
         elif self._start is None:
             await self._send(message)
@@ -171,9 +176,20 @@ class Asked:
             self._response.headers["ETag"] = quoted(self._tagger.tag_at(case.viewpoint.as_of, *basis, language))
 
 
-async def _asked(request: Request, response: Response, principal: Permitted, services: UsedServices) -> Asked:
+async def read_tagger(request: Request, principal: Principal, services: Services, *names: str) -> Tagger:
+    """What makes the tags of the answers to one request for something, which more names may tell apart."""
     target = request.url.path, request.scope["query_string"].decode("latin-1")
-    return Asked(request, response, services, await services.tags.of(principal.tenant_id, "read", *target))
+    return await services.tags.of(principal.tenant_id, "read", *target, *names)
+
+
+def wanted_tags(request: Request) -> tuple[str, ...]:
+    """The tags of answers that the sender has, from `If-None-Match`; what cannot be read is none."""
+    found = _given(request.scope, b"if-none-match")
+    return () if found is None else found.all
+
+
+async def _asked(request: Request, response: Response, principal: Permitted, services: UsedServices) -> Asked:
+    return Asked(request, response, services, await read_tagger(request, principal, services))
 
 
 AskedOnce = Annotated[Asked, Depends(_asked)]
@@ -200,6 +216,11 @@ async def _key_tags(principal: Permitted, services: UsedServices, conditions: Co
 
 
 TagsOfKey = Annotated[KeyTags, Depends(_key_tags)]
+
+
+def _is_endless(start: Message) -> bool:
+    """Whether an answer has no end at which it could be known as a whole."""
+    return any(name.lower() == b"content-type" and value.startswith(STREAM) for name, value in start["headers"])
 
 
 def quoted(tag: str) -> str:

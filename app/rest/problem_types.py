@@ -11,6 +11,7 @@ __all__ = [
     "BUSY",
     "CONFLICT",
     "CONTENT_TOO_LARGE",
+    "CURSOR_EXPIRED",
     "DATABASE_UNAVAILABLE",
     "EVENT_CONFLICT",
     "FORBIDDEN",
@@ -24,6 +25,7 @@ __all__ = [
     "METHOD_NOT_ALLOWED",
     "NOT_ACCEPTABLE",
     "NOT_FOUND",
+    "NOT_READY",
     "PRECONDITION_FAILED",
     "PRECONDITION_REQUIRED",
     "PROBLEM_TYPES",
@@ -120,6 +122,13 @@ IDEMPOTENCY_IN_FLIGHT: Final = ProblemType(
     409,
     "A request with this `Idempotency-Key` is being worked on, or the server that did so has died a moment ago.",
     "Send it again after the seconds in `Retry-After`: you will get the answer, or the work is done again.",
+)
+CURSOR_EXPIRED: Final = ProblemType(
+    "cursor-expired",
+    "Cursor expired",
+    410,
+    "What came after this cursor is not kept any more, so that following from it would miss something.",
+    "Take a new cursor by `after=latest`, read all clients anew, then follow from that cursor.",
 )
 PRECONDITION_FAILED: Final = ProblemType(
     "precondition-failed",
@@ -243,6 +252,13 @@ ISSUER_UNAVAILABLE: Final = ProblemType(
     "The keys that the token's issuer signs with cannot be read at present, and none are at hand. Nothing was done.",
     "Send it again after the seconds in `Retry-After`. API keys go on working meanwhile.",
 )
+NOT_READY: Final = ProblemType(
+    "not-ready",
+    "Not ready",
+    503,
+    "The process was told to end, or a part of it stands still; `detail` says which. Only probes are told so.",
+    "Ask another one.",
+)
 TOO_MANY_CONNECTIONS: Final = ProblemType(
     "too-many-connections",
     "Too many connections",
@@ -262,6 +278,7 @@ _ALL: Final = (
     AMBIGUOUS_ID,
     EVENT_CONFLICT,
     IDEMPOTENCY_IN_FLIGHT,
+    CURSOR_EXPIRED,
     PRECONDITION_FAILED,
     CONTENT_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -280,6 +297,7 @@ _ALL: Final = (
     DATABASE_UNAVAILABLE,
     ISSUER_UNAVAILABLE,
     TOO_MANY_CONNECTIONS,
+    NOT_READY,
 )
 
 

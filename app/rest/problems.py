@@ -9,15 +9,18 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
 from app.ports.tokens import IssuerUnavailableError
+from app.rest.noted import note_problem
 from app.rest.paths import shown_path
 from app.rest.problem_types import (
     AMBIGUOUS_ID,
     BUSY,
     CONFLICT,
+    CURSOR_EXPIRED,
     DATABASE_UNAVAILABLE,
     FORBIDDEN,
     INTERNAL_ERROR,
@@ -36,6 +39,7 @@ from app.use_cases.errors import (
     AmbiguousError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     InvalidFieldsError,
     InvalidRequestError,
     NotFoundError,
@@ -55,6 +59,7 @@ _TYPES: Mapping[type[PartwiseError], ProblemType] = {
     ForbiddenError: FORBIDDEN,
     AmbiguousError: AMBIGUOUS_ID,
     ConflictError: CONFLICT,
+    GoneError: CURSOR_EXPIRED,
     PreconditionFailedError: PRECONDITION_FAILED,
     InvalidFieldsError: INVALID_REQUEST,
     InvalidRequestError: INVALID_REQUEST,
@@ -81,6 +86,20 @@ class HttpError(PartwiseError):
         self.headers = headers
 
 
+class _Problem(JSONResponse):
+    """An answer that notes what kind of problem it is."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, kind: ProblemType, body: Mapping[str, Any], headers: Mapping[str, str] | None) -> None:
+        super().__init__(body, kind.status, headers)
+        self._kind = kind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        note_problem(scope, self._kind)
+        await super().__call__(scope, receive, send)
+
+
 def problem(
     kind: ProblemType,
     detail: str,
@@ -89,7 +108,7 @@ def problem(
 ) -> JSONResponse:
     """Build a problem response; `errors` name fields by JSON pointer."""
     body = problem_body(kind, detail, errors)
-    return JSONResponse(body, kind.status, dict(headers or {}), media_type="application/problem+json")
+    return _Problem(kind, body, headers)
 
 
 def problem_body(
@@ -133,7 +152,7 @@ def _rate_limited(error: RateLimitedError) -> JSONResponse:
     """Tell a key when to come again; the member is that of the draft of the RateLimit fields."""
     body = problem_body(RATE_LIMITED, str(error)) | {"violated-policies": [error.policy]}
     headers = {"Retry-After": str(error.wait)}
-    return JSONResponse(body, RATE_LIMITED.status, headers, media_type="application/problem+json")
+    return _Problem(RATE_LIMITED, body, headers)
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.ports.ledger import NewEvent, StoreBusyError, StoreUnavailableError
 from app.ports.rates import Unit
 from app.rest.answers import result
+from app.rest.noted import note_problem, note_stream
 from app.rest.problem_types import (
     BUSY,
     CONTENT_TOO_LARGE,
@@ -139,9 +140,11 @@ class NdjsonExchange(Response):
         self._counts: Counter[str] = Counter()
         self._line = self._first = 0
         self._refusal: Response | None = None
+        self._stopped_by: ProblemType | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
+        note_stream(scope)
         with self._services.intake.held(self._tenant_id, _STREAM_BYTES):
             await self._exchange(scope, receive, send)
 
@@ -164,6 +167,8 @@ class NdjsonExchange(Response):
             taking.cancel()
             await asyncio.gather(taking, return_exceptions=True)
             spool.close()
+            if self._stopped_by is not None:
+                note_problem(scope, self._stopped_by)
 
     async def _take(self, spool: _Spool) -> None:
         """Record and answer what is read; the last line is a summary, or a problem where it had to stop early."""
@@ -184,7 +189,7 @@ class NdjsonExchange(Response):
         except Exception as error:
             last = self._reason(error)
             if last is None:
-                last = _stopped(INTERNAL_ERROR, "an error on our side")
+                last = self._stopped(INTERNAL_ERROR, "an error on our side")
                 raise
         finally:
             reading.cancel()
@@ -195,13 +200,17 @@ class NdjsonExchange(Response):
     def _reason(self, error: Exception) -> dict[str, Any] | None:
         """The problem for which a stream ends early; None where it is a defect of ours."""
         if isinstance(error, LineTooLongError):
-            return _stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
+            return self._stopped(CONTENT_TOO_LARGE, f"line {self._line + 1}: {error}; the rest was not taken")
         if isinstance(error, RateLimitedError):
-            found = _stopped(RATE_LIMITED, f"{error}; then send line {self._first} and all after it again")
+            found = self._stopped(RATE_LIMITED, f"{error}; then send line {self._first} and all after it again")
             found["problem"] |= {"violated-policies": [error.policy], "retry_after": error.wait, "line": self._first}
             return found
         kind = next((kind for raised, kind in _REASONS.items() if isinstance(error, raised)), None)
-        return None if kind is None else _stopped(kind, f"{error}; {_AGAIN}")
+        return None if kind is None else self._stopped(kind, f"{error}; {_AGAIN}")
+
+    def _stopped(self, kind: ProblemType, detail: str) -> dict[str, Any]:
+        self._stopped_by = kind
+        return {"problem": problem_body(kind, detail)}
 
     def _say_last(self, last: dict[str, Any] | None, spool: _Spool) -> None:
         if last and "problem" in last and not self._counts and last["problem"]["status"] in _TO_COME_AGAIN:
@@ -270,7 +279,3 @@ def _refusal(body: dict[str, Any]) -> Response:
     headers = {"Retry-After": str(body.pop("retry_after", 1))}
     body.pop("line", None)
     return Response(msgspec.json.encode(body), body["status"], headers, media_type="application/problem+json")
-
-
-def _stopped(kind: ProblemType, detail: str) -> dict[str, Any]:
-    return {"problem": problem_body(kind, detail)}

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ports.audit import Action, AuditEntry, AuditFilter
+from app.ports.database import Transaction
 from app.store.engine import transaction
 from app.store.tables import audit_entry
 
@@ -67,7 +68,7 @@ class PostgresAuditLog:
         if before is not None:
             statement = statement.where(tuple_(found.at, found.entry_id) < tuple_(*before))
         statement = statement.order_by(found.at.desc(), found.entry_id.desc()).limit(limit)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.AUDIT) as connection:
             return [
                 AuditEntry(
                     row.entry_id,

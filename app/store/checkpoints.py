@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.core.checkpoints import Checkpoint
 from app.core.events import Event, EventData, Mark
 from app.ports.checkpoints import Loaded, Span, StateFormat, Tail
+from app.ports.database import Transaction
 from app.store.engine import transaction
 from app.store.parts import BEGINNING, Key, MovedError, Part, loaded_from, look_up
 from app.store.reads import Reads
@@ -264,7 +265,7 @@ class PostgresCheckpoints:
             return 0
         whose = {"tenant": tenant_id, "client": client_id}
         version = self._version(policy_version)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.CHECKPOINT) as connection:
             if (await connection.execute(_LOCK, whose)).one_or_none() is None:
                 return 0
             first = made[0].after
@@ -296,7 +297,7 @@ class PostgresCheckpoints:
         whose = {"tenant": tenant_id, "client": client_id, "version": self._version(policy_version), "most": _DROPPED}
         total = 0
         while True:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.CHECKPOINT) as connection:
                 dropped = (await connection.execute(_DROP_OTHERS, whose)).rowcount
             total += dropped
             if dropped < _DROPPED:
@@ -305,7 +306,7 @@ class PostgresCheckpoints:
     async def forget(self, tenant_id: str, client_id: str, since: datetime | None) -> None:
         """Forget checkpoints; see the port."""
         whose = {"tenant": tenant_id, "client": client_id}
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.CHECKPOINT) as connection:
             await connection.execute(_LOCK, whose)
             await connection.execute(_FORGET, {**whose, "since": since})
             await connection.execute(_REACH_LESS, whose)

@@ -7,6 +7,8 @@ from sqlalchemy import make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
+from app.store.statements import WatchedConnection
 
 __all__ = ["LONGEST", "LOST", "SERVICE_ROLE", "SESSION", "Connector", "UnsafeRoleError", "refuse_unsafe_role"]
 
@@ -48,13 +50,15 @@ class UnsafeRoleError(StoreUnavailableError):
 class Connector:
     """Opens connections to one database."""
 
-    def __init__(self, url: str, seconds: float = LONGEST) -> None:
+    def __init__(self, url: str, seconds: float = LONGEST, tracing: Tracing = OFF) -> None:
         """Connect to `postgresql+asyncpg://…`; nothing is opened yet.
 
         Args:
             url: of the database.
             seconds: for a statement; one that takes longer raises TimeoutError, and its connection is of no more use.
+            tracing: is told of statements.
         """
+        self._tracing = tracing
         _, arguments = dialect().create_connect_args(make_url(url))  # type: ignore[no-untyped-call]
         # These are for SQLAlchemy, not for the driver.
         self._arguments = {name: value for name, value in arguments.items() if not name.startswith("prepared_")}
@@ -88,10 +92,14 @@ class Connector:
         except BaseException:
             connection.terminate()
             raise
+        if self._tracing.is_on:
+            connection.tracing = self._tracing
         return connection
 
     async def _open(self, settings: dict[str, str], more: dict[str, Any]) -> asyncpg.Connection:
         given = self._arguments | more
+        if self._tracing.is_on:
+            given["connection_class"] = WatchedConnection
         return await asyncpg.connect(**given, server_settings=settings)
 
 

@@ -3,24 +3,36 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from time import perf_counter
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.ports.database import DatabaseWatch, Failure, Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.store.connection import LONGEST, LOST, Connector
+from app.store.statements import watch_engine
+from app.use_cases.unheard import UNHEARD
 
-__all__ = ["is_outage", "make_engine", "retrying", "transaction"]
+__all__ = ["SPANS", "failure_of", "is_outage", "make_engine", "retrying", "transaction"]
 
 _ATTEMPTS = 5
 # Serialisation failures and deadlocks: the other transaction has gone on, so trying again is right.
 _PASSING = ("40001", "40P01")
+# Another one is in the way, no connection is left, or no lock could be had in time.
+_BUSY: Final = ("40", "53", "55P03", "57014")
 _POOL_SECONDS = 5
 _ROLLBACK_SECONDS = 5
 _HAS_WORKED = "has worked"
+_WATCH: Final = "partwise_watch"
+"""The option of an engine that holds who is told how it does."""
+_TRACING: Final = "partwise_tracing"
+SPANS: Final = {name: f"{name} transaction" for name in Transaction}
+"""How transactions are called in traces."""
 
 # What goes on after its request was cancelled; the loop itself keeps tasks by weak references alone.
 _ending: set[asyncio.Task[None]] = set()
@@ -28,68 +40,89 @@ _ending: set[asyncio.Task[None]] = set()
 T = TypeVar("T")
 
 
-def make_engine(url: str, pool_size: int, seconds: float = LONGEST) -> AsyncEngine:
+def make_engine(
+    url: str, pool_size: int, seconds: float = LONGEST, watch: DatabaseWatch = UNHEARD, tracing: Tracing = OFF
+) -> AsyncEngine:
     """Make the pool; no connection is opened before the first is needed.
 
     Args:
         url: `postgresql+asyncpg://…`.
         pool_size: connections at most; who waits longer than five seconds for one is told so.
         seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
+        watch: is told how it does.
+        tracing: is told of transactions and statements.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_SECONDS,
         # `transaction` begins and ends by itself, in one round trip each; nobody else uses the engine.
         isolation_level="AUTOCOMMIT",
-        connect_args={"async_creator_fn": Connector(url, seconds)},
+        connect_args={"async_creator_fn": Connector(url, seconds, tracing)},
         # What is stored about people does not belong in logs.
         hide_parameters=True,
+        execution_options={_WATCH: watch, _TRACING: tracing},
     )
+    if tracing.is_on:
+        watch_engine(engine, tracing)
+    return engine
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine, tenant_id: str | None) -> AsyncIterator[AsyncConnection]:
+async def transaction(
+    engine: AsyncEngine, tenant_id: str | None, name: Transaction = Transaction.OTHER
+) -> AsyncIterator[AsyncConnection]:
     """One transaction: committed at the end, rolled back on any error.
 
     Args:
         engine: the pool.
         tenant_id: whose rows it is about, and the only ones that it sees; with None it sees no tenant's.
+        name: what it is for.
 
     Raises:
         StoreUnavailableError: Postgres cannot be reached, or the pool stays empty.
     """
-    with _outages_named():
-        connection, driver = await _begun(engine, tenant_id)
+    options = engine.get_execution_options()
+    watch: DatabaseWatch = options[_WATCH]
+    tracing: Tracing = options[_TRACING]
+    with tracing.within(SPANS[name]), _outages_named(watch):
+        connection, driver = await _begun(engine, tenant_id, watch)
+        began = perf_counter()
         try:
-            yield connection
-        except BaseException as error:
-            _give_up_on(driver, error)
-            await _to_the_end(_rolled_back(connection, driver))
-            raise
-        await _to_the_end(_committed(connection, driver))
+            try:
+                yield connection
+            except BaseException as error:
+                _give_up_on(driver, error)
+                await _to_the_end(_rolled_back(connection, driver))
+                raise
+            await _to_the_end(_committed(connection, driver))
+        finally:
+            watch.worked(name, perf_counter() - began)
 
 
 @contextmanager
-def _outages_named() -> Iterator[None]:
+def _outages_named(watch: DatabaseWatch) -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        if error.connection_invalidated or is_outage(error.orig):
-            raise StoreUnavailableError("the database is not available") from error
-        raise
-    except (*LOST, PoolTimeoutError) as error:
-        raise StoreUnavailableError("the database is not available") from error
-    except asyncpg.PostgresError as error:
-        # Raised while connecting: starting up, shutting down, too many connections.
+    except (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, *LOST) as error:
+        failure = failure_of(error)
+        if failure is not None:
+            watch.failed(failure)
+        if isinstance(error, DBAPIError) and not (error.connection_invalidated or is_outage(error.orig)):
+            raise
+        # What the driver raises by itself, it raises while connecting: starting up, too many connections.
         raise StoreUnavailableError("the database is not available") from error
 
 
-async def _begun(engine: AsyncEngine, tenant_id: str | None) -> tuple[AsyncConnection, Any]:
+async def _begun(engine: AsyncEngine, tenant_id: str | None, watch: DatabaseWatch) -> tuple[AsyncConnection, Any]:
     """A connection in a transaction, and the driver's own; those that died while they rested are passed over."""
     while True:
-        connection = await engine.connect()
+        asked = perf_counter()
+        try:
+            connection = await engine.connect()
+        finally:
+            watch.waited(Pool.QUERIES, perf_counter() - asked)
         driver: Any = None
         has_rested = False
         try:
@@ -170,6 +203,20 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
 
 def _code(error: BaseException | None) -> str:
     return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+
+
+def failure_of(error: BaseException | None) -> Failure | None:
+    """What kind of failure an error is; None for what is expected, such as a row that is there already."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return Failure.UNAVAILABLE
+        error = error.orig
+    code = _code(error)
+    if isinstance(error, PoolTimeoutError) or code.startswith(_BUSY):
+        return Failure.BUSY
+    if code.startswith("23"):
+        return None
+    return Failure.UNAVAILABLE if is_outage(error) or not code else Failure.OTHER
 
 
 def is_outage(error: BaseException | None) -> bool:

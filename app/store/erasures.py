@@ -13,18 +13,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.ports.audit import CLI, Action, Actor, client_subject
 from app.ports.clients import ClientRecord
 from app.ports.conditions import UnfitError
+from app.ports.database import Transaction
 from app.ports.erasures import Erasure, Step
 from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.portfolios import hastened
-from app.store.tables import assessment, checkpoint, client, erasure, event, portfolio_share, put_away, request
+from app.store.tables import (
+    assessment,
+    assessment_change,
+    checkpoint,
+    client,
+    erasure,
+    event,
+    portfolio_share,
+    put_away,
+    request,
+)
+from app.store.tallies import Additions
 
 __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"]
 
 AT_ONCE: Final[tuple[Table, ...]] = (client, assessment, portfolio_share)
 """What lists and answers show of a client: a row in each at most, gone with the tombstone. `client` is the first, for
 its row is the lock."""
-EMPTIED: Final[tuple[Table, ...]] = (event, put_away, checkpoint)
+EMPTIED: Final[tuple[Table, ...]] = (event, put_away, checkpoint, assessment_change)
 """Where a client may have any number of rows, removed step by step.
 
 A table that comes to know a `client_id` belongs into one of the two, and must not be written for a client without a
@@ -66,24 +78,29 @@ class PostgresErasures:
         row = {"tenant_id": tenant_id, "digest": digest, "erased_at": at, "finished_at": None, "client_id": client_id}
 
         async def once() -> Erasure | None:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
                 if fits is not None:
                     before = await _locked(connection, tenant_id, client_id)
                     if before is not None and not fits(before):
                         raise UnfitError
                 # The row is the lock: who is adding events to the client is waited for, who comes later finds the
                 # tombstone.
-                gone = [await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE]
+                gone = {table.name: await _forget(connection, table, tenant_id, client_id) for table in AT_ONCE}
                 # Kept answers name it by its digest, and are written under the same lock.
                 kept = delete(request).where(request.c.tenant_id == tenant_id, request.c.subject == digest)
                 await connection.execute(kept)
-                if gone[0]:
+                if gone[client.name]:
                     await hastened(connection, tenant_id)
                     fresh = insert(erasure).values(row)
                     again = {name: fresh.excluded[name] for name in ("erased_at", "finished_at", "client_id")}
                     key = ("tenant_id", "digest")
                     await connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=again))
                     await note(connection, tenant_id, by.did(Action.CLIENT_ERASED, client_subject(client_id), at))
+                assessed = gone[assessment.name]
+                if assessed is not None and assessed.tally is not None:
+                    additions = Additions()
+                    additions.erased(assessed.tally, at)
+                    await additions.add(connection, tenant_id)
                 return await _get(connection, tenant_id, digest)
 
         return await retrying(once)
@@ -92,7 +109,7 @@ class PostgresErasures:
         """Remove some rows; see the port."""
 
         async def once() -> Step:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
                 return await self._step(connection, tenant_id, digest, at)
 
         return await retrying(once)
@@ -117,12 +134,12 @@ class PostgresErasures:
     async def unfinished(self, most: int) -> Sequence[tuple[str, bytes]]:
         """Erasures that are not finished; see the port."""
         found = func.unfinished_erasures(most).table_valued("tenant_id", "digest")
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.ERASURE) as connection:
             return [(row.tenant_id, bytes(row.digest)) for row in await connection.execute(select(found))]
 
     async def get(self, tenant_id: str, digest: bytes) -> Erasure | None:
         """One tombstone; see the port."""
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
             return await _get(connection, tenant_id, digest)
 
     async def page(self, tenant_id: str, after: tuple[datetime, bytes] | None, limit: int) -> list[Erasure]:
@@ -132,7 +149,7 @@ class PostgresErasures:
         if after is not None:
             statement = statement.where(place > tuple_(*after))
         statement = statement.order_by(erasure.c.erased_at, erasure.c.digest).limit(limit)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.ERASURE) as connection:
             return [_erasure(row) for row in await connection.execute(statement)]
 
 
@@ -150,10 +167,11 @@ async def _locked(connection: AsyncConnection, tenant_id: str, client_id: str) -
     return None if row is None else ClientRecord(*row)
 
 
-async def _forget(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str) -> bool:
-    """Remove the one row about a client; whether there was one."""
+async def _forget(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str) -> Row[Any] | None:
+    """Remove the one row about a client; what is to be known of it, or None where there was none."""
     statement = delete(table).where(table.c.tenant_id == tenant_id, table.c.client_id == client_id)
-    return (await connection.execute(statement.returning(table.c.client_id))).one_or_none() is not None
+    known = [column for column in table.c if column.name in ("client_id", "tally")]
+    return (await connection.execute(statement.returning(*known))).one_or_none()
 
 
 async def _remove(connection: AsyncConnection, table: Table, tenant_id: str, client_id: str, most: int) -> int:

@@ -7,6 +7,7 @@ only wait; together they are one commit, and touch each client once.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +27,8 @@ class _Waiting:
 
     events: Sequence[NewEvent]
     answer: "asyncio.Future[list[Outcome]]"
+    context: Context
+    """What it is a part of: the request, and the trace."""
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ class GroupedAppends:
             self._go_on(tenant_id, line)
 
     async def _wait(self, line: _Line, events: Sequence[NewEvent]) -> list[Outcome]:
-        one = _Waiting(events, asyncio.get_running_loop().create_future())
+        one = _Waiting(events, asyncio.get_running_loop().create_future(), copy_context())
         line.waiting.append(one)
         try:
             done, _ = await asyncio.wait((one.answer,), timeout=self._patience)
@@ -90,7 +93,8 @@ class GroupedAppends:
             group.append(line.waiting.popleft())
             size += len(group[-1].events)
         if group:
-            task = asyncio.create_task(self._run(tenant_id, line, group))
+            # It is a part of what the first of them is for, not of what has just ended.
+            task = asyncio.create_task(self._run(tenant_id, line, group), context=group[0].context)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.events import Event, EventData, EventRef
 from app.ports.audit import AuditEntry
+from app.ports.database import Transaction
 from app.ports.ledger import EventFilter, EventKey, NewEvent, Outcome, StoredEvent
 from app.store.appends import Appends
 from app.store.engine import transaction
@@ -52,14 +53,14 @@ class PostgresLedger:
         statement = _visible(tenant_id).where(event.c.id == event_id)
         if source is not None:
             statement = statement.where(event.c.source == source)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.EVENTS) as connection:
             return [_stored(row) for row in await connection.execute(statement.order_by(event.c.source).limit(10))]
 
     async def several(self, tenant_id: str, refs: Sequence[EventRef]) -> dict[EventRef, StoredEvent]:
         """Find some events; see the port."""
         name = tuple_(event.c.source, event.c.id)
         statement = _visible(tenant_id).where(name.in_(list(refs)))
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.EVENTS) as connection:
             return {EventRef(row.source, row.id): _stored(row) for row in await connection.execute(statement)}
 
     async def page(self, tenant_id: str, wanted: EventFilter, after: EventKey | None, limit: int) -> list[StoredEvent]:
@@ -84,7 +85,7 @@ class PostgresLedger:
             place = tuple_(event.c.time, event.c.source, event.c.id)
             statement = statement.where(place > tuple_(after.time, after.source, after.id))
         statement = statement.order_by(event.c.time, event.c.source, event.c.id).limit(limit)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.EVENTS) as connection:
             return [_stored(row) for row in await connection.execute(statement)]
 
     async def revisions(self, tenant_id: str, client_ids: Sequence[str] | None = None) -> dict[str, int]:
@@ -92,14 +93,17 @@ class PostgresLedger:
         statement = select(client.c.client_id, client.c.revision).where(client.c.tenant_id == tenant_id)
         if client_ids is not None:
             statement = statement.where(client.c.client_id.in_(list(client_ids)))
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.EVENTS) as connection:
             return {row.client_id: row.revision for row in await connection.execute(statement)}
 
     async def histories(self, tenant_id: str, client_ids: Sequence[str]) -> Mapping[str, list[Event]]:
         """Read all events of some clients; see the port."""
         found: dict[str, list[Event]] = {client_id: [] for client_id in client_ids}
         statement = _visible(tenant_id).where(event.c.client_id.in_(list(client_ids)))
-        async with transaction(self._engine, tenant_id) as connection, connection.stream(statement) as rows:
+        async with (
+            transaction(self._engine, tenant_id, Transaction.EVENTS) as connection,
+            connection.stream(statement) as rows,
+        ):
             async for row in rows:
                 found[row.client_id].append(self._event(row))
         return found

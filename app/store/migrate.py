@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -13,9 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.store.connection import LOST
 from app.store.grants import grant
 
-__all__ = ["HEAD", "MigrationError", "migrate"]
+__all__ = ["HEAD", "MigrationError", "is_current", "migrate"]
 
 HEAD: Final = "head"
 
@@ -66,6 +68,21 @@ async def migrate(url: str, revision: str = HEAD, *, lock_seconds: float = 4.0, 
                 await _take_turn(connection)
                 await _try(connection, revision, attempts)
             return await grant(connection)
+    finally:
+        await engine.dispose()
+
+
+async def is_current(url: str) -> bool:
+    """Whether the schema has all that this code needs; not while the database cannot be asked.
+
+    Any role of the service may ask, at `postgresql+asyncpg://…`.
+    """
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 5, "command_timeout": 5})
+    try:
+        async with engine.connect() as connection:
+            return not await _is_behind(connection, HEAD)
+    except (DBAPIError, asyncpg.PostgresError, *LOST):
+        return False
     finally:
         await engine.dispose()
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ports.audit import CLI, Action, Actor
 from app.ports.conditions import UnfitError
+from app.ports.database import Transaction
 from app.ports.policies import PolicyRecord
 from app.store.audit import note
 from app.store.engine import transaction
@@ -34,13 +35,13 @@ class PostgresPolicies:
             .order_by(activated.number.desc())
             .limit(1)
         )
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.POLICY) as connection:
             row = (await connection.execute(statement)).one_or_none()
         return None if row is None else (row.version, row.number)
 
     async def get(self, tenant_id: str, version: str) -> PolicyRecord | None:
         """Find one version; see the port."""
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.POLICY) as connection:
             rows = await connection.execute(_records(tenant_id).where(policy.c.version == version))
             row = rows.one_or_none()
         return None if row is None else _record(row)
@@ -52,7 +53,7 @@ class PostgresPolicies:
             other = policy.alias()
             number = select(other.c.number).where(other.c.tenant_id == tenant_id, other.c.version == after)
             statement = statement.where(policy.c.number < number.scalar_subquery())
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.POLICY) as connection:
             rows = await connection.execute(statement)
             return [_record(row) for row in rows]
 
@@ -60,7 +61,7 @@ class PostgresPolicies:
         self, tenant_id: str, record: PolicyRecord, request_id: str | None = None, by: Actor = CLI
     ) -> PolicyRecord:
         """Keep a new version; see the port."""
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.POLICY) as connection:
             # Of two at once the second waits for the first, and then counts it.
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
             made = await made_by(connection, tenant_id, request_id)
@@ -95,7 +96,7 @@ class PostgresPolicies:
     ) -> None:
         """Make a version the active one; see the port."""
         activated = policy_activation.c
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.POLICY) as connection:
             await connection.execute(select(tenant).where(tenant.c.tenant_id == tenant_id).with_for_update())
             if await made_by(connection, tenant_id, request_id) is not None:
                 return

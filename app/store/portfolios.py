@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.portfolio import Portfolio
+from app.ports.database import Transaction
 from app.ports.portfolios import ClientShare, DayOf, PortfolioFormat, PortfolioState, PutTogether
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
@@ -89,7 +90,7 @@ _SPREAD: Final = text(
     FROM unnest(CAST(:held AS text[])) AS these (client_id)
     LEFT JOIN assessment AS stored ON stored.tenant_id = :tenant AND stored.client_id = these.client_id
     WHERE client.tenant_id = :tenant AND client.client_id = these.client_id AND client.due_at > now()
-        AND stored.portfolio IS DISTINCT FROM :number
+        AND (stored.portfolio IS DISTINCT FROM :number OR stored.tally IS NULL)
     """
 )
 _OUTDATED: Final = """
@@ -138,13 +139,13 @@ class PostgresPortfolios:
 
     async def claim(self, seconds: float) -> str | None:
         """Claim a portfolio that is due; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.PORTFOLIO) as connection:
             found: str | None = (await connection.execute(_CLAIM, {"seconds": seconds})).scalar()
             return found
 
     async def extend(self, tenant_id: str, seconds: float) -> None:
         """Claim it for longer; see the port."""
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
             await connection.execute(_EXTEND, {"tenant": tenant_id, "seconds": seconds})
 
     async def state(self, tenant_id: str, few: int) -> PortfolioState:
@@ -185,26 +186,26 @@ class PostgresPortfolios:
             "few_revisions": list(few.values()),
             "seconds": seconds,
         }
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
             await connection.execute(_BEGIN, {"tenant": tenant_id})
             return (await connection.execute(_PUT, values)).scalar()
 
     async def settle(self, tenant_id: str, state: PortfolioState, number: int, until: datetime) -> None:
         """Let it be due no more; see the port."""
         values = {"tenant": tenant_id, "number": number, "changes": state.changes, "until": until, "apart": _APART}
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
             await connection.execute(_SETTLE, values)
 
     async def hasten(self, tenant_id: str) -> None:
         """Let it be due; see the port."""
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
             await hastened(connection, tenant_id)
 
     async def spread(self, tenant_id: str, number: int, after: str | None, most: int) -> str | None:
         """Let clients be due; see the port."""
 
         async def once() -> str | None:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
                 values = {"tenant": tenant_id, "after": after or "", "most": most}
                 held = [row.client_id for row in await connection.execute(_HOLD, values)]
                 if held:
@@ -244,7 +245,7 @@ class PostgresPortfolios:
         }
 
         async def once() -> None:
-            async with transaction(self._engine, tenant_id) as connection:
+            async with transaction(self._engine, tenant_id, Transaction.PORTFOLIO) as connection:
                 await connection.execute(_KEEP, values)
                 if changed:
                     await connection.execute(_CHANGED, {"tenant": tenant_id, "apart": _APART})

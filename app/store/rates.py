@@ -9,8 +9,12 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.ports.audit import AuditEntry
+from app.ports.database import Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import LeasedTokens, Override, Rate
+from app.ports.tracing import OFF, Tracing
+from app.store.audit import note
 from app.store.connection import LOST, Connector
 from app.store.engine import transaction
 from app.store.reads import Reads
@@ -45,9 +49,9 @@ _OVERRIDES: Final = "SELECT who, name, quota, seconds FROM rate_limit WHERE tena
 class PostgresRates:
     """Keeps the promise of `app.ports.rates.Rates`."""
 
-    def __init__(self, url: str, engine: AsyncEngine, reads: Reads) -> None:
+    def __init__(self, url: str, engine: AsyncEngine, reads: Reads, tracing: Tracing = OFF) -> None:
         """Use a database, by its `postgresql+asyncpg://…` URL; no connection is opened yet."""
-        self._connect = Connector(url)
+        self._connect = Connector(url, tracing=tracing)
         self._engine = engine
         self._reads = reads
         # Apart from all others: who is to be let in does not wait for those who are.
@@ -67,7 +71,7 @@ class PostgresRates:
         rows = await self._reads.rows(tenant_id, _OVERRIDES)
         return [Override(row["who"], row["name"], row["quota"], row["seconds"]) for row in rows]
 
-    async def put_override(self, tenant_id: str, override: Override) -> None:
+    async def put_override(self, tenant_id: str, override: Override, entry: AuditEntry) -> None:
         """Store one; see the port."""
         values = {"quota": override.quota, "seconds": override.seconds}
         row = {"tenant_id": tenant_id, "who": override.who, "name": override.name, **values}
@@ -76,15 +80,17 @@ class PostgresRates:
             .values(row)
             .on_conflict_do_update(index_elements=["tenant_id", "who", "name"], set_=values)
         )
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.RATE) as connection:
             await connection.execute(statement)
+            await note(connection, tenant_id, entry)
 
-    async def drop_override(self, tenant_id: str, who: str, name: str) -> None:
+    async def drop_override(self, tenant_id: str, who: str, name: str, entry: AuditEntry) -> None:
         """Drop one; see the port."""
         table = rate_limit.c
         statement = delete(rate_limit).where(table.tenant_id == tenant_id, table.who == who, table.name == name)
-        async with transaction(self._engine, tenant_id) as connection:
-            await connection.execute(statement)
+        async with transaction(self._engine, tenant_id, Transaction.RATE) as connection:
+            if (await connection.execute(statement)).rowcount:
+                await note(connection, tenant_id, entry)
 
     async def close(self) -> None:
         """Close all connections, those in use too."""

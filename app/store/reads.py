@@ -4,13 +4,18 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from time import perf_counter
 from typing import Any, TypeVar
 
 import asyncpg
 
+from app.ports.database import DatabaseWatch, Failure, Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.store.connection import LONGEST, LOST, Connector
-from app.store.engine import is_outage
+from app.store.engine import failure_of, is_outage
+from app.store.pools import Usage, usage_of
+from app.use_cases.unheard import UNHEARD
 
 __all__ = ["Reads"]
 
@@ -22,15 +27,20 @@ _POOL_SECONDS = 5
 class Reads:
     """A pool of connections for single statements; it opens with the first one."""
 
-    def __init__(self, url: str, pool_size: int, seconds: float = LONGEST) -> None:
+    def __init__(
+        self, url: str, pool_size: int, seconds: float = LONGEST, watch: DatabaseWatch = UNHEARD, tracing: Tracing = OFF
+    ) -> None:
         """Read from a database; no connection is opened yet.
 
         Args:
             url: `postgresql+asyncpg://…`.
             pool_size: statements at once at most.
             seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
+            watch: is told how it does.
+            tracing: is told of statements.
         """
-        self._connect = Connector(url, seconds)
+        self._watch = watch
+        self._connect = Connector(url, seconds, tracing)
         self._pool_size = pool_size
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
@@ -55,6 +65,10 @@ class Reads:
         own = _of_the_tenant(statement)
         return await self._ask(lambda connection: connection.fetchval(own, tenant_id, *values))
 
+    def usage(self) -> Usage:
+        """How many connections there are at present."""
+        return usage_of(self._pool, self._pool_size)
+
     async def close(self) -> None:
         """Close all connections."""
         if self._pool is not None:
@@ -67,12 +81,17 @@ class Reads:
                 return await self._asked(ask)
             except TimeoutError as error:
                 # Asking once more would take as long again.
+                self._watch.failed(Failure.UNAVAILABLE)
                 raise StoreUnavailableError("the database does not answer") from error
             except LOST as error:
                 # A connection may have died while it rested; the next one is new.
                 if not again:
+                    self._watch.failed(Failure.UNAVAILABLE)
                     raise StoreUnavailableError("the database is not available") from error
             except asyncpg.PostgresError as error:
+                failure = failure_of(error)
+                if failure is not None:
+                    self._watch.failed(failure)
                 if not is_outage(error):
                     raise
                 raise StoreUnavailableError("the database is not available") from error
@@ -80,7 +99,12 @@ class Reads:
 
     async def _asked(self, ask: Callable[[Any], Awaitable[T]]) -> T:
         pool = self._pool or await self._opened()
-        connection = await pool.acquire(timeout=_POOL_SECONDS)
+        asked = perf_counter()
+        try:
+            connection = await pool.acquire(timeout=_POOL_SECONDS)
+        finally:
+            began = perf_counter()
+            self._watch.waited(Pool.READS, began - asked)
         try:
             return await ask(connection)
         except TimeoutError:
@@ -88,6 +112,7 @@ class Reads:
             connection.terminate()
             raise
         finally:
+            self._watch.worked(Transaction.READ, perf_counter() - began)
             await pool.release(connection, timeout=_POOL_SECONDS)
 
     async def _opened(self) -> asyncpg.Pool:

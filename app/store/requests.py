@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal, se
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.ports.database import Transaction
 from app.ports.requests import Answered, Claim, Claimed, InFlight, Other, RequestKey
 from app.store.engine import transaction
 from app.store.erasures import digest_of
@@ -55,7 +56,7 @@ class PostgresRequests:
         ).returning(request.c.request_id)
         found = select(request, func.now().label("present")).where(request.c.tenant_id == key.tenant_id, _is(key))
         while True:
-            async with transaction(self._engine, key.tenant_id) as connection:
+            async with transaction(self._engine, key.tenant_id, Transaction.REQUEST) as connection:
                 old = delete(request).where(request.c.tenant_id == key.tenant_id, _is(key))
                 await connection.execute(old.where(request.c.kept_until <= func.now()))
                 mine = (await connection.execute(claimed)).scalar_one_or_none()
@@ -68,13 +69,13 @@ class PostgresRequests:
 
     async def renew(self, key: RequestKey, claim: Claim, lease: timedelta) -> None:
         """Renew a claim; see the port."""
-        async with transaction(self._engine, key.tenant_id) as connection:
+        async with transaction(self._engine, key.tenant_id, Transaction.REQUEST) as connection:
             held = update(request).where(request.c.tenant_id == key.tenant_id, _held(key, claim))
             await connection.execute(held.values(leased_until=func.now() + lease))
 
     async def answer(self, key: RequestKey, claim: Claim, answer: bytes, client_id: str | None) -> None:
         """Keep the answer; see the port."""
-        async with transaction(self._engine, key.tenant_id) as connection:
+        async with transaction(self._engine, key.tenant_id, Transaction.REQUEST) as connection:
             values: dict[str, Any] = {"answer": answer, "leased_until": _OVER}
             if client_id is not None:
                 if await _is_known(connection, key.tenant_id, client_id):
@@ -86,13 +87,13 @@ class PostgresRequests:
 
     async def release(self, key: RequestKey, claim: Claim) -> None:
         """End a claim; see the port."""
-        async with transaction(self._engine, key.tenant_id) as connection:
+        async with transaction(self._engine, key.tenant_id, Transaction.REQUEST) as connection:
             held = update(request).where(request.c.tenant_id == key.tenant_id, _held(key, claim))
             await connection.execute(held.values(leased_until=_OVER))
 
     async def remove_old(self, most: int) -> int:
         """Remove what is kept no longer; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.REQUEST) as connection:
             return int((await connection.execute(_REMOVED, {"most": most})).scalar_one())
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.ports.database import Transaction
 from app.store.engine import transaction
 from app.store.tables import secret
 from app.use_cases.recent import Recent
@@ -40,7 +41,7 @@ class PostgresSecrets:
 
     async def _read(self, tenant_id: str) -> bytes:
         statement = select(secret.c.value).where(secret.c.tenant_id == tenant_id)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.SECRET) as connection:
             found = (await connection.execute(statement)).scalar_one_or_none()
             if found is None:
                 row = {"tenant_id": tenant_id, "value": secrets.token_bytes(_BYTES), "created_at": datetime.now(UTC)}

@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Numeric,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -26,7 +27,9 @@ __all__ = [
     "METADATA",
     "api_key",
     "assessment",
+    "assessment_change",
     "audit_entry",
+    "change_feed",
     "checkpoint",
     "client",
     "erasure",
@@ -41,7 +44,10 @@ __all__ = [
     "rate_use",
     "request",
     "secret",
+    "tally_slot",
+    "tally_sum",
     "tenant",
+    "verdict_change",
 ]
 
 METADATA = MetaData()
@@ -259,12 +265,87 @@ assessment = Table(
     Column("leading_sign", Text),
     # The whole of it.
     Column("content", LargeBinary, nullable=False),
+    # What the client adds to the tenant's tallies at present, as JSON: taken from them before another one is added.
+    # Null where it was stored by a version that kept none.
+    Column("tally", Text),
     PrimaryKeyConstraint("tenant_id", "client_id"),
     Index("assessment_by_score", "tenant_id", "by_score", _BY_ID),
     Index("assessment_by_change", "tenant_id", "by_change", _BY_ID),
     Index("assessment_by_verdict", "tenant_id", "verdict", "by_score", _BY_ID),
     Index("assessment_by_type", "tenant_id", "client_type", "by_score", _BY_ID),
     Index("assessment_by_sign", "tenant_id", "leading_sign", "by_score", _BY_ID),
+)
+
+# What became other about clients, in the order in which it became durable.
+assessment_change = Table(
+    "assessment_change",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("as_of", _INSTANT, nullable=False),
+    Column("aspects", ARRAY(Text), nullable=False),
+    # NULL for a client's first assessment.
+    Column("score_before", Double),
+    Column("verdict_before", Text),
+    Column("client_type_before", Text),
+    Column("score", Double, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("client_type", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "place"),
+    Index("assessment_change_of_client", "tenant_id", "client_id"),
+    Index("assessment_change_by_time", "at"),
+)
+
+# How far a tenant's feed has come, and up to where it is not kept any more.
+change_feed = Table(
+    "change_feed",
+    METADATA,
+    Column("tenant_id", Text, primary_key=True),
+    Column("place", BigInteger, nullable=False),
+    Column("removed_until", BigInteger, nullable=False, server_default="0"),
+)
+
+# What the tallies of a tenant's assessments add up to: of several rows that are added up, so that transactions that
+# store assessments at the same time need not wait for each other. Each of them holds one slot, and changes rows of that
+# slot alone.
+tally_slot = Table(
+    "tally_slot",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    # Grows with every change: the sum over all slots tells what was answered before.
+    Column("revision", BigInteger, nullable=False),
+    Column("clients", BigInteger, nullable=False),
+    Column("changed_at", _INSTANT, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "slot"),
+)
+tally_sum = Table(
+    "tally_sum",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    Column("term", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "slot", "term", "label"),
+)
+# How many clients went from one verdict to another on a day of UTC. '' before a client's first verdict, and after the
+# last one of a client that was erased: so all that was ever entered comes to how many have a verdict now. What is old
+# is put together on one day long ago.
+verdict_change = Table(
+    "verdict_change",
+    METADATA,
+    Column("tenant_id", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("clients", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "day", "slot", "before", "after"),
+    # Across tenants: what a worker puts together.
+    Index("verdict_change_by_day", "day"),
 )
 
 # What each client adds to the portfolio, as the tenant's local day began.

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ports.audit import CLI, Action, Actor, AuditEntry
 from app.ports.conditions import UnfitError
+from app.ports.database import Transaction
 from app.ports.tenants import (
     ApiKey,
     FoundKey,
@@ -45,7 +46,7 @@ class PostgresTenants:
         new = str(uuid.uuid4())
         named = select(func.tenant_by_name(name))
         # As the tenant that it would be: nobody else may write its row.
-        async with transaction(self._engine, new) as connection:
+        async with transaction(self._engine, new, Transaction.KEY) as connection:
             found = (await connection.execute(named)).scalar_one_or_none()
             if found is None:
                 now = datetime.now(UTC)
@@ -59,19 +60,19 @@ class PostgresTenants:
 
     async def find(self, name: str) -> str | None:
         """Find a tenant; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.KEY) as connection:
             found = (await connection.execute(select(func.tenant_by_name(name)))).scalar_one_or_none()
             return None if found is None else str(found)
 
     async def all(self) -> list[Tenant]:
         """List tenants; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.KEY) as connection:
             rows = await connection.execute(text("SELECT tenant_id, name FROM all_tenants()"))
             return [Tenant(row.tenant_id, row.name) for row in rows]
 
     async def add_key(self, key: ApiKey, digest: bytes, most: int, entry: AuditEntry) -> None:
         """Store a key; see the port."""
-        async with transaction(self._engine, key.tenant_id) as connection:
+        async with transaction(self._engine, key.tenant_id, Transaction.KEY) as connection:
             await _lock(connection, key.tenant_id)
             counted = select(func.count()).where(api_key.c.tenant_id == key.tenant_id, api_key.c.revoked_at.is_(None))
             if (await connection.execute(counted)).scalar_one() >= most:
@@ -93,13 +94,13 @@ class PostgresTenants:
 
     async def keys_by_digests(self, digests: Sequence[bytes]) -> list[FoundKey]:
         """Find keys; see the port."""
-        async with transaction(self._engine, None) as connection:
+        async with transaction(self._engine, None, Transaction.KEY) as connection:
             rows = await connection.execute(_BY_DIGESTS, {"digests": list(digests)})
             return [FoundKey(_key(row), bytes(row.digest), row.ends_at) for row in rows]
 
     async def key(self, tenant_id: str, key_id: str) -> ApiKey | None:
         """Find one key; see the port."""
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.KEY) as connection:
             rows = await connection.execute(_keys(tenant_id).where(api_key.c.key_id == key_id))
             row = rows.one_or_none()
         return None if row is None else _key(row, row.overlap_ends_at)
@@ -113,7 +114,7 @@ class PostgresTenants:
         statement = _keys(tenant_id).order_by(api_key.c.created_at, api_key.c.key_id).limit(limit)
         if after is not None:
             statement = statement.where(tuple_(api_key.c.created_at, api_key.c.key_id) > tuple_(*after))
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.KEY) as connection:
             return [_key(row, row.overlap_ends_at) for row in await connection.execute(statement)]
 
     async def rotate(
@@ -133,7 +134,7 @@ class PostgresTenants:
         keys = api_key.c
         former = former_secret.c
         of_key = former.key_id == key_id
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.KEY) as connection:
             locked = (
                 select(api_key)
                 .where(keys.tenant_id == tenant_id, keys.key_id == key_id, keys.revoked_at.is_(None))
@@ -175,7 +176,7 @@ class PostgresTenants:
     ) -> bool:
         """End a key; see the port."""
         keys = api_key.c
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.KEY) as connection:
             # Of two at once the second sees what the first has left.
             await _lock(connection, tenant_id)
             one = select(api_key).where(keys.tenant_id == tenant_id, keys.key_id == key_id).with_for_update()
@@ -209,7 +210,7 @@ class PostgresTenants:
         # Another server may have noted a later one.
         older = or_(keys.last_used_at.is_(None), keys.last_used_at < at)
         noted = update(api_key).where(keys.tenant_id == tenant_id, keys.key_id == key_id, older)
-        async with transaction(self._engine, tenant_id) as connection:
+        async with transaction(self._engine, tenant_id, Transaction.KEY) as connection:
             await connection.execute(noted.values(last_used_at=at))
 
 

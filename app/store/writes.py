@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any, Final
 
 import asyncpg
 
+from app.ports.database import DatabaseWatch, Failure, Pool, Transaction
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
+from app.ports.tracing import OFF, Tracing
 from app.store.connection import LONGEST, LOST, Connector
-from app.store.engine import is_outage
+from app.store.engine import SPANS, failure_of, is_outage
+from app.store.pools import Usage, usage_of
+from app.use_cases.unheard import UNHEARD
 
 __all__ = ["Writes"]
 
@@ -32,7 +37,15 @@ _ROLLBACK_SECONDS: Final = 5
 class Writes:
     """A pool of connections for transactions; it opens with the first one."""
 
-    def __init__(self, url: str, pool_size: int, patience: float, seconds: float = LONGEST) -> None:
+    def __init__(  # noqa: PLR0917 - what it is made of
+        self,
+        url: str,
+        pool_size: int,
+        patience: float,
+        seconds: float = LONGEST,
+        watch: DatabaseWatch = UNHEARD,
+        tracing: Tracing = OFF,
+    ) -> None:
         """Write to a database; no connection is opened yet.
 
         Args:
@@ -40,8 +53,12 @@ class Writes:
             pool_size: transactions at once at most.
             patience: seconds to wait for one of them to end.
             seconds: for a statement; where Postgres does not answer in that time, it is taken to be away.
+            watch: is told how it does.
+            tracing: is told of transactions and statements.
         """
-        self._connect = Connector(url, seconds)
+        self._tracing = tracing
+        self._watch = watch
+        self._connect = Connector(url, seconds, tracing)
         self._pool_size = pool_size
         self.patience = patience
         self._pool: asyncpg.Pool | None = None
@@ -54,9 +71,16 @@ class Writes:
         Raises:
             StoreUnavailableError: Postgres cannot be reached, or is too busy.
         """
+        with self._tracing.within(SPANS[Transaction.APPEND]):
+            async with self._transaction(tenant_id) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, tenant_id: str) -> AsyncIterator[Any]:
         try:
             pool = self._pool or await self._opened()
             connection = await self._begun(pool, tenant_id)
+            began = perf_counter()
             try:
                 yield connection
                 if await connection.execute("COMMIT") != "COMMIT":
@@ -68,13 +92,22 @@ class Writes:
             finally:
                 # Rolls back what is not committed, also when who waits for it is gone.
                 await _rolled_back(connection)
+                self._watch.worked(Transaction.APPEND, perf_counter() - began)
                 await pool.release(connection, timeout=_ROLLBACK_SECONDS)
         except LOST as error:
+            self._watch.failed(Failure.UNAVAILABLE)
             raise StoreUnavailableError("the database is not available, or too busy") from error
         except asyncpg.PostgresError as error:
+            failure = failure_of(error)
+            if failure is not None:
+                self._watch.failed(failure)
             if not is_outage(error):
                 raise
             raise StoreUnavailableError("the database is not available") from error
+
+    def usage(self) -> Usage:
+        """How many connections there are at present."""
+        return usage_of(self._pool, self._pool_size)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -85,10 +118,14 @@ class Writes:
     async def _begun(self, pool: asyncpg.Pool, tenant_id: str) -> Any:
         """A connection in a transaction; one that died while it rested is passed over."""
         for _ in range(self._pool_size):
+            asked = perf_counter()
             try:
                 connection = await pool.acquire(timeout=self.patience)
             except TimeoutError:
+                self._watch.failed(Failure.BUSY)
                 raise StoreBusyError("the database is too busy; try again later") from None
+            finally:
+                self._watch.waited(Pool.WRITES, perf_counter() - asked)
             try:
                 await connection.execute(f"BEGIN; SET LOCAL app.tenant_id = E'{_quoted(tenant_id)}'; {_PLANS}")
             except BaseException as error:

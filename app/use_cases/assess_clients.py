@@ -19,8 +19,10 @@ from app.use_cases.cases import Cases
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios, Supposed
+from app.use_cases.purposes import Evaluations, Purpose
 from app.use_cases.recall import Recall
 from app.use_cases.recent import Recent
+from app.use_cases.unheard import UNHEARD
 from app.use_cases.viewpoint import Viewpoint
 
 __all__ = ["AssessClients", "Changed", "Preview", "Ranked", "Simulation"]
@@ -85,8 +87,10 @@ class AssessClients:
         portfolios: Portfolios,
         policies: ManagePolicies,
         clock: Clock,
+        evaluations: Evaluations = UNHEARD,
     ) -> None:
-        """Weigh histories against portfolios with the tenant's policy, at the time of a clock."""
+        """Weigh histories against portfolios with the tenant's policy, at the time of a clock; tell how many."""
+        self._evaluations = evaluations
         self.cases = cases
         self._histories = histories
         self._recall = recall
@@ -126,8 +130,8 @@ class AssessClients:
             told = case.supposing(more) or ()
         supposed = Supposed(client_id, told)
         portfolio = await self._portfolios.supposing(tenant_id, case.policy, viewpoint, supposed)
-        before = await case.reasoned()
-        after = await replace(case, portfolio=portfolio).reasoned(more)
+        before = await case.reasoned(purpose=Purpose.SIMULATE)
+        after = await replace(case, portfolio=portfolio).reasoned(more, Purpose.SIMULATE)
         return Simulation(before=before, after=after)
 
     def now(self) -> datetime:
@@ -142,7 +146,7 @@ class AssessClients:
         It assesses all of them: for how they stand now, see `list_clients.py`.
         """
         policy = await self._policies.active(tenant_id)
-        ranked = await self._ranking(tenant_id, viewpoint, policy, with_change=with_change)
+        ranked = await self._ranking(tenant_id, viewpoint, policy, Purpose.LIST, with_change=with_change)
         return [one for one in ranked if verdict is None or one.assessment.verdict is verdict]
 
     async def preview(self, tenant_id: str, viewpoint: Viewpoint, version: str) -> Preview:
@@ -154,8 +158,10 @@ class AssessClients:
         proposed = await self._policies.policy(tenant_id, version)
         active = await self._policies.active(tenant_id)
         # Both looks are held against portfolios of the same events, of which the stored one may not know all.
-        before = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, active)}
-        after = {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, proposed)}
+        before, after = [
+            {one.client_id: one.assessment for one in await self._ranking(tenant_id, viewpoint, each, Purpose.PREVIEW)}
+            for each in (active, proposed)
+        ]
         # A client that came between the two looks is in neither.
         both = [Changed(client_id, before[client_id], after[client_id]) for client_id in before if client_id in after]
         changes = [one for one in both if one.before.verdict is not one.after.verdict]
@@ -170,7 +176,7 @@ class AssessClients:
         )
 
     async def _ranking(
-        self, tenant_id: str, viewpoint: Viewpoint, policy: Policy, *, with_change: bool = False
+        self, tenant_id: str, viewpoint: Viewpoint, policy: Policy, purpose: Purpose, *, with_change: bool = False
     ) -> list[Ranked]:
         revisions = await self._histories.revisions(tenant_id)
         key = (tenant_id, hash(frozenset(revisions.items())), viewpoint, policy.version, with_change)
@@ -187,6 +193,7 @@ class AssessClients:
             each = self._recall.each(tenant_id, policy, revisions, instants, viewpoint.known_at, work)
             async for found in each:
                 ranked += found.values()
+                self._evaluations.evaluated(purpose, len(found))
             ranked.sort(key=lambda one: (-one.assessment.score, one.client_id))
             self._rankings.put(key, ranked, len(ranked))
         return ranked

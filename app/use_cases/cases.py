@@ -26,7 +26,9 @@ from app.use_cases.histories import Histories
 from app.use_cases.memories import Memories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import Portfolios
+from app.use_cases.purposes import Evaluations, Purpose
 from app.use_cases.recall import SHORT, Recall
+from app.use_cases.unheard import UNHEARD
 from app.use_cases.viewpoint import Viewpoint
 
 __all__ = ["MOST_STEPS", "Basis", "Case", "Cases", "assessments_of", "explanations_of", "timelines_of"]
@@ -69,6 +71,7 @@ class Case:
         told: the client's history: all events of few, of many the part that reaches the viewpoint.
         recall: where more of it comes from; None where it is all there.
         basis: what it is made from; None where one does not look from today.
+        evaluations: is told when it is assessed.
     """
 
     tenant_id: str
@@ -80,6 +83,7 @@ class Case:
     told: Told
     recall: Recall | None = None
     basis: Basis | None = None
+    evaluations: Evaluations = UNHEARD
 
     @property
     def beside(self) -> Portfolio:
@@ -98,7 +102,7 @@ class Case:
         """How it stands, how it has moved, what it costs and what to do."""
         return (await explanations_of([self]))[0]
 
-    async def reasoned(self, supposed: Sequence[Event] = ()) -> Reasoned:
+    async def reasoned(self, supposed: Sequence[Event] = (), purpose: Purpose = Purpose.READ) -> Reasoned:
         """How it stands and why, or would had some more happened: what is not older than the part of long histories."""
 
         def work(case: Case, told: Told) -> Reasoned:
@@ -106,11 +110,12 @@ class Case:
             assert imagined is not None, "a history does not shrink"
             return reasoned_at(*case.seen(imagined))
 
-        return (await _each([self], work))[0]
+        return (await _each([self], work, purpose=purpose))[0]
 
     async def recourse(self) -> Options:
         """What the client could do about it."""
-        return (await _each([self], lambda case, told: recourse_of(*case.seen(told))))[0]
+        answers = await _each([self], lambda case, told: recourse_of(*case.seen(told)), purpose=Purpose.RECOURSE)
+        return answers[0]
 
     async def timeline(self, before: Place | None, limit: int) -> tuple[list[Effect], Place | None]:
         """What each event did to the score, the newest first; see `timeline_of`."""
@@ -174,6 +179,7 @@ async def _each(
     cases: Sequence[Case],
     work: Callable[[Case, Told], T],
     looks: Callable[[Case], Sequence[datetime]] = _nothing,
+    purpose: Purpose = Purpose.READ,
 ) -> list[T]:
     """Ask the same of some cases, together beside the event loop; of long histories more is read where that is needed.
 
@@ -181,7 +187,9 @@ async def _each(
         cases: of one tenant.
         work: what is asked; pure.
         looks: the instants beside the viewpoint that it asks for.
+        purpose: what for.
     """
+    _tell(cases, purpose)
 
     def first() -> list[T | None]:
         return [_tried(case, work) for case in cases]
@@ -208,6 +216,11 @@ async def _each(
     return [one for one in found if one is not None]
 
 
+def _tell(cases: Sequence[Case], purpose: Purpose) -> None:
+    if cases:
+        cases[0].evaluations.evaluated(purpose, len(cases))
+
+
 def _tried(case: Case, work: Callable[[Case, Told], T]) -> T | None:
     try:
         return work(case, case.told)
@@ -226,15 +239,16 @@ async def explanations_of(cases: Sequence[Case]) -> list[Explanation]:
     return await _each(cases, lambda case, told: explain(case.client_id, *case.seen(told)), looks)
 
 
-async def assessments_of(cases: Sequence[Case]) -> list[Assessment]:
+async def assessments_of(cases: Sequence[Case], purpose: Purpose = Purpose.READ) -> list[Assessment]:
     """Assess some clients together."""
-    return await _each(cases, lambda case, told: assessment_at(*case.seen(told)))
+    return await _each(cases, lambda case, told: assessment_at(*case.seen(told)), purpose=purpose)
 
 
 async def timelines_of(
     asked: Sequence[tuple[Case, Place | None, int]],
 ) -> list[tuple[list[Effect], Place | None]]:
     """The timelines of some clients together, each from a place on and of a length."""
+    _tell([case for case, _, _ in asked], Purpose.READ)
 
     def whole() -> list[tuple[list[Effect], Place | None] | None]:
         return [
@@ -261,15 +275,17 @@ async def _timeline(case: Case, before: Place | None, limit: int) -> tuple[list[
 class Cases:
     """Reads cases: the same few statements for one client as for many."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what it is made of
         self,
         histories: Histories,
         memories: Memories,
         recall: Recall,
         portfolios: Portfolios,
         policies: ManagePolicies,
+        evaluations: Evaluations = UNHEARD,
     ) -> None:
-        """Read clients' events, portfolios and the active policy."""
+        """Read clients' events, portfolios and the active policy; cases tell when they are assessed."""
+        self._evaluations = evaluations
         self._histories = histories
         self._memories = memories
         self._recall = recall
@@ -301,18 +317,23 @@ class Cases:
         # What was known at another instant, no checkpoint can tell.
         long = {name: one for name, one in known.items() if one > SHORT and viewpoint.known_at is None}
         found: dict[str, Case] = {}
+
+        def case_of(name: str, told: Told, recall: Recall | None = None) -> Case:
+            tell = self._evaluations
+            return Case(tenant_id, name, viewpoint, policy, portfolio, known[name], told, recall, None, tell)
+
         if long:
             spans = [Span(viewpoint.as_of, viewpoint.as_of)]
             if morning:
                 began = policy.calendar.end_of(policy.calendar.day_of(viewpoint.as_of) - timedelta(days=1))
                 spans.append(Span(began, began))
             for name, part in (await self._recall.load(tenant_id, policy, long, spans)).items():
-                found[name] = Case(tenant_id, name, viewpoint, policy, portfolio, known[name], part, self._recall)
+                found[name] = case_of(name, part, self._recall)
         short = {name: known[name] for name in known.keys() - long.keys()}
         async for group in self._histories.groups(tenant_id, short):
             for name, events in group.items():
                 history = History((Segment(None, events),), self._memories.of(tenant_id, name, known[name]))
-                found[name] = Case(tenant_id, name, viewpoint, policy, portfolio, known[name], history)
+                found[name] = case_of(name, history)
         if number is not None:
             found = {
                 name: replace(case, basis=Basis(case.revision, activation, number)) for name, case in found.items()

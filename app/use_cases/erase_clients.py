@@ -10,7 +10,9 @@ from app.ports.clients import ClientRecord
 from app.ports.clock import Clock
 from app.ports.conditions import UnfitError
 from app.ports.erasures import Erasure, Erasures, Step
+from app.ports.tracing import OFF, Tracing
 from app.use_cases.errors import NotFoundError, PreconditionFailedError
+from app.use_cases.fairness import acting_for
 
 __all__ = ["EraseClients"]
 
@@ -18,6 +20,7 @@ _AT_ONCE: Final = 5.0
 """Seconds that a request removes rows for, before it leaves the rest to others."""
 _LOOK_AGAIN: Final = 0.05
 """Seconds until one looks again at what somebody else is removing."""
+_COUNTED: Final = 1_000
 _ROUND: Final = 100
 """Erasures of one round at most."""
 
@@ -25,8 +28,9 @@ _ROUND: Final = 100
 class EraseClients:
     """Erases clients, and finishes what was broken off."""
 
-    def __init__(self, erasures: Erasures, clock: Clock, at_once: float = _AT_ONCE) -> None:
+    def __init__(self, erasures: Erasures, clock: Clock, at_once: float = _AT_ONCE, tracing: Tracing = OFF) -> None:
         """Remove rows at the time of a clock, for so many seconds within a request."""
+        self._tracing = tracing
         self._erasures = erasures
         self._clock = clock
         self._at_once = at_once
@@ -76,9 +80,14 @@ class EraseClients:
         """
         found = await self._erasures.unfinished(_ROUND)
         for tenant_id, digest in found:
-            while await self._erasures.step(tenant_id, digest, self._clock.now()) is Step.MORE:
-                pass
+            with acting_for(tenant_id), self._tracing.span("finish erasure"):
+                while await self._erasures.step(tenant_id, digest, self._clock.now()) is Step.MORE:
+                    pass
         return len(found)
+
+    async def unfinished(self) -> int:
+        """How many erasures are not finished, counted up to a thousand."""
+        return len(await self._erasures.unfinished(_COUNTED))
 
     async def one(self, tenant_id: str, digest: bytes) -> Erasure:
         """One tombstone.

@@ -6,6 +6,7 @@ __all__ = [
     "AmbiguousError",
     "ConflictError",
     "ForbiddenError",
+    "GoneError",
     "InvalidFieldsError",
     "InvalidRequestError",
     "NotFoundError",
@@ -22,6 +23,10 @@ class PartwiseError(Exception):
 
 class NotFoundError(PartwiseError):
     """There is no such thing, or it is another tenant's."""
+
+
+class GoneError(PartwiseError):
+    """It was there, and is kept no longer."""
 
 
 class PreconditionFailedError(PartwiseError):

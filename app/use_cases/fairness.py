@@ -3,19 +3,33 @@
 import asyncio
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar, copy_context
+from functools import partial
+from time import perf_counter
 from typing import Any, Final, ParamSpec, TypeVar
 
-__all__ = ["ACTING_FOR", "FairThreads", "Turns"]
+from app.ports.tracing import OFF, Tracing
+
+__all__ = ["ACTING_FOR", "FairThreads", "Turns", "acting_for"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 ACTING_FOR: Final[ContextVar[str]] = ContextVar("acting_for", default="")
 """The tenant for whom the present task works; empty for nobody's."""
+
+
+@contextmanager
+def acting_for(tenant_id: str) -> Iterator[None]:
+    """Work for a tenant for as long as the block lasts."""
+    before = ACTING_FOR.set(tenant_id)
+    try:
+        yield
+    finally:
+        ACTING_FOR.reset(before)
 
 
 class Turns:
@@ -101,9 +115,10 @@ class FairThreads(ThreadPoolExecutor):
     Whose work it is, is told by `ACTING_FOR` where it is handed in.
     """
 
-    def __init__(self, threads: int, name: str) -> None:
-        """Start none before there is work."""
+    def __init__(self, threads: int, name: str, tracing: Tracing = OFF) -> None:
+        """Start none before there is work; tell of what is worked out as a part of what it is for."""
         super().__init__(threads, name)
+        self._tracing = tracing
         self._most = max(1, threads - 1)
         self._guard = threading.Lock()
         self._having: Counter[str] = Counter()
@@ -113,11 +128,23 @@ class FairThreads(ThreadPoolExecutor):
         """Do something when it is its tenant's turn."""
         future: Future[T] = Future()
         whose = ACTING_FOR.get()
+        work: Callable[[], T] = partial(fn, *args, **kwargs)
+        if self._tracing.sampled() is not None:
+            work = self._traced(work)
         with self._guard:
-            self._work.setdefault(whose, deque()).append((future, lambda: fn(*args, **kwargs)))
+            self._work.setdefault(whose, deque()).append((future, work))
         # Each piece of work wakes one thread, which takes whatever comes next.
         super().submit(self._next)
         return future
+
+    def _traced(self, work: Callable[[], T]) -> Callable[[], T]:
+        context, since = copy_context(), perf_counter()
+
+        def traced() -> T:
+            with self._tracing.within("compute", {"waited_seconds": round(perf_counter() - since, 6)}):
+                return work()
+
+        return partial(context.run, traced)
 
     def _next(self) -> None:
         while True:

@@ -50,11 +50,17 @@ class Intake:
             turns: how many batches are decoded and written at once.
             patience: seconds that one waits for its turn.
         """
+        self.most_bytes = most_bytes
         self._left = most_bytes
         self._most = most_bytes - most_bytes // 4
         self._held: Counter[str] = Counter()
         self._turns = Turns(turns, turns // 4)
         self._patience = patience
+
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes are held at present."""
+        return self.most_bytes - self._left
 
     def take(self, tenant_id: str, size: int) -> None:
         """Take so many bytes of the room, or give them back where it is less than zero.

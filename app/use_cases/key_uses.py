@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,7 +37,8 @@ class KeyUses:
         if len(self._left) < _MOST:
             self._left[name] = now
         if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
+            # It is no part of the request at hand, nor of its trace.
+            self._working = asyncio.create_task(self._work(), context=Context())
 
     async def close(self) -> None:
         """Wait until all is noted."""

@@ -12,6 +12,7 @@ from app.ports.clients import ClientRecord, Clients
 from app.ports.clock import Clock
 from app.use_cases.assess_clients import AssessClients, Ranked
 from app.use_cases.cases import assessments_of
+from app.use_cases.purposes import Purpose
 from app.use_cases.reassess import Reassess
 from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
@@ -135,7 +136,7 @@ class ListClients:
             return {}
         viewpoint = Viewpoint(self._clock.now())
         cases = await self._assess.cases.several(tenant_id, [one.record.client_id for one in unread], viewpoint)
-        return dict(zip(cases, await assessments_of(list(cases.values())), strict=True))
+        return dict(zip(cases, await assessments_of(list(cases.values()), Purpose.LIST), strict=True))
 
     async def _by_name(self, tenant_id: str, wanted: Wanted, window: Window) -> tuple[list[Listed], bool]:
         forwards = window.backwards == wanted.reverse

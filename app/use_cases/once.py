@@ -57,7 +57,7 @@ class Work:
             await self._requests.answer(self._key, self._claim, answer, client_id)
             self._is_kept = True
         except StoreUnavailableError as error:
-            _log.warning("an answer could not be kept: %s", error)
+            _log.warning("an answer could not be kept", extra={"reason": str(error)})
 
     async def renew(self, lease: timedelta) -> None:
         """Let the claim hold for as long as the work takes."""

@@ -13,6 +13,8 @@ from app.core.portfolio import Portfolio, Share, portfolio_of
 from app.core.shares import share_of
 from app.ports.clock import Clock
 from app.ports.portfolios import ClientShare, DayOf, PortfolioState, PutTogether, StoredPortfolios
+from app.ports.tracing import OFF, Tracing
+from app.use_cases.fairness import acting_for
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.recall import Recall
@@ -68,6 +70,7 @@ class Portfolios:
         policies: ManagePolicies,
         clock: Clock,
         lease: float,
+        tracing: Tracing = OFF,
     ) -> None:
         """Read clients' events and the active policy, and store what they come to, at the time of a clock.
 
@@ -79,6 +82,7 @@ class Portfolios:
         self._policies = policies
         self._clock = clock
         self._lease = lease
+        self._tracing = tracing
         self._present: Recent[str, tuple[int, Portfolio]] = Recent(_KEPT)
         self._other_days: Recent[tuple[str, int, DayOf, datetime | None], Portfolio] = Recent(_KEPT)
         self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -174,19 +178,23 @@ class Portfolios:
         changed = any(client_id not in known or known[client_id].share != share for client_id, share in found.items())
         await self._stored.keep(tenant_id, of, _labelled(found, revisions), changed=changed)
 
-    async def renew_next(self) -> bool:
-        """Put the portfolio together of some tenant for whom it is time; whether there was one."""
+    async def renew_next(self) -> str | None:
+        """Put the portfolio together of some tenant for whom it is time: whose it was; None where there was none."""
         tenant_id = await self._stored.claim(self._lease)
-        if tenant_id is None:
-            return False
-        await self.renew(tenant_id)
-        return True
+        if tenant_id is not None:
+            with acting_for(tenant_id):
+                await self.renew(tenant_id)
+        return tenant_id
 
     async def renew(self, tenant_id: str) -> None:
         """Put today's portfolio of a tenant together, store it, and let be due who was held against another.
 
         Every step is stored, so that whoever is killed meanwhile only leaves less to do.
         """
+        with self._tracing.span("renew portfolio"):
+            await self._renew(tenant_id)
+
+    async def _renew(self, tenant_id: str) -> None:
         for _ in range(_ATTEMPTS):
             policy, of = await self._today(tenant_id)
             await self._learn_all(tenant_id, policy, of)

@@ -12,15 +12,18 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
+from app.ports.audit import CLI, Action, key_subject
 from app.ports.ledger import StoreUnavailableError
 from app.ports.rates import EVERY_KEY, UNITS, Override, Rate, Rates, Unit
 from app.use_cases.errors import InvalidRequestError, RateLimitedError
 from app.use_cases.keys import Principal
 from app.use_cases.recent import Recent
+from app.use_cases.unheard import UNHEARD
 
-__all__ = ["Allowance", "RateLimits"]
+__all__ = ["Allowance", "RateLimits", "Refusals"]
 
 _MOST_KEYS: Final = 20_000
 _MOST_TENANTS: Final = 20_000
@@ -161,6 +164,7 @@ class Allowance:
         until, least, policy = self.shut
         now = self._limits.now()
         if now < until and size >= least:
+            self._limits.refusals.limited(unit)
             wait = max(1, math.ceil(until - now))
             raise RateLimitedError(f"not as much is left for this key; come again in {wait} s", policy, wait)
         self._limits.check(self, unit)
@@ -170,18 +174,34 @@ class Allowance:
         return min((max(1, one.rate.quota // 10) for one in self.buckets if one.rate.unit is unit), default=1_000_000)
 
 
+class Refusals(Protocol):
+    """Is told who may not go on, for metrics."""
+
+    def limited(self, unit: Unit) -> None:
+        """A key has asked for too much."""
+        ...
+
+
 class RateLimits:
     """Counts what keys ask for."""
 
-    def __init__(self, rates: Rates, defaults: Sequence[Rate], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rates: Rates,
+        defaults: Sequence[Rate],
+        now: Callable[[], float] = time.monotonic,
+        refusals: Refusals = UNHEARD,
+    ) -> None:
         """Share tokens with other replicas.
 
         Args:
             rates: keeps what is shared.
             defaults: hold for every key that has no others; none for no limits.
             now: seconds that only go forward.
+            refusals: is told of each.
         """
         self._rates = rates
+        self.refusals = refusals
         self._defaults = {rate.name: rate for rate in defaults}
         self.now = now
         self.offset = time.time() - now()
@@ -216,17 +236,23 @@ class RateLimits:
         """
         if override.name not in UNITS:
             raise InvalidRequestError("/name", f"expected {', '.join(UNITS)}")
-        await self._rates.put_override(tenant_id, override)
+        told = {"name": override.name, "quota": override.quota, "seconds": override.seconds}
+        entry = CLI.did(Action.RATE_SET, _subject(override.who), self._instant(), **told)
+        await self._rates.put_override(tenant_id, override, entry)
         await self._renew(tenant_id)
 
     async def drop_override(self, tenant_id: str, who: str, name: str) -> None:
         """Go back to what holds for others."""
-        await self._rates.drop_override(tenant_id, who, name)
+        entry = CLI.did(Action.RATE_UNSET, _subject(who), self._instant(), name=name)
+        await self._rates.drop_override(tenant_id, who, name, entry)
         await self._renew(tenant_id)
 
     async def overrides(self, tenant_id: str) -> list[Override]:
         """All of a tenant."""
         return await self._rates.overrides(tenant_id)
+
+    def _instant(self) -> datetime:
+        return datetime.fromtimestamp(self.now() + self.offset, UTC)
 
     async def _renew(self, tenant_id: str) -> None:
         self._overrides.put(tenant_id, await self._rates.overrides(tenant_id))
@@ -273,6 +299,7 @@ class RateLimits:
 
     def _refusal(self, bucket: _Bucket, now: float) -> RateLimitedError:
         rate, wait = bucket.rate, max(1, math.ceil(bucket.ends - now))
+        self.refusals.limited(rate.unit)
         message = f"this key may have {rate.quota} {rate.unit} in {rate.seconds} s; come again in {wait} s"
         return RateLimitedError(message, rate.name, wait)
 
@@ -357,3 +384,8 @@ class RateLimits:
             pass
         except Exception:
             _log.exception("rates could not be read")
+
+
+def _subject(who: str) -> str:
+    """How the audit log names the keys for which a rate holds."""
+    return "keys" if who == EVERY_KEY else key_subject(who.removeprefix("key:"))

@@ -3,24 +3,29 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
-from app.core.course import course_of
-from app.core.history import Told
+from app.core.history import Told, history_of
 from app.core.policy import Policy
-from app.core.trend import LOOKS_BACK
-from app.ports.assessments import Assessments, Backlog, Made
+from app.core.snapshot import instants_of, snapshot_of
+from app.core.tally import tally_of
+from app.ports.assessments import Assessments, Backlog, Made, Seen, VerdictChange
 from app.ports.clock import Clock
 from app.ports.ledger import StoreUnavailableError
+from app.ports.tallies import Tallies
+from app.ports.tracing import OFF, Tracing
+from app.use_cases.fairness import acting_for
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Portfolios, Present
+from app.use_cases.purposes import Evaluations, Purpose
 from app.use_cases.recall import Recall
+from app.use_cases.unheard import UNHEARD
 
-__all__ = ["MOST_STALE", "Progress", "Reassess", "instants_of", "made_from"]
+__all__ = ["MOST_STALE", "Progress", "Reassess", "made_from"]
 
 MOST_STALE: Final = 1_000
 """Stale clients are counted so far."""
@@ -36,8 +41,11 @@ _log = logging.getLogger("partwise.reassess")
 class Progress(Protocol):
     """Is told how it goes, for metrics."""
 
-    def assessed(self, clients: int, changed_verdicts: int) -> None:
-        """So many clients were assessed and stored, and so many verdicts became others."""
+    def assessed(self, clients: int, changes: Sequence[VerdictChange], waited: Sequence[float]) -> None:
+        """So many clients were assessed and stored, with these changes.
+
+        For those of whom there was more to know, so many seconds have passed since the first of it was recorded.
+        """
         ...
 
     def failed(self, clients: int) -> None:
@@ -59,6 +67,7 @@ class Reassess:
     def __init__(  # noqa: PLR0917 - what it is made of
         self,
         assessments: Assessments,
+        tallies: Tallies,
         histories: Histories,
         recall: Recall,
         portfolios: Portfolios,
@@ -66,12 +75,16 @@ class Reassess:
         clock: Clock,
         progress: Progress,
         lease: float,
+        evaluations: Evaluations = UNHEARD,
+        tracing: Tracing = OFF,
     ) -> None:
         """Weigh histories against portfolios by the active policy, at the time of a clock, and tell how it goes.
 
         Clients are claimed for so many seconds at a time.
         """
+        self._evaluations = evaluations
         self._assessments = assessments
+        self._tallies = tallies
         self._histories = histories
         self._recall = recall
         self._portfolios = portfolios
@@ -79,6 +92,7 @@ class Reassess:
         self._clock = clock
         self._progress = progress
         self._lease = lease
+        self._tracing = tracing
         self._freshening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def step(self, *, newest: bool = False) -> bool:
@@ -95,7 +109,8 @@ class Reassess:
         """
         claimed = sorted(await self._assessments.claim(_AT_ONCE, self._lease, newest=newest))
         for tenant_id, clients in groupby(claimed, key=lambda pair: pair[0]):
-            await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
+            with acting_for(tenant_id):
+                await self._assess_apart(tenant_id, [client_id for _, client_id in clients])
         return bool(claimed)
 
     async def freshen(self, tenant_id: str) -> int:
@@ -108,12 +123,26 @@ class Reassess:
             How many clients are still to be assessed, counted up to `MOST_STALE`.
         """
         present = await self._present(tenant_id)
-        if not present.few:
-            due = await self._assessments.due(tenant_id, MOST_STALE)
-            if not due or len(due) > _MOST_BY_READERS:
-                return len(due)
-            await self._assess(tenant_id, due)
-            return 0
+        if present.few:
+            return await self._freshen_all(tenant_id, present)
+        due = await self._assessments.due(tenant_id, MOST_STALE)
+        if not due or len(due) > _MOST_BY_READERS:
+            return len(due)
+        await self._assess(tenant_id, due, Purpose.LIST)
+        return 0
+
+    async def freshen_few(self, tenant_id: str, policy: Policy) -> None:
+        """Do so for a tenant with few clients; of many, nobody is assessed, and nobody looks who is due.
+
+        Args:
+            tenant_id: whose.
+            policy: the active one.
+        """
+        present = await self._portfolios.present(tenant_id, policy)
+        if present.few:
+            await self._freshen_all(tenant_id, present)
+
+    async def _freshen_all(self, tenant_id: str, present: Present) -> int:
         outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
         if not outdated:
             return 0
@@ -124,7 +153,7 @@ class Reassess:
                 outdated = await self._assessments.outdated(tenant_id, present.number, FEW)
                 if not outdated:
                     break
-                await self._assess(tenant_id, outdated[:_AT_ONCE])
+                await self._assess(tenant_id, outdated[:_AT_ONCE], Purpose.LIST)
         return len(outdated)
 
     async def backlog(self) -> Backlog:
@@ -142,7 +171,11 @@ class Reassess:
         With many clients it takes minutes; it can be done beside `assess_due`.
         """
         try:
-            return await self._portfolios.renew_next()
+            tenant_id = await self._portfolios.renew_next()
+            if tenant_id is not None:
+                # All clients were looked at: one look more does not matter.
+                await self._tallies.mend(tenant_id)
+            return tenant_id is not None
         except StoreUnavailableError:
             raise
         except Exception:
@@ -154,44 +187,67 @@ class Reassess:
     async def _assess_apart(self, tenant_id: str, client_ids: Sequence[str]) -> None:
         """Assess together, or one by one where one of them cannot be: the others are not to wait for it."""
         try:
-            await self._assess(tenant_id, client_ids)
+            await self._assess(tenant_id, client_ids, Purpose.WORKER)
         except StoreUnavailableError:
             raise
         except Exception:
             if len(client_ids) == 1:
-                _log.exception("a client of tenant %s could not be assessed", tenant_id)
+                _log.exception("a client could not be assessed")
                 self._progress.failed(1)
                 return
             for client_id in client_ids:
                 await self._assess_apart(tenant_id, [client_id])
 
-    async def _assess(self, tenant_id: str, client_ids: Sequence[str]) -> None:
+    async def _assess(self, tenant_id: str, client_ids: Sequence[str], purpose: Purpose) -> None:
+        with self._tracing.span("reassess clients", {"clients": len(client_ids)}):
+            await self._assess_now(tenant_id, client_ids, purpose)
+
+    async def _assess_now(self, tenant_id: str, client_ids: Sequence[str], purpose: Purpose) -> None:
         policy = await self._policies.active(tenant_id)
         present = await self._portfolios.present(tenant_id, policy)
         as_of = self._clock.now()
         # Before the events: what comes between is counted by its events, and mended by the next turn.
         revisions = await self._histories.revisions(tenant_id, client_ids)
+        seen = await self._assessments.seen(tenant_id, client_ids)
         ahead = await self._assessments.ahead(tenant_id, client_ids, as_of)
 
         await self._recall.shorten(tenant_id, policy, revisions)
 
-        def work(histories: Mapping[str, Told]) -> dict[str, Made]:
+        def work(histories: Mapping[str, Told]) -> dict[str, tuple[Made, datetime | None]]:
             return {
-                one: made_from(one, told, revisions[one], policy, present, as_of, ahead.get(one))
+                one: (
+                    made_from(one, told, revisions[one], policy, present, as_of, ahead.get(one)),
+                    _first_unseen(told, revisions[one], seen.get(one)),
+                )
                 for one, told in histories.items()
             }
 
         made: list[Made] = []
-        async for some in self._recall.each(tenant_id, policy, revisions, instants_of(as_of), None, work):
-            made += some.values()
+        unseen: list[datetime] = []
+        async for some in self._recall.each(tenant_id, policy, revisions, instants_of(policy, as_of), None, work):
+            for one, since in some.values():
+                made.append(one)
+                if since is not None:
+                    unseen.append(since)
+            self._evaluations.evaluated(purpose, len(some))
         await self._portfolios.learn(tenant_id, policy, revisions)
         changes = await self._assessments.keep(tenant_id, made)
-        self._progress.assessed(len(made), len(changes))
+        now = self._clock.now()
+        self._progress.assessed(len(made), changes, [(now - since).total_seconds() for since in unseen])
 
 
-def instants_of(as_of: datetime) -> tuple[datetime, datetime]:
-    """The instants that a stored assessment looks at: a month before, and its own."""
-    return as_of - timedelta(days=LOOKS_BACK[0]), as_of
+def _first_unseen(told: Told, revision: int, seen: Seen | None) -> datetime | None:
+    """When the first event was recorded that no stored assessment counts; None where all are counted.
+
+    Of a long history the part that is there is looked at.
+    """
+    if seen is not None and seen.revision >= revision:
+        return None
+    recorded = [event.recorded_at for part in history_of(told).segments for event in part.events]
+    if seen is None or not recorded:
+        return min(recorded, default=None)
+    # One that was recorded a moment before the last look may have been committed after it.
+    return min((one for one in recorded if one > seen.as_of), default=max(recorded))
 
 
 def made_from(  # noqa: PLR0917 - whom, and what is known
@@ -214,9 +270,9 @@ def made_from(  # noqa: PLR0917 - whom, and what is known
         as_of: the instant that it is made for.
         ahead: when the next event happens that was told ahead of its time; None for none.
     """
-    then, now = course_of(told, policy, present.portfolio.beside(client_id), instants_of(as_of))
+    found = snapshot_of(told, policy, present.portfolio.beside(client_id), as_of)
     # With no event all but the change since a month ago stays as it is until the day ends. An event that was told ahead
     # of its time counts from its time on.
     ends = policy.calendar.end_of(policy.calendar.day_of(as_of))
     holds_until = ends if ahead is None else min(ends, ahead)
-    return Made(client_id, revision, present.number, holds_until, now.score - then.score, now)
+    return Made(client_id, revision, present.number, holds_until, found.change, found.assessment, tally_of(found))

@@ -13,6 +13,7 @@ from app.core.history import History, NotLoadedError, Segment, Told
 from app.core.policy import Policy
 from app.ports.checkpoints import Checkpoints, Loaded, Span, Tail
 from app.ports.ledger import Ledger
+from app.ports.tracing import OFF, Tracing
 from app.use_cases.errors import NotFoundError
 from app.use_cases.histories import Histories
 from app.use_cases.memories import Memories
@@ -41,8 +42,16 @@ _IN_VAIN: Final = 20
 class Recall:
     """Reads histories from checkpoints on, which it makes where there are too few."""
 
-    def __init__(self, checkpoints: Checkpoints, ledger: Ledger, histories: Histories, memories: Memories) -> None:
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        ledger: Ledger,
+        histories: Histories,
+        memories: Memories,
+        tracing: Tracing = OFF,
+    ) -> None:
         """Read checkpoints, the events that others take back, and all events of those clients that have few."""
+        self._tracing = tracing
         self._checkpoints = checkpoints
         self._ledger = ledger
         self._histories = histories
@@ -96,7 +105,8 @@ class Recall:
                 found[client_id] = kept[1]
         missing = [client_id for client_id in revisions if client_id not in found]
         if missing:
-            found |= await self._read(tenant_id, policy, dict.fromkeys(missing, wanted))
+            with self._tracing.within("read histories", {"clients": len(missing)}):
+                found |= await self._read(tenant_id, policy, dict.fromkeys(missing, wanted))
         return found
 
     async def _read(self, tenant_id: str, policy: Policy, asked: Mapping[str, Sequence[Span]]) -> dict[str, History]:

@@ -1,11 +1,15 @@
 """Record events: each is answered on its own, once what was accepted is durable."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.ports.ledger import Ledger, NewEvent, Outcome
+from app.ports.tracing import OFF, Tracing
+from app.use_cases.unheard import UNHEARD
 
-__all__ = ["Answer", "RecordEvents", "Refused"]
+__all__ = ["Answer", "Ingest", "RecordEvents", "Refused"]
 
 _ERASED = (("/subject", "this client was erased"),)
 
@@ -30,12 +34,22 @@ class Answer:
     faults: tuple[tuple[str, str], ...] = ()
 
 
+class Ingest(Protocol):
+    """Is told what became of events, for metrics."""
+
+    def recorded(self, outcomes: Mapping[Outcome, int], accepted: Sequence[NewEvent]) -> None:
+        """So many that were sent together had each outcome, and these were accepted."""
+        ...
+
+
 class RecordEvents:
     """Takes events in, in the order in which they were sent."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Write to a ledger."""
+    def __init__(self, ledger: Ledger, ingest: Ingest = UNHEARD, tracing: Tracing = OFF) -> None:
+        """Write to a ledger, and tell what became of it."""
         self._ledger = ledger
+        self._ingest = ingest
+        self._tracing = tracing
 
     async def __call__(
         self, tenant_id: str, sent: Sequence[NewEvent | Refused], *, atomic: bool = False, first: int = 0
@@ -58,10 +72,13 @@ class RecordEvents:
         if atomic and len(fit) < len(sent):
             outcomes = [Outcome.ABORTED] * len(fit)
         else:
-            outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
+            with self._tracing.span("record events", {"events": len(fit)}):
+                outcomes = await self._ledger.append(tenant_id, fit, atomic=atomic)
         if len(fit) == len(sent) and outcomes.count(Outcome.ACCEPTED) == len(fit):
             # As it nearly always is, and what is done for every event adds up.
+            self._ingest.recorded({Outcome.ACCEPTED: len(fit)}, fit)
             return [Answer(index, Outcome.ACCEPTED, one.id, one.source) for index, one in enumerate(fit, first)]
+        self._tell(outcomes, fit, len(sent) - len(fit))
         left = iter(outcomes)
         return [
             _answer(index, next(left), one)
@@ -69,6 +86,12 @@ class RecordEvents:
             else Answer(index, Outcome.INVALID, one.id, one.source, one.faults)
             for index, one in enumerate(sent, first)
         ]
+
+    def _tell(self, outcomes: Sequence[Outcome], fit: Sequence[NewEvent], unfit: int) -> None:
+        counts = Counter(outcomes)
+        counts[Outcome.INVALID] += unfit
+        accepted = [one for one, outcome in zip(fit, outcomes, strict=True) if outcome is Outcome.ACCEPTED]
+        self._ingest.recorded(counts, accepted)
 
 
 def _answer(index: int, outcome: Outcome, event: NewEvent) -> Answer:

@@ -12,6 +12,7 @@ from app.core.policy import Policy
 from app.ports.assessments import AssessmentFormat, Assessments, Made, Stored
 from app.ports.checkpoints import Checkpoints
 from app.ports.portfolios import StoredPortfolios
+from app.ports.tallies import Tallies
 from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolios import FEW, Present, put_together, shares_on
@@ -23,6 +24,7 @@ __all__ = [
     "CheckCheckpoints",
     "CheckPortfolio",
     "CheckShares",
+    "CheckTallies",
     "Checked",
     "Difference",
     "Verify",
@@ -161,9 +163,33 @@ def _differences(stored: Stored, made: Made, fresh: Made, content: bytes) -> lis
         ("leading_sign", stored.listed.leading_sign, found.leading_sign),
         ("holds_until", made.holds_until, fresh.holds_until),
         ("content", stored.content, content),
+        # It may not have one yet.
+        ("tally", made.tally or fresh.tally, fresh.tally),
     )
     details = [f"{name}: stored {was!r}, comes to {now!r}" for name, was, now in pairs if was != now]
     return [Difference("assessment", fresh.client_id, "; ".join(details))] if details else []
+
+
+class CheckTallies:
+    """What the tallies of all clients add up to: counted anew."""
+
+    def __init__(self, tallies: Tallies) -> None:
+        """Read what is stored."""
+        self._tallies = tallies
+
+    async def clients(self, tenant_id: str, client_ids: Sequence[str]) -> Checked:
+        """It is about all of them; whether each one's is right, `CheckAssessments` knows."""
+        del tenant_id, client_ids
+        return Checked()
+
+    async def together(self, tenant_id: str) -> Checked:
+        """Every sum, in one look at all of it."""
+        found = await self._tallies.differences(tenant_id)
+        differences = [
+            Difference("tally", None, f"{term} {label or 'in all'}: stored {kept}, comes to {whole}")
+            for (term, label), (kept, whole) in found.items()
+        ]
+        return Checked(1, 0, tuple(differences))
 
 
 class CheckShares:

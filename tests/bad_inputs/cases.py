@@ -147,6 +147,8 @@ def _parameters(operation: Operation) -> Iterator[Case]:
                 yield Case(what, "path", operation.method, path, body, headers, (f"{{{name}}}",) if known else ())
         elif place == "query":
             values = WHOLE_NUMBERS if "number" in kinds else MOMENTS if name in _MOMENT_NAMES else {}
+            if one["schema"].get("minimum") == 0:
+                values = {what: value for what, value in values.items() if value != "0"}
             for what, value in {**IN_TEXT, **values}.items():
                 path = operation.to(f"{name}={value}")
                 where = (

@@ -63,17 +63,18 @@ def test_what_was_not_touched_is_fine(tenant: Tenant, capsys: pytest.CaptureFixt
     assert verify(tenant.name) == 0
     found = capsys.readouterr()
     assert found.out == ""
-    # Each client's share and assessment, and the portfolio.
-    assert found.err == "7 compared, 0 differ; 0 were not, as they are to be made anew anyway.\n"
+    # Each client's share and assessment, the portfolio, and what the clients add up to.
+    assert found.err == "8 compared, 0 differ; 0 were not, as they are to be made anew anyway.\n"
 
 
 def test_a_sample(tenant: Tenant, capsys: pytest.CaptureFixture[str]):
     assert verify(tenant.name, "--sample", "1") == 0
-    assert capsys.readouterr().err.startswith("3 compared")
+    assert capsys.readouterr().err.startswith("4 compared")
 
 
 OF_B = "WHERE tenant_id = $1 AND client_id = 'b'"
 SET = "UPDATE assessment SET"
+MORE = "UPDATE tally_sum SET"
 LONGER = f"{SET} content = content || '\\x00' {OF_B}"
 # One bit of a number within.
 SHARE = f"""UPDATE portfolio_share
@@ -94,6 +95,11 @@ OUTDATED = "client 'b': assessment: its stored assessment is outdated, and it is
         (SHARE, "client 'b': share: "),
         ("UPDATE portfolio SET content = set_byte(content, 15, 66) WHERE tenant_id = $1", "portfolio: it is not what"),
         (f"DELETE FROM assessment {OF_B}", OUTDATED),
+        (f"DELETE FROM assessment {OF_B}", "tally: total in all: stored 3, comes to 2"),
+        (f"{SET} tally = replace(tally, '\"1\"', '\"2\"') {OF_B}", "client 'b': assessment: tally: stored"),
+        (f"{SET} tally = NULL {OF_B}", "tally: verdict renegotiate: stored 3, comes to 2"),
+        (f"{MORE} amount = amount + 0.01 WHERE tenant_id = $1 AND term = 'score'", "tally: score in all: stored"),
+        ("UPDATE verdict_change SET clients = 4 WHERE tenant_id = $1", "verdict renegotiate: stored 4, comes to 3"),
         (f"UPDATE client SET revision = revision + 1 {OF_B}", OUTDATED),
         (f"UPDATE client SET due_at = now() + interval '2 days' {OF_B}", OUTDATED),
     ],

@@ -6,10 +6,10 @@ import re
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
+from structlog.contextvars import get_contextvars
 
 from app.edge.cors import Cors
 from app.edge.edge import Edge
-from app.edge.request_ids import WithRequestId
 
 MADE = re.compile("[0-9a-f]{32}")
 
@@ -38,7 +38,11 @@ async def test_an_error_is_answered_by_a_problem_and_logged_with_the_id(caplog: 
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("broken")
 
-    caplog.handler.addFilter(WithRequestId())
+    def note(record: logging.LogRecord) -> bool:
+        record.request_id = get_contextvars().get("request_id")
+        return True
+
+    caplog.handler.addFilter(note)
     transport = httpx.ASGITransport(Edge(broken, Cors(())))
     with caplog.at_level(logging.ERROR):
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:

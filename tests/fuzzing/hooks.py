@@ -13,6 +13,7 @@ BEYOND_A_SCHEMA: Final = (
     ("", "if-(none-)?match:", "it is a list of tags, each with its quotation marks"),
     ("", r"\?cursor", "it is signed; none that is made up is one of ours"),
     ("", r"\?(as_of|known_at|since|until|from)", "a day that exists, and in order"),
+    ("GET /v1/changes", r"\?after|last-event-id:", "they are signed, as cursors of lists are"),
     ("GET /v1/clients/{client_id}/history", r"\?(step|from|as_of)", "at most 400 steps"),
     ("GET /v1/audit-log", r"\?client_id", "either a client or another subject"),
     ("PUT /v1/clients/{client_id}", "/time_zone", "one of the IANA time zones, which change"),

@@ -23,7 +23,11 @@ from tests.service import Service, running
 __all__ = ["FUZZED", "GRAPHQL", "REST", "Outcome", "Target", "run"]
 
 # Requests with keys that do not count are a part of it, and all come from one address.
-FUZZED: Final = {"PARTWISE_FAILED_ATTEMPTS": "1000000000", "PARTWISE_RATE_LIMITS": "off"}
+FUZZED: Final = {
+    "PARTWISE_FAILED_ATTEMPTS": "1000000000",
+    "PARTWISE_RATE_LIMITS": "off",
+    "PARTWISE_CHANGES_WAIT": "0.1",
+}
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.composition import create_app
+from app.ports.audit import AuditFilter
 from app.ports.rates import Override
 from app.ports.tenants import Scope
 from app.services import Services
@@ -293,6 +294,14 @@ async def test_an_override_of_a_tenant_or_of_a_key_holds_instead(limited: Limite
     assert [(await client.get("/v1/clients")).status_code for _ in range(9)] == [200] * 9
     await services.rates.drop_override(tenant_id, f"key:{key.key_id}", "sustained")
     assert {(await client.get("/v1/clients")).status_code for _ in range(9)} == {200, 429}
+    # To drop what is not there is no change.
+    await services.rates.drop_override(tenant_id, f"key:{key.key_id}", "sustained")
+    log = await services.audit.page(tenant_id, AuditFilter(actor="cli"), None, 3)
+    assert [(entry.action, entry.subject, dict(entry.details)) for entry in log] == [
+        ("rate.unset", f"api_key:{key.key_id}", {"name": "sustained"}),
+        ("rate.set", f"api_key:{key.key_id}", {"name": "sustained", "seconds": DAY}),
+        ("rate.set", "keys", {"name": "sustained", "quota": 5, "seconds": DAY}),
+    ]
 
 
 async def test_an_address_that_tries_keys_is_shut_out_but_keys_that_count_pass(limited: Limited):

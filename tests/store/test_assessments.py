@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
@@ -12,9 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.course import assessment_at
 from app.core.facts import gather
+from app.core.money import Money
 from app.core.policy import DEFAULT_POLICY
 from app.core.portfolio import portfolio_of
 from app.core.shares import share_of
+from app.core.snapshot import Snapshot
+from app.core.tally import tally_of
 from app.core.verdict import Verdict
 from app.ports.assessments import Made, Order, Wanted, Window
 from app.ports.portfolios import ClientShare, DayOf
@@ -72,7 +76,9 @@ def made(
     client: str = "acme", revision: int = 1, score: float = 50.0, verdict: Verdict = Verdict.KEEP, as_of: datetime = NOW
 ) -> Made:
     found = assessment_at([], DEFAULT_POLICY, portfolio_of({}, DEFAULT_POLICY), as_of)
-    return Made(client, revision, 0, LATER, 1.5, replace(found, score=score, verdict=verdict))
+    one = replace(found, score=score, verdict=verdict)
+    tally = tally_of(Snapshot(one, 1.5, {}, Money(Decimal("0.00"), "USD")))
+    return Made(client, revision, 0, LATER, 1.5, one, tally)
 
 
 async def due(assessments: PostgresAssessments, tenant: str) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.composition import SystemClock
 from app.ports.ledger import EventFilter, NewEvent, Outcome, StoreBusyError
 from app.store.engine import transaction
-from app.store.groups import AT_ONCE
+from app.store.groups import AT_ONCE, GroupedAppends
 from app.store.ledger import PostgresLedger
 from app.store.writes import Writes
 from app.wire.cloudevents import EventDecoder
@@ -58,6 +59,30 @@ async def test_those_that_wait_become_one_transaction(ledger: PostgresLedger, en
     found = await recorded(ledger, tenant)
     assert len({at for number, at in found.items() if number < 9000}) == 1
     assert len(set(found.values())) == 1 + AT_ONCE + 1
+
+
+async def test_a_group_is_a_part_of_what_its_first_is_for():
+    whose = ContextVar("whose", default="")
+    seen: list[tuple[str, int]] = []
+    go_on = asyncio.Event()
+
+    async def append(tenant: str, events: Sequence[NewEvent]) -> list[Outcome]:
+        seen.append((whose.get(), len(events)))
+        await go_on.wait()
+        return [A] * len(events)
+
+    grouped = GroupedAppends(append, 5)
+
+    async def send(name: str) -> list[Outcome]:
+        whose.set(name)
+        return await grouped("t", [event(1)])
+
+    names = [f"request {number}" for number in range(AT_ONCE + 3)]
+    sent = [asyncio.create_task(send(name)) for name in names]
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await asyncio.gather(*sent) == [[A]] * len(names)
+    assert seen == [*((name, 1) for name in names[:AT_ONCE]), (names[AT_ONCE], 3)]
 
 
 async def test_each_has_its_own_answer(ledger: PostgresLedger, engine: AsyncEngine, tenant: str):

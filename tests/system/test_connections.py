@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from app.settings import Settings
 from tests.cloud_events import as_json, cloud_event
 from tests.service import Service, free_port
 
@@ -28,6 +29,7 @@ def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "PARTWISE_BODY_SECONDS": "3",
         "PARTWISE_BODY_RATE": "50",
         "PARTWISE_READ_SECONDS": "2",
+        "PARTWISE_KEEP_ALIVE_SECONDS": "2",
         "PARTWISE_CONNECTIONS": str(CONNECTIONS),
     }
     found = Service(
@@ -320,6 +322,16 @@ def test_an_upgrade_that_there_is_not_is_left_out(service: Service, key: str):
         time.sleep(0.1)
         apart.socket.sendall(event)
         assert apart.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_connection_at_rest_is_closed_after_its_time(service: Service):
+    raw = Raw(service, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+    answer = b""
+    while piece := raw.socket.recv(4096):
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 200")
+    # Proxies let theirs rest for a minute.
+    assert Settings.model_fields["keep_alive_seconds"].default > 60
 
 
 def test_connections_at_rest_make_room(service: Service):

@@ -92,7 +92,7 @@ def running() -> Iterator[Running]:
         service = Service(home, free_port(), database_url=service_url, kind="serve", settings=settings)
         environment = {**os.environ, "PARTWISE_HOME": str(home), "DATABASE_URL": service_url}
         made = subprocess.run(
-            [sys.executable, "-m", "app", "keys", "create", "--tenant", "t", "--scopes", "ingest,read,manage"],
+            [sys.executable, "-m", "app", "keys", "create", "--tenant", "t", "--scopes", "ingest,read,manage,metrics"],
             env={**environment, "DATABASE_URL": postgres.url().replace("+asyncpg", "")},
             capture_output=True,
             text=True,

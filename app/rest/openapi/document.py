@@ -26,6 +26,7 @@ _TAGS: Final = (
     ("events", "What happens with clients: send it, find it again, and the catalogue of what is understood."),
     ("clients", "What follows from it: scores, explanations, histories, what would change them. And erasure."),
     ("policies", "The settings of the scoring, in versions that never change."),
+    ("metrics", "How all clients stand together, in numbers: for CRM plugins, and for your own Prometheus."),
     ("access", "API keys, and the log of who changed what."),
     ("problems", "What each `type` of problem means and what to do about it."),
     (OPERATORS, "For those who run the service."),
@@ -66,7 +67,6 @@ def openapi_document(rest: FastAPI, services: Services, deprecations: Sequence[D
     paths["/v1/events"]["post"]["requestBody"] = events_body()
     paths["/v1/events"]["post"]["parameters"] += EVENT_ATTRIBUTES
     paths["/v1/clients/{client_id}/simulate"]["post"]["requestBody"] = simulation_body(schemas, kinds)
-    paths["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"]["schema"] = {"type": "string"}
     document["components"]["securitySchemes"] = _schemes(document["components"]["securitySchemes"])
     operations = list(operations_of(document))
     mark_deprecated(operations, schemas, deprecations)

@@ -12,6 +12,7 @@ from app.rest.problem_types import (
     BUSY,
     CONFLICT,
     CONTENT_TOO_LARGE,
+    CURSOR_EXPIRED,
     DATABASE_UNAVAILABLE,
     EVENT_CONFLICT,
     FORBIDDEN,
@@ -24,6 +25,7 @@ from app.rest.problem_types import (
     MALFORMED_REQUEST,
     NOT_ACCEPTABLE,
     NOT_FOUND,
+    NOT_READY,
     PRECONDITION_FAILED,
     PRECONDITION_REQUIRED,
     RATE_LIMITED,
@@ -102,10 +104,12 @@ _RULES: Final[tuple[_Rule, ...]] = (
     (BUSY, lambda operation: operation.id in {"sendEvents", "putClient"}),
     (DATABASE_UNAVAILABLE, lambda operation: operation.needs_key or operation.id == "getReadiness"),
     (ISSUER_UNAVAILABLE, lambda operation: operation.needs_key),
+    (NOT_READY, lambda operation: operation.id in {"getLiveness", "getReadiness"}),
 )
 _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "sendEvents": (EVENT_CONFLICT, BATCH_REFUSED),
     "getEvent": (AMBIGUOUS_ID,),
+    "followChanges": (CURSOR_EXPIRED,),
     "putClient": (CONFLICT,),
     "draftPolicy": (CONFLICT,),
     "createApiKey": (CONFLICT,),

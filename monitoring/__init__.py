@@ -1,0 +1,1 @@
+"""What ops put into Prometheus and Grafana: rules, alerts and dashboards, written by `make monitoring`."""
