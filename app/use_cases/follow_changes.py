@@ -60,6 +60,9 @@ class FollowChanges:
         Raises:
             GoneError: some after this place are not kept any more.
         """
+        if wait <= 0:
+            # Nobody need look out.
+            return await self._page(tenant_id, after, limit)
         async with aclosing(self.pages(tenant_id, after, limit, wait)) as pages:
             return await anext(pages)
 
