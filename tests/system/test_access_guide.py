@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from app.oidc.issuers import Issuer
 from app.ports.audit import Action
 from app.scopes import GRAPHQL, REST
 from app.settings import Settings
+from tests.guides import blocks_of, printed_by
 from tests.oidc.local_issuer import key
 from tests.postgres import Server
 from tests.system.test_oidc import Provider
@@ -23,9 +23,8 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "access.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
+BLOCKS = blocks_of(GUIDE)
 SETTINGS = [json.loads(text) for language, text in BLOCKS if language == "json"]
-MARK = "@@@"
 
 
 @pytest.fixture
@@ -44,24 +43,14 @@ def test_its_commands_print_what_it_shows(
 ):
     issuers = json.dumps([{**SETTINGS[0][0], "issuer": provider.url}])
     with serving(fresh_database_url, tmp_path, {"PARTWISE_OIDC": issuers}) as url:
-        commands = [text.replace("http://127.0.0.1:8000", url) for language, text in BLOCKS if language == "bash"]
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f"\necho {MARK}\n".join(commands)],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "ISSUER": provider.url,
-                "DATABASE_URL": fresh_database_url,
-                "MIGRATION_DATABASE_URL": postgres.owner_of(fresh_database_url),
-                "PARTWISE_HOME": str(tmp_path),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
-    assert done.returncode == 0, done.stderr
-    assert [part.strip() for part in done.stdout.split(MARK)] == expected()
+        environment = {
+            **os.environ,
+            "ISSUER": provider.url,
+            "DATABASE_URL": fresh_database_url,
+            "MIGRATION_DATABASE_URL": postgres.owner_of(fresh_database_url),
+            "PARTWISE_HOME": str(tmp_path),
+        }
+        assert printed_by(BLOCKS, url, environment, ROOT) == expected()
 
 
 def expected() -> list[str]:

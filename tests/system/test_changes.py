@@ -2,9 +2,7 @@
 
 import json
 import os
-import re
 import shutil
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -14,30 +12,20 @@ import httpx
 import pytest
 
 from tests.cloud_events import BATCH, as_json, cloud_event
+from tests.guides import blocks_of, printed_by
 from tests.service import Service, running
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "changes.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
-MARK = "@@@"
+BLOCKS = blocks_of(GUIDE)
 CLIENTS = 30
 
 
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="this machine has no curl or no jq")
 def test_the_commands_of_the_guide_print_what_it_shows(service: Service):
-    commands = [text.replace("http://127.0.0.1:8000", service.url) for language, text in BLOCKS if language == "bash"]
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"\necho {MARK}\n".join(commands)],
-        env={**os.environ, "KEY": service.key("changes-guide")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
     shown = [text.strip() for language, text in BLOCKS if language == "text"]
-    assert [part.strip() for part in done.stdout.split(MARK)] == shown
+    assert printed_by(BLOCKS, service.url, {**os.environ, "KEY": service.key("changes-guide")}) == shown
 
 
 class Reader(threading.Thread):

@@ -4,7 +4,6 @@ So clients are generated from the committed document, pass their type checkers, 
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.guides import blocks_of, printed_by
 from tests.node import API_TOOLS, Packages, installed, node_environment
 from tests.service import Service
 
@@ -24,9 +24,8 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "getting-started.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
+BLOCKS = blocks_of(GUIDE)
 FILES = {"python": "flow.py", "typescript": "flow.ts", "jsonc": "tsconfig.json"}
-MARK = "@@@"
 SHOWN = ("json", "text")
 
 
@@ -51,19 +50,10 @@ def project(tools: Packages, tmp_path: Path) -> Path:
 
 def run(service: Service, project: Path) -> list[str]:
     """What each block prints."""
-    commands = [text.replace("http://127.0.0.1:8000", service.url) for language, text in BLOCKS if language == "bash"]
     environment = node_environment() | {"PARTWISE_HOME": str(service.home), "PORT": str(service.port)}
     path = [str(Path(sys.executable).parent), str(project / "node_modules" / ".bin"), environment["PATH"]]
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"\necho {MARK}\n".join(commands)],
-        cwd=project,
-        env={**environment, "PATH": os.pathsep.join(path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [text.strip() for text in done.stdout.split(MARK)]
+    environment["PATH"] = os.pathsep.join(path)
+    return printed_by(BLOCKS, service.url, environment, project, seconds=None)
 
 
 @pytest.mark.timeout(300)

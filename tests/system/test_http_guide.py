@@ -15,14 +15,14 @@ from app.rest.deprecations import DEPRECATIONS
 from app.rest.problem_types import PROBLEM_TYPES
 from app.settings import Settings
 from app.wire.codings import CODINGS
+from tests.guides import blocks_of, printed_by
 from tests.service import Service
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "http.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
-MARK = "@@@"
+BLOCKS = blocks_of(GUIDE)
 
 
 def curl_knows_headers() -> bool:
@@ -36,18 +36,8 @@ def curl_knows_headers() -> bool:
 
 @pytest.mark.skipif(not curl_knows_headers(), reason="this machine has no curl that is new enough")
 def test_its_commands_print_what_it_shows(service: Service):
-    commands = [text.replace("http://127.0.0.1:8000", service.url) for language, text in BLOCKS if language == "bash"]
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"\necho {MARK}\n".join(commands)],
-        env={**os.environ, "KEY": service.key("http-guide")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
     shown = [text.strip() for language, text in BLOCKS if language == "text"]
-    assert [part.strip() for part in done.stdout.split(MARK)] == shown
+    assert printed_by(BLOCKS, service.url, {**os.environ, "KEY": service.key("http-guide")}) == shown
 
 
 def test_its_limits_are_those_of_the_code():

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import httpx
 import pytest
 
 from tests.cloud_events import BATCH, as_json, cloud_event
+from tests.guides import blocks_of, printed_by
 from tests.node import API_TOOLS, installed, node_environment
 from tests.prometheus import check_metrics, program
 from tests.service import Service, free_port, running
@@ -27,9 +27,8 @@ from tests.waiting import until
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "portfolio-metrics.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
+BLOCKS = blocks_of(GUIDE)
 FILES = {"html": "panel.html", "yaml": "prometheus.yml"}
-MARK = "@@@"
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system")]
 
@@ -66,24 +65,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         found = Site(service, folder, port, [])
         for language, name in FILES.items():
             (folder / name).write_text(found.block(language))
-        commands = [text.replace("http://127.0.0.1:8000", service.url) for name, text in BLOCKS if name == "bash"]
         promtool, path = Path(program("promtool")).parent, node_environment()["PATH"]
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f"\necho {MARK}\n".join(commands)],
-            cwd=folder,
-            env={
-                **os.environ,
-                "PARTWISE_HOME": str(service.home),
-                "PORT": str(service.port),
-                "PATH": f"{path}{os.pathsep}{promtool}",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        found.printed = [text.strip() for text in done.stdout.split(MARK)]
+        environment = {
+            **os.environ,
+            "PARTWISE_HOME": str(service.home),
+            "PORT": str(service.port),
+            "PATH": f"{path}{os.pathsep}{promtool}",
+        }
+        found.printed = printed_by(BLOCKS, service.url, environment, folder)
         yield found
 
 
