@@ -44,6 +44,7 @@ from app.store.connection import LONGEST
 from app.store.engine import make_engine, transaction
 from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
+from app.store.net_changes import PostgresNetChanges
 from app.store.policies import PostgresPolicies
 from app.store.pools import usage_of_engine
 from app.store.portfolios import PostgresPortfolios
@@ -58,6 +59,7 @@ from app.use_cases.assess_clients import AssessClients
 from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
+from app.use_cases.digests import Digests
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
@@ -339,7 +341,6 @@ def _wire(
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
     tallies = PostgresTallies(engine, reads)
-    lease = settings.worker_lease
     reassess = Reassess(
         assessments,
         tallies,
@@ -349,7 +350,7 @@ def _wire(
         policies,
         clock,
         freshness,
-        lease,
+        settings.worker_lease,
         evaluations=freshness,
         tracing=tracing,
     )
@@ -381,6 +382,7 @@ def _wire(
     rates = PostgresRates(url, engine, reads, tracing)
     keys = Keys(tenants, clock)
     tokens = JwtTokens(settings.oidc) if settings.oidc else None
+    shown = PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients)
     services = Services(
         authenticate=Authenticate(keys, tokens, tenants, clock, asking),
         keys=keys,
@@ -395,12 +397,15 @@ def _wire(
             settings.changes_wait,
             lambda: ending is not None and ending.has_begun,
         ),
+        digests=Digests(
+            PostgresNetChanges(reads), cases, histories, portfolios, policies, shown, clock, settings.changes_keep
+        ),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
         reassess=reassess,
-        portfolio_metrics=PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients),
+        portfolio_metrics=shown,
         policies=policies,
         decoder=decoder,
         once=Once(
