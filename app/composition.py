@@ -11,18 +11,13 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from structlog.typing import FilteringBoundLogger
 
 import app as partwise
-from app.edge.access_lines import AccessLines
+from app.edge.access_lines import AccessLines, Log
 from app.edge.cors import Cors
 from app.edge.edge import Edge
 from app.edge.observed import Observed, Observer
 from app.edge.rates import RateGate
-from app.graphql.documents import Documents, read_trusted
-from app.graphql.endpoint import GraphQLEndpoint
-from app.graphql.graphiql import GraphiQL
-from app.graphql.schema import make_schema
 from app.metrics.http import HttpMetrics
 from app.metrics.listeners import Metrics, server_metrics, worker_metrics
 from app.oidc.jwt_tokens import JwtTokens
@@ -33,7 +28,7 @@ from app.ports.tracing import OFF, Tracing
 from app.rest.application import Application, create_operators, create_rest
 from app.rest.problem_types import PROBLEM_TYPES, ProblemType
 from app.services import Ending, Services, Vitals
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 from app.store.assessments import PostgresAssessments
 from app.store.audit import PostgresAuditLog
 from app.store.change_feed import PostgresChangeFeed
@@ -68,6 +63,7 @@ from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
+from app.use_cases.live_changes import LiveChanges
 from app.use_cases.memories import Memories
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
@@ -86,6 +82,7 @@ from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 from app.wire.tags import Taggers
+from app.wiring.graphql import graphql_endpoint
 
 __all__ = [
     "Server",
@@ -132,6 +129,7 @@ class _Wired:
         await self.services.keys.close()
         if self.tokens is not None:
             await self.tokens.close()
+        await self.services.live.close()
         await self.hints.close()
         await self.writes.close()
         await self.rates.close()
@@ -161,7 +159,7 @@ def create_app(settings: Settings, tracing: Tracing = OFF) -> FastAPI:
     return create_server(settings, tracing).rest
 
 
-def create_server(settings: Settings, tracing: Tracing = OFF, access: FilteringBoundLogger | None = None) -> Server:
+def create_server(settings: Settings, tracing: Tracing = OFF, access: Log | None = None) -> Server:
     """A server for some settings; traced, and with a line for each request in a log, where these are given."""
     ending = Ending()
     settled = {"type": tuple(PROBLEM_TYPES)}
@@ -186,7 +184,7 @@ def create_server(settings: Settings, tracing: Tracing = OFF, access: FilteringB
         await wired.close()
 
     rest = create_rest(services, lifespan)
-    rest.fronts = {"/graphql": _graphql(services, settings, metrics, tracing)}
+    rest.fronts = {"/graphql": graphql_endpoint(services, settings, metrics, tracing)}
     operations = rest.operations | {("GET", "/graphql"), ("POST", "/graphql")}
     # What is traced begins first and ends last: the others then tell of which trace it is.
     observers: list[Observer] = list(_traced(tracing))
@@ -246,23 +244,6 @@ async def _pulse(metrics: Metrics | None, vitals: Vitals) -> AsyncIterator[None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _graphql(services: Services, settings: Settings, metrics: Metrics | None, tracing: Tracing) -> GraphQLEndpoint:
-    try:
-        trusted = read_trusted(settings.graphql_documents)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"PARTWISE_GRAPHQL_DOCUMENTS: {error}") from None
-    documents = Documents(
-        make_schema(),
-        introspection=settings.graphql_introspection,
-        suggestions=settings.graphql_suggestions,
-        trusted=trusted,
-        only_trusted=settings.graphql_only_trusted,
-    )
-    graphiql = GraphiQL() if settings.graphiql else None
-    told = UNHEARD if metrics is None or metrics.server is None else metrics.server.graphql
-    return GraphQLEndpoint(services, documents, graphiql, settings.graphql_timeout, told, tracing)
-
-
 @asynccontextmanager
 async def services_for(settings: Settings, kept_events: int = _KEPT_EVENTS) -> AsyncIterator[Services]:
     """The use cases for a command, for as long as the block lasts; so many events are kept at hand."""
@@ -305,6 +286,21 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         yield wired.tenants, wired.verify
     finally:
         await wired.close()
+
+
+def _following(
+    settings: Settings, feed: PostgresChangeFeed, hints: PostgresChangeHints, ending: Ending | None
+) -> FollowChanges:
+    def is_ending() -> bool:
+        return ending is not None and ending.has_begun
+
+    return FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait, is_ending)
+
+
+def _tell_pools(metrics: Metrics, engine: AsyncEngine, reads: Reads, writes: Writes) -> None:
+    metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
+    metrics.database.pool(Pool.READS, reads.usage)
+    metrics.database.pool(Pool.WRITES, writes.usage)
 
 
 def _wire(
@@ -367,13 +363,12 @@ def _wire(
         return True
 
     hints = PostgresChangeHints(settings.database_url or "")
+    changes = _following(settings, PostgresChangeFeed(engine, reads), hints, ending)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
         if tracing.is_on:
             metrics.meters.sampled = tracing.sampled
-        metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
-        metrics.database.pool(Pool.READS, reads.usage)
-        metrics.database.pool(Pool.WRITES, writes.usage)
+        _tell_pools(metrics, engine, reads, writes)
         if metrics.server is not None:
             metrics.server.ingest.waits(lambda: intake.held_bytes, intake.most_bytes)
 
@@ -390,16 +385,11 @@ def _wire(
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
-        changes=FollowChanges(
-            PostgresChangeFeed(engine, reads),
-            hints,
-            settings.changes_keep,
-            settings.changes_wait,
-            lambda: ending is not None and ending.has_begun,
-        ),
+        changes=changes,
         digests=Digests(
             PostgresNetChanges(reads), cases, histories, portfolios, policies, shown, clock, settings.changes_keep
         ),
+        live=LiveChanges(changes),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),

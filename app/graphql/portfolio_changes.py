@@ -8,7 +8,6 @@ import strawberry
 
 from app.core.money import Money
 from app.core.net_change import NetKind
-from app.core.reading import Reading
 from app.core.verdict import Verdict
 from app.graphql.context import Context
 from app.graphql.costs import Cost
@@ -17,6 +16,7 @@ from app.graphql.fields import answered, described
 from app.graphql.languages import LanguageName, spoken
 from app.graphql.money import MoneyType
 from app.graphql.scalars import Moment
+from app.graphql.score_changes import AssessmentReading
 from app.graphql.scores import SignName
 from app.language.digest_mail import as_html, as_text
 from app.language.digests import SaidClient, SaidDigest, SaidReason, say_digest
@@ -31,20 +31,6 @@ strawberry.enum(
     name="NetChangeKind",
     description="What became of a client between two ends of a period: by its verdict, or by ten points of its score.",
 )
-
-
-@strawberry.type(name="Reading", description="An assessment in short.")
-class ReadingType:
-    """An assessment in short."""
-
-    score: float = described("0 (keep) to 100 (part).")
-    verdict: Verdict = described("What to do.")
-    client_type: str = described("What kind of client it seems to be.")
-
-    @classmethod
-    def of(cls, found: Reading) -> Self:
-        """Make it from a reading."""
-        return cls(score=found.score, verdict=found.verdict, client_type=found.client_type)
 
 
 @strawberry.type(description="By how much one sign moved a score: of a new client, from where all scores begin.")
@@ -76,8 +62,8 @@ class ClientChange:
     client_id: str = described("The tenant's own id.")
     name: str | None = described("Its name, where it is known.")
     kind: NetKind = described("What became of it.")
-    before: ReadingType | None = described("At the beginning of the period; null for a new client.")
-    after: ReadingType = described("At its end.")
+    before: AssessmentReading | None = described("At the beginning of the period; null for a new client.")
+    after: AssessmentReading = described("At its end.")
     between: Verdict | None = described("Of one that returned, the verdict between; null of others.")
     change: float | None = described("Of the score; null for a new client.")
     reasons: list[ChangeReason] = described(
@@ -98,8 +84,8 @@ class ClientChange:
             client_id=change.client_id,
             name=account.name,
             kind=change.kind,
-            before=None if change.before is None else ReadingType.of(change.before),
-            after=ReadingType.of(change.after),
+            before=None if change.before is None else AssessmentReading.of(change.before),
+            after=AssessmentReading.of(change.after),
             between=change.between if change.kind is NetKind.RETURNED else None,
             change=said.found.points,
             reasons=[ChangeReason.of(one) for one in said.reasons],
