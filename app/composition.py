@@ -13,16 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import app as partwise
-from app.delivering import delivering_for
 from app.edge.access_lines import AccessLines, Log
 from app.edge.cors import Cors
 from app.edge.edge import Edge
 from app.edge.observed import Observed, Observer
 from app.edge.rates import RateGate
-from app.graphql.documents import Documents, read_trusted
-from app.graphql.endpoint import GraphQLEndpoint
-from app.graphql.graphiql import GraphiQL
-from app.graphql.schema import make_schema
 from app.metrics.http import HttpMetrics
 from app.metrics.listeners import Metrics, server_metrics, worker_metrics
 from app.oidc.jwt_tokens import JwtTokens
@@ -33,7 +28,7 @@ from app.ports.tracing import OFF, Tracing
 from app.rest.application import Application, create_operators, create_rest
 from app.rest.problem_types import PROBLEM_TYPES, ProblemType
 from app.services import Ending, Services, Vitals
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 from app.store.assessments import PostgresAssessments
 from app.store.audit import PostgresAuditLog
 from app.store.change_feed import PostgresChangeFeed
@@ -67,6 +62,7 @@ from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
+from app.use_cases.live_changes import LiveChanges
 from app.use_cases.memories import Memories
 from app.use_cases.once import Once
 from app.use_cases.policies import ManagePolicies
@@ -85,6 +81,8 @@ from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 from app.wire.tags import Taggers
+from app.wiring.deliveries import delivering_for
+from app.wiring.graphql import graphql_endpoint
 
 __all__ = [
     "Server",
@@ -131,6 +129,7 @@ class _Wired:
         await self.services.keys.close()
         if self.tokens is not None:
             await self.tokens.close()
+        await self.services.live.close()
         await self.hints.close()
         await self.writes.close()
         await self.rates.close()
@@ -185,7 +184,7 @@ def create_server(settings: Settings, tracing: Tracing = OFF, access: Log | None
         await wired.close()
 
     rest = create_rest(services, lifespan)
-    rest.fronts = {"/graphql": _graphql(services, settings, metrics, tracing)}
+    rest.fronts = {"/graphql": graphql_endpoint(services, settings, metrics, tracing)}
     operations = rest.operations | {("GET", "/graphql"), ("POST", "/graphql")}
     # What is traced begins first and ends last: the others then tell of which trace it is.
     observers: list[Observer] = list(_traced(tracing))
@@ -245,23 +244,6 @@ async def _pulse(metrics: Metrics | None, vitals: Vitals) -> AsyncIterator[None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _graphql(services: Services, settings: Settings, metrics: Metrics | None, tracing: Tracing) -> GraphQLEndpoint:
-    try:
-        trusted = read_trusted(settings.graphql_documents)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"PARTWISE_GRAPHQL_DOCUMENTS: {error}") from None
-    documents = Documents(
-        make_schema(),
-        introspection=settings.graphql_introspection,
-        suggestions=settings.graphql_suggestions,
-        trusted=trusted,
-        only_trusted=settings.graphql_only_trusted,
-    )
-    graphiql = GraphiQL() if settings.graphiql else None
-    told = UNHEARD if metrics is None or metrics.server is None else metrics.server.graphql
-    return GraphQLEndpoint(services, documents, graphiql, settings.graphql_timeout, told, tracing)
-
-
 @asynccontextmanager
 async def services_for(settings: Settings, kept_events: int = _KEPT_EVENTS) -> AsyncIterator[Services]:
     """The use cases for a command, for as long as the block lasts; so many events are kept at hand."""
@@ -310,6 +292,15 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         await wired.close()
 
 
+def _following(
+    settings: Settings, feed: PostgresChangeFeed, hints: PostgresChangeHints, ending: Ending | None
+) -> FollowChanges:
+    def is_ending() -> bool:
+        return ending is not None and ending.has_begun
+
+    return FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait, is_ending)
+
+
 def _wire(
     settings: Settings,
     metrics: Metrics | None = None,
@@ -344,7 +335,6 @@ def _wire(
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
     tallies = PostgresTallies(engine, reads)
-    lease = settings.worker_lease
     reassess = Reassess(
         assessments,
         tallies,
@@ -354,7 +344,7 @@ def _wire(
         policies,
         clock,
         freshness,
-        lease,
+        settings.worker_lease,
         evaluations=freshness,
         tracing=tracing,
     )
@@ -371,6 +361,7 @@ def _wire(
         return True
 
     hints = PostgresChangeHints(settings.database_url or "")
+    changes = _following(settings, PostgresChangeFeed(engine, reads), hints, ending)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
         if tracing.is_on:
@@ -393,13 +384,8 @@ def _wire(
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
-        changes=FollowChanges(
-            PostgresChangeFeed(engine, reads),
-            hints,
-            settings.changes_keep,
-            settings.changes_wait,
-            lambda: ending is not None and ending.has_begun,
-        ),
+        changes=changes,
+        live=LiveChanges(changes),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),

@@ -155,6 +155,15 @@ class Settings(BaseSettings):
     graphql_only_trusted: bool = False
     """Whether only trusted documents are run."""
 
+    subscriptions: int = Field(default=5_000, ge=1, le=100_000)
+    """GraphQL subscriptions that one server process holds at most."""
+
+    subscriptions_of_tenant: int = Field(default=2_000, ge=1, le=100_000)
+    """Those of one tenant among them, at most."""
+
+    subscriptions_of_key: int = Field(default=1_000, ge=1, le=100_000)
+    """Those of one key, or of one user, at most."""
+
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """The origins whose pages may use the API from a browser, with commas between: `https://app.example`. None unless
     told otherwise, and never all."""
