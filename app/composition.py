@@ -39,6 +39,7 @@ from app.store.connection import LONGEST
 from app.store.engine import make_engine, transaction
 from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
+from app.store.net_changes import PostgresNetChanges
 from app.store.policies import PostgresPolicies
 from app.store.pools import usage_of_engine
 from app.store.portfolios import PostgresPortfolios
@@ -54,6 +55,7 @@ from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.deliver import Deliver
+from app.use_cases.digests import Digests
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
@@ -301,6 +303,12 @@ def _following(
     return FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait, is_ending)
 
 
+def _tell_pools(metrics: Metrics, engine: AsyncEngine, reads: Reads, writes: Writes) -> None:
+    metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
+    metrics.database.pool(Pool.READS, reads.usage)
+    metrics.database.pool(Pool.WRITES, writes.usage)
+
+
 def _wire(
     settings: Settings,
     metrics: Metrics | None = None,
@@ -366,9 +374,7 @@ def _wire(
     if metrics is not None:
         if tracing.is_on:
             metrics.meters.sampled = tracing.sampled
-        metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
-        metrics.database.pool(Pool.READS, reads.usage)
-        metrics.database.pool(Pool.WRITES, writes.usage)
+        _tell_pools(metrics, engine, reads, writes)
         if metrics.server is not None:
             metrics.server.ingest.waits(lambda: intake.held_bytes, intake.most_bytes)
 
@@ -377,6 +383,7 @@ def _wire(
     rates = PostgresRates(url, engine, reads, tracing)
     keys = Keys(tenants, clock)
     tokens = JwtTokens(settings.oidc) if settings.oidc else None
+    shown = PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients)
     services = Services(
         authenticate=Authenticate(keys, tokens, tenants, clock, asking),
         keys=keys,
@@ -385,13 +392,16 @@ def _wire(
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
         changes=changes,
+        digests=Digests(
+            PostgresNetChanges(reads), cases, histories, portfolios, policies, shown, clock, settings.changes_keep
+        ),
         live=LiveChanges(changes),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
         reassess=reassess,
-        portfolio_metrics=PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients),
+        portfolio_metrics=shown,
         policies=policies,
         decoder=decoder,
         once=Once(

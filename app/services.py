@@ -9,6 +9,7 @@ from app.ports.rates import Unit
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.authenticate import Authenticate
 from app.use_cases.clients import ManageClients
+from app.use_cases.digests import Digests
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.find_events import FindEvents
@@ -77,6 +78,7 @@ class Services:
     record: RecordEvents
     find: FindEvents
     changes: FollowChanges
+    digests: Digests
     live: LiveChanges
     clients: ManageClients
     erase: EraseClients
