@@ -186,6 +186,7 @@ def create_server(settings: Settings, tracing: Tracing = OFF, access: Log | None
         await wired.close()
 
     rest = create_rest(services, lifespan)
+    rest.sockets = frozenset({"/graphql"})
     rest.fronts = {"/graphql": graphql_endpoint(services, settings, metrics, tracing)}
     operations = rest.operations | {("GET", "/graphql"), ("POST", "/graphql")}
     # What is traced begins first and ends last: the others then tell of which trace it is.
