@@ -335,7 +335,8 @@ def _wire(
     cases = Cases(histories, memories, recall, portfolios, policies, freshness)
     assess = AssessClients(cases, histories, recall, portfolios, policies, clock, freshness)
     form = PackedAssessments()
-    assessments = PostgresAssessments(engine, reads, form)
+    hints = PostgresChangeHints(url)
+    assessments = PostgresAssessments(engine, reads, form, hints.tell)
     tallies = PostgresTallies(engine, reads)
     reassess = Reassess(
         assessments,
@@ -362,7 +363,6 @@ def _wire(
         watch.asked(True)
         return True
 
-    hints = PostgresChangeHints(settings.database_url or "")
     changes = _following(settings, PostgresChangeFeed(engine, reads), hints, ending)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
