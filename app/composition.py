@@ -54,6 +54,7 @@ from app.use_cases.assess_clients import AssessClients
 from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
+from app.use_cases.deliver import Deliver
 from app.use_cases.digests import Digests
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import FairThreads
@@ -82,6 +83,7 @@ from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 from app.wire.tags import Taggers
+from app.wiring.deliveries import delivering_for
 from app.wiring.graphql import graphql_endpoint
 
 __all__ = [
@@ -184,6 +186,7 @@ def create_server(settings: Settings, tracing: Tracing = OFF, access: Log | None
         await wired.close()
 
     rest = create_rest(services, lifespan)
+    rest.sockets = frozenset({"/graphql"})
     rest.fronts = {"/graphql": graphql_endpoint(services, settings, metrics, tracing)}
     operations = rest.operations | {("GET", "/graphql"), ("POST", "/graphql")}
     # What is traced begins first and ends last: the others then tell of which trace it is.
@@ -256,9 +259,10 @@ async def services_for(settings: Settings, kept_events: int = _KEPT_EVENTS) -> A
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker: the use cases, who is told how it goes, and what operators ask."""
+    """A worker: the use cases, what delivers webhooks, who is told how it goes, and what operators ask."""
 
     services: Services
+    deliver: Deliver
     metrics: Metrics | None
     operators: Application
 
@@ -275,7 +279,10 @@ async def worker_for(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(wired.close)
         await stack.enter_async_context(_pulse(metrics, vitals))
-        yield Worker(wired.services, metrics, _operators(vitals))
+        told = UNHEARD if metrics is None or metrics.webhooks is None else metrics.webhooks
+        delivering = delivering_for(settings, wired.engine, wired.reads, wired.hints, clock=SystemClock(), told=told)
+        deliver = await stack.enter_async_context(delivering)
+        yield Worker(wired.services, deliver, metrics, _operators(vitals))
 
 
 @asynccontextmanager
