@@ -8,7 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-__all__ = ["CLI", "Action", "Actor", "AuditEntry", "AuditFilter", "AuditLog", "client_subject", "key_subject"]
+__all__ = [
+    "CLI",
+    "Action",
+    "Actor",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditLog",
+    "client_subject",
+    "key_subject",
+    "webhook_subject",
+]
 
 
 class Action(StrEnum):
@@ -24,6 +34,14 @@ class Action(StrEnum):
     RATE_UNSET = "rate.unset"
     CLIENT_PUT = "client.put"
     CLIENT_ERASED = "client.erased"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_ENABLED = "webhook.enabled"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_REPLAYED = "webhook.replayed"
+    WEBHOOK_SKIPPED = "webhook.skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +53,8 @@ class AuditEntry:
         at: when, an instant in UTC.
         actor: who: `key:…`, `user:…` or `cli`.
         action: what was done.
-        subject: to what: `api_key:…`, `policy:…`, `tenant:…`, `keys` for all keys of the tenant, or `client:…` with the
-            digest of the client's id.
+        subject: to what: `api_key:…`, `webhook:…`, `policy:…`, `tenant:…`, `keys` for all keys of the tenant, or
+            `client:…` with the digest of the client's id.
         details: what else is worth knowing, never what is personal or secret.
         request_id: of the request that did it; None for another way.
     """
@@ -96,3 +114,8 @@ def client_subject(client_id: str) -> str:
 def key_subject(key_id: str) -> str:
     """How the log names an API key."""
     return f"api_key:{key_id}"
+
+
+def webhook_subject(webhook_id: str) -> str:
+    """How the log names a webhook."""
+    return f"webhook:{webhook_id}"

@@ -28,6 +28,8 @@ from app.store.tables import (
     portfolio_share,
     put_away,
     request,
+    webhook_delivery,
+    webhook_progress,
 )
 from app.store.tallies import Additions
 
@@ -36,11 +38,11 @@ __all__ = ["AT_ONCE", "EMPTIED", "PostgresErasures", "being_erased", "digest_of"
 AT_ONCE: Final[tuple[Table, ...]] = (client, assessment, portfolio_share)
 """What lists and answers show of a client: a row in each at most, gone with the tombstone. `client` is the first, for
 its row is the lock."""
-EMPTIED: Final[tuple[Table, ...]] = (event, put_away, checkpoint, assessment_change)
+EMPTIED: Final[tuple[Table, ...]] = (event, put_away, checkpoint, assessment_change, webhook_delivery)
 """Where a client may have any number of rows, removed step by step.
 
 A table that comes to know a `client_id` belongs into one of the two, and must not be written for a client without a
-row in `client` (lock that row).
+row in `client` (lock that row; those who note deliveries lock the webhook's progress).
 """
 
 _ROWS: Final = 2_000
@@ -122,6 +124,9 @@ class PostgresErasures:
         if client_id is None:
             found = await _get(connection, tenant_id, digest)
             return Step.DONE if found is None or found.finished_at is not None else Step.TAKEN
+        # Who is noting deliveries is waited for; who begins after this sees that there is no such client.
+        progress = select(webhook_progress.c.webhook_id).where(webhook_progress.c.tenant_id == tenant_id)
+        await connection.execute(progress.order_by(webhook_progress.c.webhook_id).with_for_update(read=True))
         left = self._rows
         for table in EMPTIED:
             left -= await _remove(connection, table, tenant_id, client_id, left)

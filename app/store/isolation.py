@@ -19,7 +19,7 @@ from alembic import op
 
 from app.store.tables import METADATA
 
-__all__ = ["isolate", "privileges_of", "question", "unforced"]
+__all__ = ["isolate", "privileges_of", "question", "question_also", "unforced"]
 
 Command = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]
 
@@ -81,6 +81,14 @@ def question(
         rule = f"WITH CHECK ({asked})" if command == "INSERT" else f"USING ({asked})"
         found.append(f"CREATE POLICY {name}_{command.lower()} ON {about} FOR {command} {rule}")
     return found
+
+
+def question_also(name: str, table: str) -> str:
+    """The statement that lets a question that goes across tenants see another table too, which it only reads."""
+    return (
+        f"CREATE POLICY {name}_select ON {table} FOR SELECT "
+        f"USING ((SELECT current_setting('app.question', true)) = '{name}')"
+    )
 
 
 @contextmanager

@@ -24,10 +24,16 @@ QUESTIONS: Final = frozenset(
         "claim_due_clients",
         "claim_due_portfolio",
         "claim_newest_due_clients",
+        "claim_webhooks",
         "due_clients",
+        "release_webhooks",
         "remove_old_requests",
+        "renew_webhooks",
         "tenant_by_name",
+        "tenants_with_old_changes",
+        "tenants_with_old_deliveries",
         "unfinished_erasures",
+        "webhook_figures",
     }
 )
 """The functions that go across tenants; see `app.store.isolation.question`."""

@@ -7,13 +7,11 @@ from sqlalchemy import (
     Column,
     Computed,
     Date,
-    DateTime,
     Double,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -22,6 +20,10 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+
+from app.store.metadata import INSTANT as _INSTANT
+from app.store.metadata import METADATA
+from app.store.webhook_tables import webhook, webhook_delivery, webhook_progress, webhook_secret
 
 __all__ = [
     "METADATA",
@@ -48,11 +50,12 @@ __all__ = [
     "tally_sum",
     "tenant",
     "verdict_change",
+    "webhook",
+    "webhook_delivery",
+    "webhook_progress",
+    "webhook_secret",
 ]
 
-METADATA = MetaData()
-
-_INSTANT = DateTime(timezone=True)
 # In the order of code points, as Python has it.
 _BY_ID = text('client_id COLLATE "C"')
 

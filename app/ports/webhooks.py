@@ -1,0 +1,312 @@
+"""Webhooks: what tenants want to be told at addresses of theirs, and what became of each delivery."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from app.core.reading import Aspect
+from app.core.verdict import Verdict
+from app.ports.audit import Actor
+
+__all__ = [
+    "ALL",
+    "KEPT_ATTEMPTS",
+    "Attempt",
+    "Delivery",
+    "DeliveryState",
+    "Disabled",
+    "DisabledReason",
+    "Filter",
+    "MessageType",
+    "Period",
+    "Progress",
+    "Secret",
+    "Webhook",
+    "WebhookState",
+    "Webhooks",
+]
+
+KEPT_ATTEMPTS = 16
+"""The newest tries of a delivery that are kept."""
+
+
+class MessageType(StrEnum):
+    """What may be told."""
+
+    CHANGED = "assessment.changed"
+    """A client's assessment became another one: an item of `GET /v1/changes`."""
+    DISABLED = "webhook.disabled"
+    """Another webhook of the tenant was disabled."""
+    PING = "webhook.ping"
+    """Somebody tries whether it works."""
+
+
+class WebhookState(StrEnum):
+    """Whether deliveries are made."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class DisabledReason(StrEnum):
+    """Why a webhook was disabled."""
+
+    REQUESTED = "requested"
+    """Somebody wanted it."""
+    GONE = "gone"
+    """Its receiver answered 410."""
+    FAILED = "failed"
+    """The last try of a delivery failed."""
+
+
+class DeliveryState(StrEnum):
+    """What became of a delivery."""
+
+    PENDING = "pending"
+    """It is tried, or tried again, or waits for one before it."""
+    DELIVERED = "delivered"
+    """The receiver took it: 2xx."""
+    FAILED = "failed"
+    """Its last try failed, and its webhook was disabled."""
+    SKIPPED = "skipped"
+    """It is not sent any more: the change is not kept any more, or somebody wanted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a webhook wants to be told. Of changes all five have to let one through; an empty one lets all through.
+
+    Attributes:
+        types: of messages; here an empty one lets nothing through.
+        verdicts: those that a client has before or after the change: who asks for `part` is told when one is left, too.
+        client_types: those that it has before or after the change.
+        aspects: of which one at least changed.
+        sources: the client has an event from one of them.
+    """
+
+    types: frozenset[MessageType] = frozenset({MessageType.CHANGED})
+    verdicts: frozenset[Verdict] = frozenset()
+    client_types: frozenset[str] = frozenset()
+    aspects: frozenset[Aspect] = frozenset()
+    sources: frozenset[str] = frozenset()
+
+
+ALL = Filter()
+"""All changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """Since when a webhook is disabled, and why."""
+
+    at: datetime
+    reason: DisabledReason
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook, as it is asked for.
+
+    Attributes:
+        webhook_id: names it within its tenant.
+        url: where messages are sent.
+        description: for people.
+        wanted: what is sent.
+        created_at: an instant in UTC.
+        revision: grows with every change of what is here.
+        disabled: None where it is enabled.
+    """
+
+    webhook_id: str
+    url: str
+    description: str
+    wanted: Filter
+    created_at: datetime
+    revision: int = 1
+    disabled: Disabled | None = None
+
+    @property
+    def state(self) -> WebhookState:
+        """Whether deliveries are made."""
+        return WebhookState.ENABLED if self.disabled is None else WebhookState.DISABLED
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What messages are signed with.
+
+    Attributes:
+        number: the newest has the highest.
+        value: `whsec_` and the base64 of the bytes.
+        created_at: an instant in UTC.
+        ends_at: until when it signs beside a newer one; None for the newest.
+    """
+
+    number: int
+    value: str = field(repr=False)
+    created_at: datetime
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a webhook does.
+
+    Attributes:
+        behind: places of the feed that are still to be looked at.
+        pending: deliveries that were made and are not ended, counted up to 1,000.
+        failures: failed tries since the last that did not.
+        failing_since: when the first of them was.
+        paused_until: until then nothing is tried, as too many failed; None where nothing holds it up.
+        delivered_at: when the last delivery was taken; None before the first.
+    """
+
+    behind: int
+    pending: int
+    failures: int
+    failing_since: datetime | None
+    paused_until: datetime | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a delivery.
+
+    Attributes:
+        at: when it began, an instant in UTC.
+        status: of the answer; None where there was none.
+        error: what went wrong instead: `refused_address`, `unresolved`, `connect`, `tls`, `timeout`, `closed`,
+            `malformed`; None where there was an answer.
+        milliseconds: that it took.
+        answer: the first characters of the answer's body.
+    """
+
+    at: datetime
+    status: int | None
+    error: str | None
+    milliseconds: int
+    answer: str = ""
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether the receiver took it."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one webhook.
+
+    Attributes:
+        number: names it within its webhook, in the order in which they were made.
+        message_id: `webhook-id`; the same for all webhooks, all tries and all replays of one change.
+        type: of the message.
+        place: of a change, in the feed; None for another message.
+        client_id: of a change, whose; None for another message.
+        state: what became of it.
+        attempts: the newest ones, the last one last.
+        created_at: when it was made, an instant in UTC.
+        due_at: when it is tried next; None where it is not, or waits for one before it.
+        ended_at: when its state became what it is; None while it is pending.
+    """
+
+    number: int
+    message_id: str
+    type: MessageType
+    place: int | None
+    client_id: str | None
+    state: DeliveryState
+    attempts: Sequence[Attempt]
+    created_at: datetime
+    due_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From an instant on until before another one; None does not ask."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Webhooks(Protocol):
+    """Keeps webhooks and tells of their deliveries, for those who manage them.
+
+    Every method raises `StoreUnavailableError` when it cannot. What changes something notes it in the audit log in the
+    same transaction. Where a change has to be known to the worker that delivers, `webhook_progress.asked` grows.
+    """
+
+    async def add(
+        self, tenant_id: str, made: Webhook, secret: Secret, *, most: int, by: Actor, request_id: str | None = None
+    ) -> Webhook | None:
+        """Keep a new webhook, which begins at the feed's newest place; None where there are `most` already."""
+        ...
+
+    async def all(self, tenant_id: str) -> list[Webhook]:
+        """All of a tenant, the oldest first."""
+        ...
+
+    async def get(self, tenant_id: str, webhook_id: str) -> Webhook | None:
+        """One; None where there is none."""
+        ...
+
+    async def progress(self, tenant_id: str, webhook_ids: Sequence[str]) -> dict[str, Progress]:
+        """How some of them do."""
+        ...
+
+    async def change(
+        self, tenant_id: str, changed: Webhook, by: Actor, fits: Callable[[Webhook], bool] | None = None
+    ) -> Webhook | None:
+        """Change one, also to be enabled or disabled; None where there is none, UnfitError where it does not fit."""
+        ...
+
+    async def remove(
+        self, tenant_id: str, webhook_id: str, by: Actor, fits: Callable[[Webhook], bool] | None = None
+    ) -> bool:
+        """Remove one with all that belongs to it; whether there was one."""
+        ...
+
+    async def secrets(self, tenant_id: str, webhook_id: str) -> list[Secret]:
+        """Those that sign at present, the newest first."""
+        ...
+
+    async def rotate(
+        self, tenant_id: str, webhook_id: str, secret: Secret, *, ends_at: datetime, most: int, by: Actor
+    ) -> Webhook | None:
+        """Sign with another secret, and until an instant with those before, too."""
+        ...
+
+    async def deliveries(
+        self,
+        tenant_id: str,
+        webhook_id: str,
+        *,
+        state: DeliveryState | None,
+        client_id: str | None,
+        before: int | None,
+        limit: int,
+    ) -> list[Delivery]:
+        """Deliveries, the newest first, below a number; those of clients that are being erased are not among them."""
+        ...
+
+    async def delivery(self, tenant_id: str, webhook_id: str, number: int) -> tuple[Delivery, str | None] | None:
+        """One with its payload, where that is kept with it."""
+        ...
+
+    async def replay(self, tenant_id: str, webhook_id: str, number: int, at: datetime, by: Actor) -> Delivery | None:
+        """Make one pending again, due at once, from the schedule's beginning, with the same message id."""
+        ...
+
+    async def replay_period(
+        self, tenant_id: str, webhook_id: str, period: Period, *, wanted: Filter, most: int, by: Actor
+    ) -> int:
+        """Make deliveries of changes of a period that the filter lets through, `most` at most; how many."""
+        ...
+
+    async def skip(self, tenant_id: str, webhook_id: str, by: Actor) -> int:
+        """Skip all that is pending, and go on from the feed's newest place; how many were skipped."""
+        ...
