@@ -11,10 +11,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from structlog.typing import FilteringBoundLogger
 
 import app as partwise
-from app.edge.access_lines import AccessLines
+from app.edge.access_lines import AccessLines, Log
 from app.edge.cors import Cors
 from app.edge.edge import Edge
 from app.edge.observed import Observed, Observer
@@ -159,7 +158,7 @@ def create_app(settings: Settings, tracing: Tracing = OFF) -> FastAPI:
     return create_server(settings, tracing).rest
 
 
-def create_server(settings: Settings, tracing: Tracing = OFF, access: FilteringBoundLogger | None = None) -> Server:
+def create_server(settings: Settings, tracing: Tracing = OFF, access: Log | None = None) -> Server:
     """A server for some settings; traced, and with a line for each request in a log, where these are given."""
     ending = Ending()
     settled = {"type": tuple(PROBLEM_TYPES)}

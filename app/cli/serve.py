@@ -81,7 +81,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
         read_seconds=settings.read_seconds,
         connections=settings.connections,
     )
-    made = create_server(settings, tracing, lines.logger(LOGGER))
+    made = create_server(settings, tracing, lines.gathered(LOGGER))
     config = uvicorn.Config(
         made.rest,
         loop="uvloop",
@@ -109,6 +109,7 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
             signal.signal(signal.SIGHUP, before)
             listener.close()
             tracing.close()
+            lines.flush()
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
 

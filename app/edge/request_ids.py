@@ -4,7 +4,7 @@ import os
 import re
 from typing import Final
 
-from structlog.contextvars import bind_contextvars
+from app.use_cases.at_hand import REQUEST_ID
 
 __all__ = ["HEADER", "named", "new_id"]
 
@@ -23,5 +23,5 @@ def named(given: bytes | None) -> str:
     What is logged from here on, in this request, carries it.
     """
     found = given.decode("ascii") if given is not None and _plain.fullmatch(given) else new_id()
-    bind_contextvars(request_id=found)
+    REQUEST_ID.set(found)
     return found

@@ -5,18 +5,18 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
 import orjson
-import structlog
-from structlog.contextvars import get_contextvars
 from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+from structlog.typing import EventDict
 
 from app.logs.discreet import OURS, kind_of, place_of, said
 from app.logs.fields import EXTRA
+from app.logs.gathered import GatheredLog, Said
+from app.use_cases.at_hand import REQUEST_ID
 from app.use_cases.fairness import ACTING_FOR
 
 __all__ = ["Form", "Ids", "Lines", "set_up"]
@@ -24,6 +24,8 @@ __all__ = ["Form", "Ids", "Lines", "set_up"]
 Form = Literal["json", "text"]
 Ids = Callable[[], tuple[str, str] | None]
 """The trace and the span at hand, if there are any."""
+Context = tuple[str | None, str, tuple[str, str] | None]
+"""The request, the tenant, the trace and the span that a line is about."""
 
 _LIBRARIES: Final = ("alembic.runtime.migration", "uvicorn")
 """Whose lines on starting, stopping and migrating are worth having at the level of `info`."""
@@ -38,18 +40,29 @@ class Lines:
         self._level: int = logging.getLevelNamesMapping()[level.upper()]
         self._stream = stream
         self._arranged = _Arranged()
-        self._rendered: Processor = _json if form == "json" else _text
+        self._rendered = _json if form == "json" else _text
+        self._gathered: list[GatheredLog[Context]] = []
 
-    def logger(self, name: str) -> FilteringBoundLogger:
-        """A logger for what is said often: it takes the short way, past the library's records and handlers."""
-        found: FilteringBoundLogger = structlog.wrap_logger(
-            structlog.BytesLogger(self._stream.buffer, name=name),
-            processors=[self._arranged, self._rendered],
-            wrapper_class=structlog.make_filtering_bound_logger(self._level),
-            cache_logger_on_first_use=True,
-        )
-        # Bound once, not with each line.
-        return found.bind()
+    def gathered(self, name: str) -> GatheredLog[Context]:
+        """A log for what is said with every request."""
+        begun, rendered, output = self._arranged.begun, self._rendered, self._stream.buffer
+
+        def write(said: Sequence[Said[Context]]) -> None:
+            lines = [
+                rendered(None, level, {**begun(at, level, name, event, context), **fields})
+                for at, level, event, context, fields in said
+            ]
+            output.write(b"\n".join(lines) + b"\n")
+            output.flush()
+
+        found = GatheredLog(self._level, time.time, self._arranged.context, write)
+        self._gathered.append(found)
+        return found
+
+    def flush(self) -> None:
+        """Write what was gathered: before the process ends."""
+        for each in self._gathered:
+            each.flush()
 
     def trace_by(self, ids: Ids) -> None:
         """Name the trace at hand from here on."""
@@ -102,28 +115,33 @@ class _Arranged:
     ids: Ids | None = None
 
     def __call__(self, logger: Any, method: str, given: EventDict) -> EventDict:
-        record: logging.LogRecord | None = given.pop("_record", None)
-        if record is None:
-            line = {"timestamp": datetime.now(UTC), "level": method, "logger": logger.name, "event": given.pop("event")}
-        else:
-            del given["_from_structlog"]
-            at = datetime.fromtimestamp(record.created, UTC)
-            line = {"timestamp": at, "level": method, "logger": record.name, "event": given.pop("event")}
-            given.update({name: value for name in EXTRA if (value := record.__dict__.get(name)) is not None})
-        request_id = get_contextvars().get("request_id")
-        if request_id is not None:
-            line["request_id"] = request_id
-        tenant_id = ACTING_FOR.get()
-        if tenant_id:
-            line["tenant_id"] = tenant_id
-        ids = None if self.ids is None else self.ids()
-        if ids is not None:
-            line["trace_id"], line["span_id"] = ids
+        del logger
+        record: logging.LogRecord = given.pop("_record")
+        del given["_from_structlog"]
         error = _error_of(given.pop("exc_info")) if "exc_info" in given else None
+        line = self.begun(record.created, method, record.name, given.pop("event"), self.context())
         line.update(given)
+        line.update({name: value for name in EXTRA if (value := record.__dict__.get(name)) is not None})
         if error is not None:
             line["error"] = kind_of(error)
             line["stack"] = place_of(error)
+        return line
+
+    def context(self) -> Context:
+        """What is at hand: the request, the tenant, the trace."""
+        return REQUEST_ID.get(), ACTING_FOR.get(), None if self.ids is None else self.ids()
+
+    @staticmethod
+    def begun(at: float, level: str, logger: str, event: str, context: Context) -> EventDict:
+        """The line's fields that come first."""
+        line = {"timestamp": datetime.fromtimestamp(at, UTC), "level": level, "logger": logger, "event": event}
+        request_id, tenant_id, ids = context
+        if request_id is not None:
+            line["request_id"] = request_id
+        if tenant_id:
+            line["tenant_id"] = tenant_id
+        if ids is not None:
+            line["trace_id"], line["span_id"] = ids
         return line
 
 

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
-from structlog.contextvars import get_contextvars
 
 from app.ports.ledger import StoreBusyError, StoreUnavailableError
 from app.ports.tokens import IssuerUnavailableError
@@ -35,6 +34,7 @@ from app.rest.problem_types import (
     ProblemType,
     type_of_status,
 )
+from app.use_cases.at_hand import REQUEST_ID
 from app.use_cases.errors import (
     AmbiguousError,
     ConflictError,
@@ -118,7 +118,7 @@ def problem_body(
     body: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
     if errors:
         body["errors"] = list(errors)
-    if (found := request_id or get_contextvars().get("request_id")) is not None:
+    if (found := request_id or REQUEST_ID.get()) is not None:
         body["request_id"] = found
     return body
 

@@ -6,10 +6,10 @@ import re
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
-from structlog.contextvars import get_contextvars
 
 from app.edge.cors import Cors
 from app.edge.edge import Edge
+from app.use_cases.at_hand import REQUEST_ID
 
 MADE = re.compile("[0-9a-f]{32}")
 
@@ -39,7 +39,7 @@ async def test_an_error_is_answered_by_a_problem_and_logged_with_the_id(caplog: 
         raise RuntimeError("broken")
 
     def note(record: logging.LogRecord) -> bool:
-        record.request_id = get_contextvars().get("request_id")
+        record.request_id = REQUEST_ID.get()
         return True
 
     caplog.handler.addFilter(note)

@@ -36,9 +36,9 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 def test_a_line_is_json_with_the_promised_fields():
     (line,) = lines_of(
         logged("""
-        from structlog.contextvars import bind_contextvars
+        from app.use_cases.at_hand import REQUEST_ID
         from app.use_cases.fairness import ACTING_FOR
-        bind_contextvars(request_id="seven")
+        REQUEST_ID.set("seven")
         ACTING_FOR.set("0b2f")
         lines.trace_by(lambda: ("a" * 32, "b" * 16))
         told = {"clients": 3, "seconds": 0.5, "customer": "x"}
@@ -59,13 +59,13 @@ def test_a_line_is_json_with_the_promised_fields():
     ]
 
 
-def test_the_quick_logger_writes_the_same_line():
+def test_the_gathering_log_writes_the_same_line():
     said = """
-    from structlog.contextvars import bind_contextvars
-    bind_contextvars(request_id="seven")
-    lines.logger("partwise.x").info("said", status=200)
+    from app.use_cases.at_hand import REQUEST_ID
+    REQUEST_ID.set("seven")
+    lines.gathered("partwise.x").info("said", status=200)
     logging.getLogger("partwise.x").info("said", extra={"status": 200})
-    lines.logger("partwise.x").debug("whispered")
+    lines.gathered("partwise.x").debug("whispered")
     """
     quick, usual, whispered = lines_of(logged(said))
     assert quick.pop("timestamp") <= usual.pop("timestamp")
@@ -89,7 +89,6 @@ def test_errors_are_told_by_type_and_place_and_never_by_message():
             broken()
         except ValueError:
             logging.getLogger("partwise.edge").exception("a request failed")
-            lines.logger("partwise.quick").error("a request failed", exc_info=True)
         """)
     assert MARK not in text
     for line in lines_of(text):
@@ -152,19 +151,20 @@ def test_each_request_has_its_own_context_in_tasks_and_threads():
     lines = lines_of(
         logged("""
         import asyncio
-        from structlog.contextvars import bind_contextvars
+        from app.use_cases.at_hand import REQUEST_ID
         from app.use_cases.fairness import ACTING_FOR, FairThreads
         log = logging.getLogger("partwise.x")
+        access = lines.gathered("partwise.access")
 
         def compute(number):
             log.info("computed", extra={"clients": number})
 
         async def request(number):
-            bind_contextvars(request_id=f"r{number}")
+            REQUEST_ID.set(f"r{number}")
             await asyncio.sleep(0)
             ACTING_FOR.set(f"t{number}")
             await asyncio.gather(*(asyncio.to_thread(compute, number) for _ in range(3)))
-            lines.logger("partwise.access").info("request", clients=number)
+            access.info("request", clients=number)
 
         async def all():
             asyncio.get_running_loop().set_default_executor(FairThreads(2, "core"))
@@ -173,6 +173,7 @@ def test_each_request_has_its_own_context_in_tasks_and_threads():
                     group.create_task(request(number))
 
         asyncio.run(all())
+        lines.flush()
         """)
     )
     assert len(lines) == 400
