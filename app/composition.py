@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -52,6 +53,8 @@ from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
 from app.store.tallies import PostgresTallies
 from app.store.tenants import PostgresTenants
+from app.store.webhook_deliveries import PostgresDeliveries
+from app.store.webhooks import PostgresWebhooks
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.authenticate import Authenticate
@@ -77,6 +80,8 @@ from app.use_cases.record_events import RecordEvents
 from app.use_cases.unchanged import Unchanged
 from app.use_cases.unheard import UNHEARD
 from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, CheckTallies, Verify
+from app.use_cases.webhook_urls import refuse_bad_url
+from app.use_cases.webhooks import ManageWebhooks
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
@@ -304,6 +309,17 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         await wired.close()
 
 
+def _webhooks(settings: Settings, engine: AsyncEngine, clock: SystemClock) -> ManageWebhooks:
+    return ManageWebhooks(
+        PostgresWebhooks(engine),
+        PostgresDeliveries(engine, lambda tenant_id, place: f"msg_{tenant_id}{place}"),
+        clock,
+        partial(refuse_bad_url, is_allowed=lambda address: address.is_global, with_http=False),
+        settings.webhooks,
+        timedelta(days=settings.changes_keep),
+    )
+
+
 def _wire(
     settings: Settings,
     metrics: Metrics | None = None,
@@ -394,6 +410,7 @@ def _wire(
             settings.changes_wait,
             lambda: ending is not None and ending.has_begun,
         ),
+        webhooks=_webhooks(settings, engine, clock),
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),

@@ -23,6 +23,7 @@ from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.use_cases.unchanged import Unchanged
+from app.use_cases.webhooks import ManageWebhooks
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
 from app.wire.tags import Taggers
@@ -74,6 +75,7 @@ class Services:
     record: RecordEvents
     find: FindEvents
     changes: FollowChanges
+    webhooks: ManageWebhooks
     clients: ManageClients
     erase: EraseClients
     listing: ListClients

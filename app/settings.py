@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     changes_wait: float = Field(default=15.0, ge=0, le=60)
     """Seconds at most that who follows changes waits for an answer without any."""
 
+    webhooks: int = Field(default=50, ge=0, le=1000)
+    """Webhooks of one tenant at most."""
+
     portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
     """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
 

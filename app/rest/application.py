@@ -17,6 +17,7 @@ from app.rest import (
     audit_log,
     changes,
     clients,
+    deliveries,
     erasures,
     events,
     history,
@@ -27,6 +28,7 @@ from app.rest import (
     recourse,
     reference,
     simulations,
+    webhooks,
 )
 from app.rest.acceptable import refuse_unacceptable
 from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
@@ -116,6 +118,8 @@ def create_rest(
             changes,
             erasures,
             policies,
+            webhooks,
+            deliveries,
             portfolio_metrics,
             api_keys,
             audit_log,

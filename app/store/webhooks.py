@@ -1,35 +1,25 @@
 """Webhooks in Postgres, for those who manage them.
 
-Who changes one locks its row. What the worker that delivers has to know is told it by `webhook_progress.asked`, whose row
-is locked by whoever writes deliveries: an erasure waits for it (`app.store.erasures`).
+Who changes one locks its row. What the worker that delivers has to know is told it by `webhook_progress.asked`, whose
+row is locked by whoever writes deliveries: an erasure waits for it (`app.store.erasures`).
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, delete, func, insert, select, text, update
+from sqlalchemy import Select, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.core.reading import Aspect
-from app.core.verdict import Verdict
 from app.ports.audit import Action, Actor, webhook_subject
 from app.ports.conditions import UnfitError
 from app.ports.database import Transaction
-from app.ports.webhooks import (
-    Disabled,
-    DisabledReason,
-    Filter,
-    MessageType,
-    Progress,
-    Secret,
-    TooManySecretsError,
-    Webhook,
-)
+from app.ports.webhooks import Progress, Secret, TooManySecretsError, Webhook
 from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.requests import made_by, note_made
 from app.store.tables import change_feed, tenant, webhook, webhook_delivery, webhook_progress, webhook_secret
+from app.store.webhook_rows import webhook_in
 
 __all__ = ["PostgresWebhooks"]
 
@@ -81,7 +71,7 @@ class PostgresWebhooks:
         """Use a pool."""
         self._engine = engine
 
-    async def add(
+    async def add(  # noqa: PLR0917 - what it is made from
         self, tenant_id: str, made: Webhook, secret: Secret, most: int, by: Actor, request_id: str | None = None
     ) -> Webhook | None:
         """Keep a new one; see the port."""
@@ -97,7 +87,9 @@ class PostgresWebhooks:
             if (await connection.execute(counted)).scalar_one() >= most:
                 return None
             own = {"tenant_id": tenant_id, "webhook_id": made.webhook_id}
-            await connection.execute(insert(webhook).values(**own, created_at=made.created_at, revision=made.revision, **_columns(made)))
+            await connection.execute(
+                insert(webhook).values(**own, created_at=made.created_at, revision=made.revision, **_columns(made))
+            )
             await connection.execute(insert(webhook_secret).values(**own, **_secret_columns(secret)))
             newest = select(func.coalesce(func.max(change_feed.c.place), 0)).where(_of(change_feed, tenant_id))
             await connection.execute(insert(webhook_progress).values(**own, place=newest.scalar_subquery()))
@@ -110,7 +102,7 @@ class PostgresWebhooks:
         """List them; see the port."""
         statement = _webhooks(tenant_id).order_by(webhook.c.created_at, webhook.c.webhook_id)
         async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
-            return [_webhook(row) for row in await connection.execute(statement)]
+            return [webhook_in(row) for row in await connection.execute(statement)]
 
     async def get(self, tenant_id: str, webhook_id: str) -> Webhook | None:
         """Find one; see the port."""
@@ -241,9 +233,7 @@ class PostgresWebhooks:
             values = _secret_columns(secret) | {"number": last + 1}
             await connection.execute(insert(webhook_secret).values(**own, **values))
             await connection.execute(
-                update(webhook)
-                .where(_of(webhook, tenant_id, webhook_id))
-                .values(revision=webhook.c.revision + 1)
+                update(webhook).where(_of(webhook, tenant_id, webhook_id)).values(revision=webhook.c.revision + 1)
             )
             await connection.execute(
                 update(webhook_progress)
@@ -269,24 +259,10 @@ def _webhooks(tenant_id: str) -> Select[Any]:
     return select(webhook).where(webhook.c.tenant_id == tenant_id)
 
 
-async def _get(
-    connection: AsyncConnection, tenant_id: str, webhook_id: str, *, lock: bool = False
-) -> Webhook | None:
+async def _get(connection: AsyncConnection, tenant_id: str, webhook_id: str, *, lock: bool = False) -> Webhook | None:
     statement = _webhooks(tenant_id).where(webhook.c.webhook_id == webhook_id)
     row = (await connection.execute(statement.with_for_update() if lock else statement)).one_or_none()
-    return None if row is None else _webhook(row)
-
-
-def _webhook(row: Row[Any]) -> Webhook:
-    wanted = Filter(
-        frozenset(map(MessageType, row.types)),
-        frozenset(map(Verdict, row.verdicts)),
-        frozenset(row.client_types),
-        frozenset(map(Aspect, row.aspects)),
-        frozenset(row.sources),
-    )
-    disabled = None if row.disabled_at is None else Disabled(row.disabled_at, DisabledReason(row.disabled_reason))
-    return Webhook(row.webhook_id, row.url, row.description, wanted, row.created_at, row.revision, disabled)
+    return None if row is None else webhook_in(row)
 
 
 def _columns(one: Webhook) -> dict[str, Any]:

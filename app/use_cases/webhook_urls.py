@@ -88,6 +88,6 @@ def _fault_of_host(host: str, is_allowed: Callable[[IPv4Address | IPv6Address], 
     if len(host) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
         return f"expected a name of at most {_LONGEST_NAME} characters, each part of 1 to 63"
     # A name that is never asked for (RFC 6761).
-    if labels[-1].lower() == "localhost" and not any(map(is_allowed, _LOOPBACK)):
+    if labels[-1].lower() == "localhost" and not any(is_allowed(one) for one in _LOOPBACK):
         return _NOT_GLOBAL
     return None

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.core.strategies import APPROACHES
-from app.ports.audit import Actor
 from app.ports.clock import Clock
 from app.ports.conditions import UnfitError
-from app.ports.tenants import Scope
 from app.ports.webhooks import (
+    Deliveries,
     Delivery,
-    DeliveryState,
+    DeliveryFilter,
     Disabled,
     DisabledReason,
     Filter,
@@ -66,12 +65,10 @@ class SeenWebhook:
     Attributes:
         webhook: as it is asked for.
         progress: how far its deliveries have come.
-        overlap_ends_at: until when a former secret signs beside the present one; None where none does.
     """
 
     webhook: Webhook
     progress: Progress
-    overlap_ends_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +87,10 @@ def new_secret() -> str:
 class ManageWebhooks:
     """Makes, shows, changes and removes webhooks, and sends again what they were sent."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what it is made from
         self,
         webhooks: Webhooks,
+        deliveries: Deliveries,
         clock: Clock,
         refuse_url: Callable[[str], None],
         most: int,
@@ -102,12 +100,14 @@ class ManageWebhooks:
 
         Args:
             webhooks: where they are kept.
+            deliveries: where it is kept what became of each.
             clock: what time it is.
             refuse_url: refuses a URL that nothing may ever be sent to, as `refuse_bad_url` does.
             most: of one tenant.
             changes_keep: for how long changes are kept, and can be sent again.
         """
         self._webhooks = webhooks
+        self._deliveries = deliveries
         self._clock = clock
         self._refuse_url = refuse_url
         self._most = most
@@ -146,11 +146,9 @@ class ManageWebhooks:
         The latter happens where a request is done again whose answer nobody ever saw.
 
         Raises:
-            ForbiddenError: who asks may not read what he would be told.
             InvalidRequestError: nothing may be sent to the URL, or nothing would ever be told.
             ConflictError: the tenant has too many.
         """
-        by.require(Scope.READ)
         self._refuse_url(url)
         _refuse_unknown(wanted)
         now, secret = self._clock.now(), new_secret()
@@ -172,12 +170,10 @@ class ManageWebhooks:
         """Change a webhook; what comes out the same is no change.
 
         Raises:
-            ForbiddenError: who asks may not read what he would be told.
             NotFoundError: the tenant has no such webhook.
             InvalidRequestError: nothing may be sent to the URL, or nothing would ever be told.
             PreconditionFailedError: it does not fit.
         """
-        by.require(Scope.READ)
 
         def checked(before: Webhook) -> Webhook:
             after = changed(before)
@@ -219,7 +215,7 @@ class ManageWebhooks:
             PreconditionFailedError: it does not fit.
         """
         try:
-            known = await self._webhooks.remove(by.tenant_id, webhook_id, by.actor, fits)
+            known = await self._webhooks.remove(by.tenant_id, webhook_id, self._clock.now(), by.actor, fits)
         except UnfitError:
             raise PreconditionFailedError(_UNFIT) from None
         if not known:
@@ -270,13 +266,7 @@ class ManageWebhooks:
         return SecretWebhook(await self.one(by.tenant_id, webhook_id), value)
 
     async def deliveries(
-        self,
-        tenant_id: str,
-        webhook_id: str,
-        state: DeliveryState | None,
-        client_id: str | None,
-        before: int | None,
-        limit: int,
+        self, tenant_id: str, webhook_id: str, wanted: DeliveryFilter, before: int | None, limit: int
     ) -> list[Delivery]:
         """Deliveries of a webhook below a number, the newest first.
 
@@ -284,7 +274,13 @@ class ManageWebhooks:
             NotFoundError: the tenant has no such webhook.
         """
         await self._known(tenant_id, webhook_id)
-        return await self._webhooks.deliveries(tenant_id, webhook_id, state, client_id, before, limit)
+        return await self._deliveries.page(tenant_id, webhook_id, wanted, before, limit)
+
+    async def deliveries_of(
+        self, tenant_id: str, webhook_ids: Sequence[str], wanted: DeliveryFilter, before: int | None, limit: int
+    ) -> dict[str, list[Delivery]]:
+        """Deliveries of several webhooks, of each those below a number, the newest first."""
+        return await self._deliveries.pages(tenant_id, webhook_ids, wanted, before, limit)
 
     async def delivery(self, tenant_id: str, webhook_id: str, number: int) -> tuple[Delivery, str | None]:
         """One delivery, and what was sent where that is kept with it.
@@ -293,7 +289,7 @@ class ManageWebhooks:
             NotFoundError: there is no such delivery, or it is kept no longer.
         """
         await self._known(tenant_id, webhook_id)
-        found = await self._webhooks.delivery(tenant_id, webhook_id, number)
+        found = await self._deliveries.one(tenant_id, webhook_id, number)
         if found is None:
             raise _unknown_delivery(number)
         return found
@@ -307,7 +303,7 @@ class ManageWebhooks:
         """
         await self._known(by.tenant_id, webhook_id)
         try:
-            found = await self._webhooks.replay(by.tenant_id, webhook_id, number, self._clock.now(), by.actor)
+            found = await self._deliveries.replay(by.tenant_id, webhook_id, number, self._clock.now(), by.actor)
         except UnkeptError:
             raise ConflictError("the change that it told is kept no longer") from None
         if found is None:
@@ -322,26 +318,34 @@ class ManageWebhooks:
         What waits to be sent anyway is not sent twice.
 
         Raises:
-            ForbiddenError: who asks may not read what would be told.
             NotFoundError: the tenant has no such webhook.
             InvalidRequestError: the period is none, began before what is kept, or has too many changes.
         """
-        by.require(Scope.READ)
         if until <= since:
             raise InvalidRequestError("/until", "expected an instant after `since`")
-        if since < self._clock.now() - self._changes_keep:
+        known = await self._known(by.tenant_id, webhook_id)
+        if MessageType.CHANGED not in known.wanted.types:
+            raise ConflictError(f"this webhook does not ask for {MessageType.CHANGED}")
+        now = self._clock.now()
+        if since < now - self._changes_keep:
             raise InvalidRequestError("/since", f"expected an instant of the last {self._changes_keep.days} days")
-        found = await self._known(by.tenant_id, webhook_id)
-        if MessageType.CHANGED not in found.wanted.types:
-            raise ConflictError("this webhook does not ask for assessment.changed")
         try:
-            return await self._webhooks.replay_period(
-                by.tenant_id, webhook_id, Period(since, until), found.wanted, MOST_REPLAYED, by.actor, request_id
+            found = await self._deliveries.replay_period(
+                by.tenant_id,
+                webhook_id,
+                Period(since, until),
+                MOST_REPLAYED,
+                now,
+                by.actor,
+                request_id=request_id,
             )
         except TooManyChangesError:
             raise InvalidRequestError(
                 "/until", f"expected a period of at most {MOST_REPLAYED:,} changes: take a shorter one"
             ) from None
+        if found is None:
+            raise _unknown(webhook_id)
+        return found
 
     async def skip(self, by: Principal, webhook_id: str) -> int:
         """Send nothing of what waits, and go on with what comes; how many deliveries were skipped.
@@ -349,8 +353,10 @@ class ManageWebhooks:
         Raises:
             NotFoundError: the tenant has no such webhook.
         """
-        await self._known(by.tenant_id, webhook_id)
-        return await self._webhooks.skip(by.tenant_id, webhook_id, by.actor)
+        found = await self._deliveries.skip(by.tenant_id, webhook_id, self._clock.now(), by.actor)
+        if found is None:
+            raise _unknown(webhook_id)
+        return found
 
     async def _changed(
         self,
@@ -378,13 +384,8 @@ class ManageWebhooks:
             return []
         ids = [one.webhook_id for one in found]
         progress = await self._webhooks.progress(tenant_id, ids)
-        ends = await self._webhooks.overlaps(tenant_id, ids)
-        # One that was removed meanwhile is as good as none.
-        return [
-            SeenWebhook(one, progress[one.webhook_id], ends.get(one.webhook_id))
-            for one in found
-            if one.webhook_id in progress
-        ]
+        # One that was removed meanwhile is none.
+        return [SeenWebhook(one, progress[one.webhook_id]) for one in found if one.webhook_id in progress]
 
 
 def _unknown(webhook_id: str) -> NotFoundError:
