@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from ipaddress import ip_address
 from typing import Final
 
 from fastapi import FastAPI
@@ -69,7 +70,9 @@ from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.memories import Memories
+from app.use_cases.messages import id_of_change
 from app.use_cases.once import Once
+from app.use_cases.ping_webhooks import PingWebhooks
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.portfolios import Portfolios
@@ -85,6 +88,7 @@ from app.use_cases.webhooks import ManageWebhooks
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
+from app.wire.messages import JsonMessages
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 from app.wire.tags import Taggers
@@ -309,15 +313,14 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         await wired.close()
 
 
-def _webhooks(settings: Settings, engine: AsyncEngine, clock: SystemClock) -> ManageWebhooks:
-    return ManageWebhooks(
-        PostgresWebhooks(engine),
-        PostgresDeliveries(engine, lambda tenant_id, place: f"msg_{tenant_id}{place}"),
-        clock,
-        partial(refuse_bad_url, is_allowed=lambda address: address.is_global, with_http=False),
-        settings.webhooks,
-        timedelta(days=settings.changes_keep),
+def _webhooks(settings: Settings, engine: AsyncEngine, clock: SystemClock) -> tuple[ManageWebhooks, PingWebhooks]:
+    webhooks, deliveries = PostgresWebhooks(engine), PostgresDeliveries(engine, id_of_change)
+    refuse = partial(
+        refuse_bad_url, is_public=lambda one: ip_address(one).is_global, is_own=lambda one: False, with_http=False
     )
+    keep = timedelta(days=settings.changes_keep)
+    manage = ManageWebhooks(webhooks, deliveries, clock, refuse, settings.webhooks, keep)
+    return manage, PingWebhooks(webhooks, deliveries, None, JsonMessages(), clock)  # type: ignore[arg-type]
 
 
 def _wire(
@@ -381,6 +384,7 @@ def _wire(
         return True
 
     hints = PostgresChangeHints(settings.database_url or "")
+    webhooks = _webhooks(settings, engine, clock)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
         if tracing.is_on:
@@ -410,7 +414,8 @@ def _wire(
             settings.changes_wait,
             lambda: ending is not None and ending.has_begun,
         ),
-        webhooks=_webhooks(settings, engine, clock),
+        webhooks=webhooks[0],
+        ping_webhook=webhooks[1],
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),

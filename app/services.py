@@ -17,6 +17,7 @@ from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
 from app.use_cases.once import Once
+from app.use_cases.ping_webhooks import PingWebhooks
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.rates import Allowance, RateLimits
@@ -76,6 +77,7 @@ class Services:
     find: FindEvents
     changes: FollowChanges
     webhooks: ManageWebhooks
+    ping_webhook: PingWebhooks
     clients: ManageClients
     erase: EraseClients
     listing: ListClients

@@ -1,5 +1,6 @@
 """Webhooks: what tenants want to be told at addresses of theirs, and what became of each delivery."""
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -153,6 +154,11 @@ class Secret:
     value: str = field(repr=False)
     created_at: datetime
     ends_at: datetime | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The bytes that sign."""
+        return base64.b64decode(self.value.removeprefix("whsec_"), validate=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +327,10 @@ class Webhooks(Protocol):
         Raises:
             UnfitError: it is not to be done.
         """
+        ...
+
+    async def secrets(self, tenant_id: str, webhook_id: str) -> list[Secret]:
+        """Those that sign at present, the newest first; none where there is no such webhook."""
         ...
 
     async def rotate(  # noqa: PLR0917 - what it is made from

@@ -203,6 +203,16 @@ async def skip_deliveries(webhook_id: WebhookId, principal: Permitted, services:
     return DeliveryCountAnswer(deliveries=await services.webhooks.skip(principal, webhook_id))
 
 
+@router.post("/ping", summary="Ping a webhook")
+async def ping_webhook(webhook_id: WebhookId, principal: Permitted, services: UsedServices) -> DeliveryAnswer:
+    """Send a message of the type `webhook.ping` at once, and answer what came of it: it is a delivery like others.
+
+    It is tried once, within 15 seconds, also where the webhook is disabled. Where it is taken, deliveries that were
+    held up because others had failed go on. 20 a minute at most.
+    """
+    return DeliveryAnswer.of(await services.ping_webhook(principal, webhook_id))
+
+
 def _instant(text: str, pointer: str) -> datetime:
     try:
         found = read_moment(text)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import ARRAY, Text, bindparam, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -153,7 +153,8 @@ class PostgresDeliveries:
     ) -> dict[str, list[Delivery]]:
         """List deliveries of several; see the port."""
         mine = webhook_delivery.c
-        asked = func.unnest(list(webhook_ids)).table_valued("webhook_id").alias("asked")
+        given = bindparam("webhooks", list(webhook_ids), type_=ARRAY(Text))
+        asked = func.unnest(given).table_valued("webhook_id").render_derived(name="asked")
         page = select(webhook_delivery).where(
             mine.tenant_id == tenant_id, mine.webhook_id == asked.c.webhook_id, _is_shown(tenant_id)
         )
@@ -162,8 +163,8 @@ class PostgresDeliveries:
                 page = page.where(column == str(value))
         if before is not None:
             page = page.where(mine.number < before)
-        found = page.order_by(mine.number.desc()).limit(limit).lateral("found")
-        statement = select(found).select_from(asked.join(found, text("true"))).order_by(found.c.number.desc())
+        found = page.correlate(asked).order_by(mine.number.desc()).limit(limit).lateral("found")
+        statement = select(found).select_from(asked.join(found, true())).order_by(found.c.number.desc())
         pages: dict[str, list[Delivery]] = {}
         async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
             for row in await connection.execute(statement):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, insert, select, text, update
+from sqlalchemy import Select, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ports.audit import Action, Actor, webhook_subject
@@ -39,7 +39,7 @@ _PROGRESS: Final = text(
             WHERE delivery.tenant_id = had.tenant_id AND delivery.webhook_id = had.webhook_id
                 AND delivery.state = 'pending'
             LIMIT :most
-        ) AS some
+        ) AS counted
     ) AS pending
     CROSS JOIN LATERAL (
         SELECT max(secret.ends_at) AS ends_at FROM webhook_secret AS secret
@@ -195,6 +195,17 @@ class PostgresWebhooks:
                 return (await connection.execute(_REMOVE_SOME, values)).rowcount == _DELIVERIES
 
         return await retrying(once)
+
+    async def secrets(self, tenant_id: str, webhook_id: str) -> list[Secret]:
+        """List those that sign; see the port."""
+        known = webhook_secret.c
+        statement = (
+            select(known.number, known.value, known.created_at, known.ends_at)
+            .where(_of(webhook_secret, tenant_id, webhook_id), or_(known.ends_at.is_(None), known.ends_at > func.now()))
+            .order_by(known.number.desc())
+        )
+        async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
+            return [Secret(*row) for row in await connection.execute(statement)]
 
     async def rotate(  # noqa: PLR0917 - what it is made from
         self,
