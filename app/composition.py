@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from ipaddress import ip_address
 from typing import Final
 
 from fastapi import FastAPI
@@ -20,13 +19,12 @@ from app.edge.cors import Cors
 from app.edge.edge import Edge
 from app.edge.observed import Observed, Observer
 from app.edge.rates import RateGate
-from app.graphql.documents import Documents, read_trusted
-from app.graphql.endpoint import GraphQLEndpoint
-from app.graphql.graphiql import GraphiQL
-from app.graphql.schema import make_schema
 from app.metrics.http import HttpMetrics
 from app.metrics.listeners import Metrics, server_metrics, worker_metrics
 from app.oidc.jwt_tokens import JwtTokens
+from app.outgoing.addresses import is_own, is_public
+from app.outgoing.late import LateSender
+from app.outgoing.sender import HttpSender
 from app.ports.database import Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tenants import Tenants
@@ -34,7 +32,7 @@ from app.ports.tracing import OFF, Tracing
 from app.rest.application import Application, create_operators, create_rest
 from app.rest.problem_types import PROBLEM_TYPES, ProblemType
 from app.services import Ending, Services, Vitals
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 from app.store.assessments import PostgresAssessments
 from app.store.audit import PostgresAuditLog
 from app.store.change_feed import PostgresChangeFeed
@@ -69,6 +67,7 @@ from app.use_cases.histories import Histories
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
+from app.use_cases.live_changes import LiveChanges
 from app.use_cases.memories import Memories
 from app.use_cases.messages import id_of_change
 from app.use_cases.once import Once
@@ -92,6 +91,7 @@ from app.wire.messages import JsonMessages
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 from app.wire.tags import Taggers
+from app.wiring.graphql import graphql_endpoint
 
 __all__ = [
     "Server",
@@ -132,13 +132,16 @@ class _Wired:
     writes: Writes
     rates: PostgresRates
     hints: PostgresChangeHints
+    sender: LateSender
     tokens: JwtTokens | None
 
     async def close(self) -> None:
         await self.services.keys.close()
         if self.tokens is not None:
             await self.tokens.close()
+        await self.services.live.close()
         await self.hints.close()
+        await self.sender.close()
         await self.writes.close()
         await self.rates.close()
         await self.reads.close()
@@ -192,7 +195,7 @@ def create_server(settings: Settings, tracing: Tracing = OFF, access: Log | None
         await wired.close()
 
     rest = create_rest(services, lifespan)
-    rest.fronts = {"/graphql": _graphql(services, settings, metrics, tracing)}
+    rest.fronts = {"/graphql": graphql_endpoint(services, settings, metrics, tracing)}
     operations = rest.operations | {("GET", "/graphql"), ("POST", "/graphql")}
     # What is traced begins first and ends last: the others then tell of which trace it is.
     observers: list[Observer] = list(_traced(tracing))
@@ -252,23 +255,6 @@ async def _pulse(metrics: Metrics | None, vitals: Vitals) -> AsyncIterator[None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _graphql(services: Services, settings: Settings, metrics: Metrics | None, tracing: Tracing) -> GraphQLEndpoint:
-    try:
-        trusted = read_trusted(settings.graphql_documents)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"PARTWISE_GRAPHQL_DOCUMENTS: {error}") from None
-    documents = Documents(
-        make_schema(),
-        introspection=settings.graphql_introspection,
-        suggestions=settings.graphql_suggestions,
-        trusted=trusted,
-        only_trusted=settings.graphql_only_trusted,
-    )
-    graphiql = GraphiQL() if settings.graphiql else None
-    told = UNHEARD if metrics is None or metrics.server is None else metrics.server.graphql
-    return GraphQLEndpoint(services, documents, graphiql, settings.graphql_timeout, told, tracing)
-
-
 @asynccontextmanager
 async def services_for(settings: Settings, kept_events: int = _KEPT_EVENTS) -> AsyncIterator[Services]:
     """The use cases for a command, for as long as the block lasts; so many events are kept at hand."""
@@ -313,14 +299,42 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         await wired.close()
 
 
-def _webhooks(settings: Settings, engine: AsyncEngine, clock: SystemClock) -> tuple[ManageWebhooks, PingWebhooks]:
+def _webhooks(
+    settings: Settings, engine: AsyncEngine, clock: SystemClock, sender: LateSender
+) -> tuple[ManageWebhooks, PingWebhooks]:
     webhooks, deliveries = PostgresWebhooks(engine), PostgresDeliveries(engine, id_of_change)
+    networks = settings.webhook_networks
     refuse = partial(
-        refuse_bad_url, is_public=lambda one: ip_address(one).is_global, is_own=lambda one: False, with_http=False
+        refuse_bad_url,
+        is_public=is_public,
+        is_own=lambda address: is_own(address, networks),
+        with_http=bool(networks),
     )
     keep = timedelta(days=settings.changes_keep)
     manage = ManageWebhooks(webhooks, deliveries, clock, refuse, settings.webhooks, keep)
-    return manage, PingWebhooks(webhooks, deliveries, None, JsonMessages(), clock)  # type: ignore[arg-type]
+    return manage, PingWebhooks(webhooks, deliveries, sender, JsonMessages(), clock)
+
+
+def _watch(  # noqa: PLR0917 - what is watched
+    metrics: Metrics, tracing: Tracing, engine: AsyncEngine, reads: Reads, writes: Writes, intake: Intake
+) -> None:
+    """Have it counted how full all is."""
+    if tracing.is_on:
+        metrics.meters.sampled = tracing.sampled
+    metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
+    metrics.database.pool(Pool.READS, reads.usage)
+    metrics.database.pool(Pool.WRITES, writes.usage)
+    if metrics.server is not None:
+        metrics.server.ingest.waits(lambda: intake.held_bytes, intake.most_bytes)
+
+
+def _following(
+    settings: Settings, feed: PostgresChangeFeed, hints: PostgresChangeHints, ending: Ending | None
+) -> FollowChanges:
+    def is_ending() -> bool:
+        return ending is not None and ending.has_begun
+
+    return FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait, is_ending)
 
 
 def _wire(
@@ -357,7 +371,6 @@ def _wire(
     form = PackedAssessments()
     assessments = PostgresAssessments(engine, reads, form)
     tallies = PostgresTallies(engine, reads)
-    lease = settings.worker_lease
     reassess = Reassess(
         assessments,
         tallies,
@@ -367,7 +380,7 @@ def _wire(
         policies,
         clock,
         freshness,
-        lease,
+        settings.worker_lease,
         evaluations=freshness,
         tracing=tracing,
     )
@@ -384,16 +397,12 @@ def _wire(
         return True
 
     hints = PostgresChangeHints(settings.database_url or "")
-    webhooks = _webhooks(settings, engine, clock)
+    changes = _following(settings, PostgresChangeFeed(engine, reads), hints, ending)
+    sender = LateSender(lambda: HttpSender(f"Partwise/{partwise.__version__}", settings.webhook_networks))
+    webhooks = _webhooks(settings, engine, clock, sender)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
-        if tracing.is_on:
-            metrics.meters.sampled = tracing.sampled
-        metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
-        metrics.database.pool(Pool.READS, reads.usage)
-        metrics.database.pool(Pool.WRITES, writes.usage)
-        if metrics.server is not None:
-            metrics.server.ingest.waits(lambda: intake.held_bytes, intake.most_bytes)
+        _watch(metrics, tracing, engine, reads, writes, intake)
 
     secrets = PostgresSecrets(engine, settings.signing_secrets)
     tenants = PostgresTenants(engine)
@@ -407,13 +416,8 @@ def _wire(
         audit=PostgresAuditLog(engine),
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
-        changes=FollowChanges(
-            PostgresChangeFeed(engine, reads),
-            hints,
-            settings.changes_keep,
-            settings.changes_wait,
-            lambda: ending is not None and ending.has_begun,
-        ),
+        changes=changes,
+        live=LiveChanges(changes),
         webhooks=webhooks[0],
         ping_webhook=webhooks[1],
         clients=ManageClients(clients, ledger, clock),
@@ -444,4 +448,4 @@ def _wire(
         CheckAssessments(assessments, form, stored, histories, policies),
         CheckTallies(tallies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, hints, tokens)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, hints, sender, tokens)

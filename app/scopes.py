@@ -118,6 +118,7 @@ GRAPHQL: Final[Mapping[str, Scope | None]] = MappingProxyType(
         "Mutation.eraseClient": _MANAGE,
         "Mutation.draftPolicy": _MANAGE,
         "Mutation.activatePolicy": _MANAGE,
+        "Subscription.scoreChanged": _READ,
     }
 )
 """By type and field."""

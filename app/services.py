@@ -16,6 +16,7 @@ from app.use_cases.follow_changes import FollowChanges
 from app.use_cases.intake import Intake
 from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
+from app.use_cases.live_changes import LiveChanges
 from app.use_cases.once import Once
 from app.use_cases.ping_webhooks import PingWebhooks
 from app.use_cases.policies import ManagePolicies
@@ -29,10 +30,12 @@ from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
 from app.wire.tags import Taggers
 
-__all__ = ["ALLOWANCE", "Ending", "Services", "Vitals", "let_in"]
+__all__ = ["ALLOWANCE", "STREAM", "Ending", "Services", "Vitals", "let_in"]
 
 ALLOWANCE: Final = "partwise.allowance"
 """Where the state of an ASGI scope holds what the key that asks may still ask for."""
+STREAM: Final = "partwise.stream"
+"""There where a request takes as long as its client likes: a stream of events, or one who follows changes."""
 
 
 class Ending:
@@ -78,6 +81,7 @@ class Services:
     changes: FollowChanges
     webhooks: ManageWebhooks
     ping_webhook: PingWebhooks
+    live: LiveChanges
     clients: ManageClients
     erase: EraseClients
     listing: ListClients

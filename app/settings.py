@@ -1,6 +1,7 @@
 """What the surroundings decide: addresses, folders, limits. Read once, by the command, and handed on."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -94,6 +95,10 @@ class Settings(BaseSettings):
     webhooks: int = Field(default=50, ge=0, le=1000)
     """Webhooks of one tenant at most."""
 
+    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks of one's own that webhooks may be sent into, over http, too: `10.1.0.0/16`, with commas between. Without
+    it they go to public addresses alone, over https."""
+
     portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
     """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
 
@@ -137,6 +142,15 @@ class Settings(BaseSettings):
 
     graphql_only_trusted: bool = False
     """Whether only trusted documents are run."""
+
+    subscriptions: int = Field(default=5_000, ge=1, le=100_000)
+    """GraphQL subscriptions that one server process holds at most."""
+
+    subscriptions_of_tenant: int = Field(default=2_000, ge=1, le=100_000)
+    """Those of one tenant among them, at most."""
+
+    subscriptions_of_key: int = Field(default=1_000, ge=1, le=100_000)
+    """Those of one key, or of one user, at most."""
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """The origins whose pages may use the API from a browser, with commas between: `https://app.example`. None unless
@@ -183,6 +197,11 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin):
                 raise ValueError("must be origins with commas between, in lower case: https://app.example")
         return origins
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _read_networks(cls, given: object) -> object:
+        return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
 
     @field_validator("rate_limits", mode="before")
     @classmethod

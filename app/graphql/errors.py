@@ -9,6 +9,7 @@ from app.use_cases.errors import (
     AmbiguousError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     InvalidFieldsError,
     InvalidRequestError,
     NotFoundError,
@@ -16,11 +17,14 @@ from app.use_cases.errors import (
     RateLimitedError,
     UnauthenticatedError,
 )
+from app.use_cases.live_changes import FellBehindError
 
 __all__ = ["coded", "public"]
 
 _CODES: Final[dict[type[PartwiseError], str]] = {
     NotFoundError: "NOT_FOUND",
+    GoneError: "CURSOR_EXPIRED",
+    FellBehindError: "TOO_SLOW",
     UnauthenticatedError: "UNAUTHENTICATED",
     ForbiddenError: "FORBIDDEN",
     RateLimitedError: "RATE_LIMITED",

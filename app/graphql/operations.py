@@ -25,8 +25,16 @@ class Ending(StrEnum):
 
 
 class Operations(Protocol):
-    """Is told how each operation ended."""
+    """Is told how each operation ended, and of subscriptions that are open."""
 
     def answered(self, kind: str, ending: Ending, seconds: float) -> None:
-        """One of a kind, after so many seconds."""
+        """One of a kind, after so many seconds; a subscription with its first payload."""
+        ...
+
+    def subscribed(self, transport: str) -> None:
+        """A subscription is open, over one of `live.ends.Transport`."""
+        ...
+
+    def unsubscribed(self, transport: str, end: str) -> None:
+        """It is so no more, for one of `live.ends.End`."""
         ...

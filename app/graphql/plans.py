@@ -1,12 +1,13 @@
 """Plans: a query compiled once into the functions that answer it.
 
 graphql-core's executor is the reference: it looks at every field of every object anew and asks each value whether it
-can be awaited. A plan has settled all that when it is made. It covers queries of object types, lists and leaves; for
-anything else there is none. It knows only success: when anything goes wrong the reference is asked, which can say so.
+can be awaited. A plan has settled all that when it is made. It covers queries and subscriptions of object types, lists
+and leaves; for anything else there is none. It knows only success: when anything goes wrong the reference is asked,
+which can say so.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -61,14 +62,24 @@ class Plan(NamedTuple):
     """A compiled query."""
 
     complete: Complete
+    subscribe: Callable[[Any, VariableValues], AsyncGenerator[Any, None]] | None = None
 
-    async def run(self, context: Any, variables: VariableValues) -> dict[str, Any]:
-        """Answer the query.
+    def source(self, context: Any, variables: VariableValues) -> AsyncGenerator[Any, None]:
+        """The events of a subscription, each of which is to be `run`.
+
+        Raises:
+            GraphQLError: its arguments cannot be used.
+        """
+        assert self.subscribe is not None
+        return self.subscribe(context, variables)
+
+    async def run(self, context: Any, variables: VariableValues, root: Any = None) -> dict[str, Any]:
+        """Answer the query, or tell an event of a subscription.
 
         Raises:
             Exception: anything that went wrong; the reference says it as GraphQL wants it.
         """
-        found = self.complete(None, _Run(context, variables))
+        found = self.complete(root, _Run(context, variables))
         answer: dict[str, Any] = await found if asyncio.iscoroutine(found) else found
         return answer
 
@@ -77,11 +88,14 @@ def plan_of(
     schema: Schema, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
 ) -> Plan | None:
     """Compile an operation that is valid; None where a plan does not cover it."""
-    root = schema._schema.query_type  # noqa: SLF001 - Strawberry offers no other way to graphql-core's schema
-    if operation.operation is not OperationType.QUERY or root is None:
+    root = schema._schema.get_root_type(operation.operation)  # noqa: SLF001 - Strawberry offers no other way to it
+    if operation.operation is OperationType.MUTATION or root is None:
         return None
+    compiler = _Compiler(schema, fragments)
     try:
-        return Plan(_Compiler(schema, fragments).object(root, [operation.selection_set]).complete)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            return compiler.subscription(root, operation.selection_set)
+        return Plan(compiler.object(root, [operation.selection_set]).complete)
     except Unplanned:
         return None
 
@@ -90,6 +104,27 @@ class _Compiler:
     def __init__(self, schema: Schema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._schema = schema
         self._fragments = fragments
+
+    def subscription(self, root: GraphQLObjectType, selection_set: SelectionSetNode) -> Plan:
+        """A subscription: what its one field opens, and how each of its events is told."""
+        ((key, nodes),) = self._collected(root, [selection_set]).items()
+        field = root.fields[nodes[0].name.value]
+        told = field.extensions.get("strawberry-definition")
+        if not isinstance(told, StrawberryField) or told.base_resolver is None:
+            raise Unplanned
+        subscribe: Callable[..., AsyncGenerator[Any, None]] = told.base_resolver.wrapped_func  # type: ignore[assignment]
+        arguments = self._arguments(field, told, nodes[0])
+        inner = [node.selection_set for node in nodes if node.selection_set is not None]
+        complete, waits = self._completion(field.type, inner)
+
+        def opened(context: Any, variables: VariableValues) -> AsyncGenerator[Any, None]:
+            run = _Run(context, variables)
+            return subscribe(None, info=run, **arguments(run))
+
+        async def ask(event: Any, run: _Run) -> dict[str, Any]:
+            return {key: await complete(event, run)}
+
+        return Plan(ask if waits else lambda event, run: {key: complete(event, run)}, opened)
 
     def object(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> _Completion:
         """Objects of a type, as dictionaries in the order of the query."""

@@ -21,6 +21,7 @@ from app.graphql.policies import PolicyPreview, PolicyVersion, policies_of, poli
 from app.graphql.portfolio_metrics import PortfolioMetricsType, portfolio_metrics
 from app.graphql.portfolios import PortfolioType, portfolio_at, portfolio_now
 from app.graphql.scalars import SCALARS, Moment
+from app.graphql.score_changes import Subscription
 from app.graphql.simulations import Simulation, SupposedEvent, simulated
 from app.use_cases.errors import NotFoundError
 
@@ -190,7 +191,13 @@ def make_schema(*, suggestions: bool = True) -> strawberry.Schema:
     """
     scalars: Any = SCALARS
     config = StrawberryConfig(scalar_map=scalars, disable_field_suggestions=not suggestions)
-    schema = strawberry.Schema(query=Query, mutation=Mutation, types=[Client, Event, PolicyVersion], config=config)
+    schema = strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Client, Event, PolicyVersion],
+        config=config,
+    )
     # Strawberry's own fails on lists and non-nulls, which have no extensions.
     schema._schema.type_map["__Type"].fields["isOneOf"].resolve = lambda kind, info: getattr(kind, "is_one_of", False)  # type: ignore[attr-defined]  # noqa: SLF001
     return schema

@@ -31,7 +31,7 @@ EXTRA: Final[Mapping[str, str]] = MappingProxyType(
         "clients": "how many",
         "url": "where this process listens",
         "kind": "the category of a warning of Python",
-        "reason": "what the database or an issuer cannot do at present, in our words",
+        "reason": "what the database or an issuer cannot do at present, or why a subscription ended, in our words",
         "place": "the file and line that a warning of Python is about",
         "error": "the type of an error",
         "stack": "the places that an error went through, the first error first where one led to another; no messages",

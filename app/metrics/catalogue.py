@@ -96,6 +96,7 @@ _ROUTE: Final = Label(
     "route", told="the template of the path, as the OpenAPI document has it; `/graphql`; `unmatched` where nothing is"
 )
 _OPERATION: Final = Label("kind", ("query", "mutation", "subscription", "none"))
+_TRANSPORT: Final = Label("transport", ("websocket", "sse"))
 _POOL: Final = Label("pool", tuple(Pool))
 _TASK: Final = Label("task", ("assess", "portfolio", "erase", "forget", "look"))
 
@@ -142,9 +143,25 @@ GRAPHQL_OPERATIONS: Final = Metric(
 GRAPHQL_SECONDS: Final = Metric(
     "partwise_graphql_operation_duration_seconds",
     Kind.HISTOGRAM,
-    "Seconds of a request to /graphql; of kind `none` are those that were refused before their kind was known.",
+    "Seconds of a request to /graphql, of a subscription until its first payload; of kind `none` are those that were "
+    "refused before their kind was known.",
     (_OPERATION,),
     _REQUEST_SECONDS,
+    processes=_SERVER,
+)
+SUBSCRIPTIONS: Final = Metric(
+    "partwise_graphql_subscriptions",
+    Kind.GAUGE,
+    "GraphQL subscriptions that are open.",
+    (_TRANSPORT,),
+    processes=_SERVER,
+)
+SUBSCRIPTIONS_ENDED: Final = Metric(
+    "partwise_graphql_subscriptions_ended_total",
+    Kind.COUNTER,
+    "GraphQL subscriptions that ended: their client wanted no more or has gone, they failed, their key ended, they "
+    "took what came too slowly, the process was about to end, or the database was away for long.",
+    (_TRANSPORT, Label("reason", ("done", "failed", "key", "slow", "shutdown", "unavailable"))),
     processes=_SERVER,
 )
 INGEST_EVENTS: Final = Metric(
@@ -307,6 +324,8 @@ _ALL: Final = (
     HTTP_PROBLEMS,
     GRAPHQL_OPERATIONS,
     GRAPHQL_SECONDS,
+    SUBSCRIPTIONS,
+    SUBSCRIPTIONS_ENDED,
     INGEST_EVENTS,
     INGEST_BATCH,
     INGEST_AGE,

@@ -60,9 +60,7 @@ class _Names(AbstractResolver):
         return [
             ResolveResult(
                 hostname=host,
-                host=str(address[0])
-                if kind != socket.AF_INET6 or not address[3:] or not address[3]
-                else (f"{address[0]}%{address[3]}"),
+                host=str(address[0]),
                 port=int(address[1]),
                 family=kind,
                 proto=proto,

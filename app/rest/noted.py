@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.rest.problem_types import ProblemType
+from app.services import STREAM
 
 __all__ = ["PROBLEM", "ROUTE", "STREAM", "RouteNoted", "note_problem", "note_route", "note_stream"]
 
@@ -15,8 +16,6 @@ ROUTE: Final = "partwise.route"
 """The template of the path, or the path of a front."""
 PROBLEM: Final = "partwise.problem"
 """The slug of the problem that was answered."""
-STREAM: Final = "partwise.stream"
-"""There where a request takes as long as its client likes: a stream of events, or one who follows changes."""
 
 
 def note_route(scope: Scope, template: str) -> None:

@@ -28,7 +28,7 @@ class MessageFormat(Protocol):
 
 
 def id_of_change(tenant_id: str, place: int) -> str:
-    """`webhook-id` of a change: the same for all webhooks, tries and replays, and it does not tell how many there are."""
+    """`webhook-id` of a change: the same for all webhooks, tries and replays; it does not tell how many there are."""
     return "msg_" + hashlib.sha256(f"{tenant_id}\0{place}".encode()).hexdigest()[:32]
 
 

@@ -19,7 +19,7 @@ __all__ = ["MOST_PINGS", "PING_WINDOW", "PingWebhooks"]
 
 MOST_PINGS: Final = 20
 PING_WINDOW: Final = timedelta(minutes=1)
-"""In which a tenant may have so many sent by one server: what comes of a ping is told, and nobody is to explore by it."""
+"""In which a tenant may have so many sent by one server: answers are told, and nobody is to explore by pings."""
 _TENANTS: Final = 10_000
 
 

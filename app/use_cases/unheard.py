@@ -35,6 +35,12 @@ class Unheard:
     def answered(self, *told: object, **named: object) -> None:
         """See `app.graphql.operations.Operations`."""
 
+    def subscribed(self, *told: object, **named: object) -> None:
+        """See `app.graphql.operations.Operations`."""
+
+    def unsubscribed(self, *told: object, **named: object) -> None:
+        """See `app.graphql.operations.Operations`."""
+
     def waited(self, *told: object, **named: object) -> None:
         """See `app.ports.database.DatabaseWatch`."""
 

@@ -13,13 +13,21 @@ import pytest
 from graphql import get_introspection_query
 
 from app.composition import create_app
-from app.graphql import endpoint
+from app.graphql import requests
+from app.graphql.answering import Answering
 from app.graphql.documents import Documents, InvalidDocument, read_trusted
 from app.graphql.endpoint import GraphQLEndpoint
+from app.graphql.live.ends import Transport
+from app.graphql.live.event_streams import EventStreams
+from app.graphql.live.keeper import Keeper
+from app.graphql.live.seats import Seats
+from app.graphql.live.subscriptions import Subscriptions
 from app.graphql.schema import make_schema
 from app.ports.tenants import Scope
+from app.ports.tracing import OFF
 from app.services import Services
 from app.settings import Settings
+from app.use_cases.unheard import UNHEARD
 from benchmarks.hostile import documents
 from tests.graphql.conftest import Ask
 
@@ -230,6 +238,12 @@ class Broken:
         raise RuntimeError("the password is 1234")
 
 
+def endpoint_of(services: Services, documents: Documents, timeout: float = 10) -> GraphQLEndpoint:
+    answering, keeper = Answering(documents), Keeper(services.authenticate, services.vitals.ending)
+    subscriptions = Subscriptions(answering, Seats("subscriptions", 1, 1, 1), UNHEARD, OFF, Transport.SSE)
+    return GraphQLEndpoint(services, answering, EventStreams(subscriptions, keeper), timeout=timeout)
+
+
 async def through(endpoint: GraphQLEndpoint, key: str, query: str) -> dict[str, Any]:
     transport = httpx.ASGITransport(endpoint)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -243,7 +257,7 @@ async def test_an_operation_has_its_time(services: Services, monkeypatch: pytest
     schema_documents = Documents(make_schema())
     slow = schema_documents.operation(ASKED, None, {})
     monkeypatch.setattr(Documents, "operation", lambda *_: dataclasses.replace(slow, plan=Slow()))  # type: ignore[arg-type]
-    answer = await through(GraphQLEndpoint(services, schema_documents, timeout=0.05), key, ASKED)
+    answer = await through(endpoint_of(services, schema_documents, timeout=0.05), key, ASKED)
     assert answer["errors"][0]["extensions"]["code"] == "TIMEOUT"
 
 
@@ -251,7 +265,7 @@ async def test_what_happens_inside_is_not_told(services: Services, caplog: pytes
 
     key = await services.keys.create("broken", frozenset({Scope.READ}))
     broken = dataclasses.replace(services, clients=Broken())  # type: ignore[arg-type]
-    answer = await through(GraphQLEndpoint(broken, Documents(make_schema())), key, ASKED)
+    answer = await through(endpoint_of(broken, Documents(make_schema())), key, ASKED)
     assert answer["data"] == {"client": None}
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
     assert "1234" not in json.dumps(answer)
@@ -329,7 +343,7 @@ async def test_costly_work_ends_when_nobody_waits_for_it(services: Services, mon
         "path": "/graphql",
         "headers": [(b"content-type", b"application/json"), (b"authorization", f"Bearer {key}".encode())],
     }
-    await GraphQLEndpoint(services, reader, timeout=20)(scope, receive, send)
+    await endpoint_of(services, reader, timeout=20)(scope, receive, send)
     await asyncio.wait_for(ended.wait(), 5)
 
 
@@ -361,7 +375,7 @@ async def test_variables_are_bounded(api: httpx.AsyncClient):
 async def test_too_many_variables_are_refused_before_they_are_made(
     api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, one: bytes
 ):
-    monkeypatch.setattr(endpoint, "decode_json", None)
+    monkeypatch.setattr(requests, "decode_json", None)
     body = b'{"query":"{ __typename }","variables":{"v":[' + b",".join([one] * 60_000) + b"]}}"
     answer = await api.post("/graphql", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "LIMIT_VARIABLES")

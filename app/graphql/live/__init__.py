@@ -1,0 +1,1 @@
+"""Subscriptions: operations that are answered as things come, over WebSocket and over Server-Sent Events."""
