@@ -111,12 +111,17 @@ _SKIP: Final = text(
     WHERE tenant_id = :tenant AND webhook_id = :webhook AND state = 'pending'
     """
 )
+_PLACES: Final = text(
+    """
+    SELECT had.place, coalesce((SELECT place FROM change_feed WHERE tenant_id = :tenant), 0) AS newest
+    FROM webhook_progress AS had
+    WHERE had.tenant_id = :tenant AND had.webhook_id = :webhook FOR UPDATE OF had
+    """
+)
 _GO_ON: Final = text(
     """
-    UPDATE webhook_progress SET asked = asked + 1, due_at = 'infinity', beyond = '{}', place = greatest(
-        place, (SELECT place FROM change_feed WHERE tenant_id = :tenant)
-    )
-    WHERE tenant_id = :tenant AND webhook_id = :webhook RETURNING webhook_id
+    UPDATE webhook_progress SET asked = asked + 1, due_at = 'infinity', beyond = '{}', place = :place
+    WHERE tenant_id = :tenant AND webhook_id = :webhook
     """
 )
 _NUMBER: Final = text(
@@ -231,8 +236,9 @@ class PostgresDeliveries:
                 found = (await connection.execute(_OF_PERIOD, values)).all()
                 if len(found) > most:
                     raise TooManyChangesError
-                if found:
-                    await connection.execute(_MAKE, self._made(tenant_id, webhook_id, found, at))
+                if not found:
+                    return 0
+                await connection.execute(_MAKE, self._made(tenant_id, webhook_id, found, at))
                 entry = by.did(
                     Action.WEBHOOK_REPLAYED,
                     webhook_subject(webhook_id),
@@ -264,9 +270,13 @@ class PostgresDeliveries:
 
         async def once() -> int | None:
             async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
-                if (await connection.execute(_GO_ON, values)).one_or_none() is None:
+                places = (await connection.execute(_PLACES, values)).one_or_none()
+                if places is None:
                     return None
                 skipped = (await connection.execute(_SKIP, {**values, "at": at})).rowcount
+                if not skipped and places.newest <= places.place:
+                    return 0
+                await connection.execute(_GO_ON, {**values, "place": max(places.place, places.newest)})
                 entry = by.did(Action.WEBHOOK_SKIPPED, webhook_subject(webhook_id), at, deliveries=skipped)
                 await note(connection, tenant_id, entry)
                 return skipped

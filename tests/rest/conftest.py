@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from ipaddress import ip_network
 
 import httpx
 import pytest
@@ -20,7 +21,9 @@ EVERYTHING = frozenset(Scope)
 
 @pytest.fixture(scope="session")
 async def application(database_url: str) -> AsyncIterator[FastAPI]:
-    app = create_app(Settings().with_database(database_url))
+    # Receivers of webhooks are on this machine.
+    settings = Settings(webhook_networks=(ip_network("127.0.0.0/8"),))
+    app = create_app(settings.with_database(database_url))
     async with app.router.lifespan_context(app):
         yield app
 

@@ -117,6 +117,7 @@ _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "revokeApiKey": (CONFLICT,),
     "createWebhook": (CONFLICT,),
     "rotateWebhook": (CONFLICT,),
+    "pingWebhook": (CONFLICT,),
     "replayDelivery": (CONFLICT,),
     "replayPeriod": (CONFLICT,),
 }
