@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -22,9 +21,7 @@ from app.edge.rates import RateGate
 from app.metrics.http import HttpMetrics
 from app.metrics.listeners import Metrics, server_metrics, worker_metrics
 from app.oidc.jwt_tokens import JwtTokens
-from app.outgoing.addresses import is_own, is_public
 from app.outgoing.late import LateSender
-from app.outgoing.sender import HttpSender
 from app.ports.database import Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tenants import Tenants
@@ -52,13 +49,12 @@ from app.store.requests import PostgresRequests
 from app.store.secrets import PostgresSecrets
 from app.store.tallies import PostgresTallies
 from app.store.tenants import PostgresTenants
-from app.store.webhook_deliveries import PostgresDeliveries
-from app.store.webhooks import PostgresWebhooks
 from app.store.writes import Writes
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
+from app.use_cases.deliver import Deliver
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
@@ -69,9 +65,7 @@ from app.use_cases.keys import Keys
 from app.use_cases.list_clients import ListClients
 from app.use_cases.live_changes import LiveChanges
 from app.use_cases.memories import Memories
-from app.use_cases.messages import id_of_change
 from app.use_cases.once import Once
-from app.use_cases.ping_webhooks import PingWebhooks
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.portfolios import Portfolios
@@ -82,16 +76,15 @@ from app.use_cases.record_events import RecordEvents
 from app.use_cases.unchanged import Unchanged
 from app.use_cases.unheard import UNHEARD
 from app.use_cases.verify import CheckAssessments, CheckCheckpoints, CheckPortfolio, CheckShares, CheckTallies, Verify
-from app.use_cases.webhook_urls import refuse_bad_url
-from app.use_cases.webhooks import ManageWebhooks
 from app.wire.assessments import PackedAssessments, PackedPortfolios
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
-from app.wire.messages import JsonMessages
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 from app.wire.tags import Taggers
+from app.wiring.deliveries import delivering_for, sender_for
 from app.wiring.graphql import graphql_endpoint
+from app.wiring.webhooks import managing
 
 __all__ = [
     "Server",
@@ -267,9 +260,10 @@ async def services_for(settings: Settings, kept_events: int = _KEPT_EVENTS) -> A
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker: the use cases, who is told how it goes, and what operators ask."""
+    """A worker: the use cases, what delivers webhooks, who is told how it goes, and what operators ask."""
 
     services: Services
+    deliver: Deliver
     metrics: Metrics | None
     operators: Application
 
@@ -286,7 +280,10 @@ async def worker_for(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(wired.close)
         await stack.enter_async_context(_pulse(metrics, vitals))
-        yield Worker(wired.services, metrics, _operators(vitals))
+        told = UNHEARD if metrics is None or metrics.webhooks is None else metrics.webhooks
+        delivering = delivering_for(settings, wired.engine, wired.reads, wired.hints, clock=SystemClock(), told=told)
+        deliver = await stack.enter_async_context(delivering)
+        yield Worker(wired.services, deliver, metrics, _operators(vitals))
 
 
 @asynccontextmanager
@@ -297,22 +294,6 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         yield wired.tenants, wired.verify
     finally:
         await wired.close()
-
-
-def _webhooks(
-    settings: Settings, engine: AsyncEngine, clock: SystemClock, sender: LateSender
-) -> tuple[ManageWebhooks, PingWebhooks]:
-    webhooks, deliveries = PostgresWebhooks(engine), PostgresDeliveries(engine, id_of_change)
-    networks = settings.webhook_networks
-    refuse = partial(
-        refuse_bad_url,
-        is_public=is_public,
-        is_own=lambda address: is_own(address, networks),
-        with_http=bool(networks),
-    )
-    keep = timedelta(days=settings.changes_keep)
-    manage = ManageWebhooks(webhooks, deliveries, clock, refuse, settings.webhooks, keep)
-    return manage, PingWebhooks(webhooks, deliveries, sender, JsonMessages(), clock)
 
 
 def _watch(  # noqa: PLR0917 - what is watched
@@ -398,8 +379,8 @@ def _wire(
 
     hints = PostgresChangeHints(settings.database_url or "")
     changes = _following(settings, PostgresChangeFeed(engine, reads), hints, ending)
-    sender = LateSender(lambda: HttpSender(f"Partwise/{partwise.__version__}", settings.webhook_networks))
-    webhooks = _webhooks(settings, engine, clock, sender)
+    sender = LateSender(lambda: sender_for(settings))
+    webhooks, ping_webhook = managing(settings, engine, clock, sender)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
         _watch(metrics, tracing, engine, reads, writes, intake)
@@ -418,8 +399,8 @@ def _wire(
         find=FindEvents(ledger),
         changes=changes,
         live=LiveChanges(changes),
-        webhooks=webhooks[0],
-        ping_webhook=webhooks[1],
+        webhooks=webhooks,
+        ping_webhook=ping_webhook,
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsError as UnreadableError
 
 from app.oidc.issuers import Issuer
 from app.ports.rates import Rate, parse_rates
+from app.use_cases.schedule import RETRIES
 
 _SECRET_CHARACTERS = 32
 
@@ -96,8 +97,22 @@ class Settings(BaseSettings):
     """Webhooks of one tenant at most."""
 
     webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
-    """Networks of one's own that webhooks may be sent into, over http, too: `10.1.0.0/16`, with commas between. Without
-    it they go to public addresses alone, over https."""
+    """Networks of one's own that webhooks may be sent into beside public addresses, over http, too: `10.1.0.0/16`, with
+    commas between. Whoever may manage webhooks can then reach what is there."""
+
+    webhook_timeout: float = Field(default=15.0, ge=1, le=30)
+    """Seconds that a receiver of a webhook has for one try, from the look-up of its name to the end of its answer."""
+
+    webhook_retries: Annotated[tuple[float, ...], NoDecode] = RETRIES
+    """Seconds before each try of a delivery after the first, with commas between; a fifth more or less by chance. When
+    the last one fails, the webhook is disabled."""
+
+    webhook_connections: int = Field(default=200, ge=1, le=10_000)
+    """Messages of webhooks that one worker has under way at once at most; those to receivers that fail or are slow have
+    a fourth of it of their own."""
+
+    deliveries_keep: int = Field(default=7, ge=1, le=3650)
+    """Days that deliveries of webhooks are kept after their end."""
 
     portfolio_metrics_clients: int = Field(default=10, ge=0, le=100)
     """Clients with the highest scores that portfolio metrics show one by one, where who asks does not say how many."""
@@ -202,6 +217,18 @@ class Settings(BaseSettings):
     @classmethod
     def _read_networks(cls, given: object) -> object:
         return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+
+    @field_validator("webhook_retries", mode="before")
+    @classmethod
+    def _read_retries(cls, given: object) -> object:
+        return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
+
+    @field_validator("webhook_retries")
+    @classmethod
+    def _some_retries(cls, retries: tuple[float, ...]) -> tuple[float, ...]:
+        if not 1 <= len(retries) <= 15 or not all(0 < seconds <= 7 * 86_400 for seconds in retries):
+            raise ValueError("expected 1 to 15 numbers of seconds, each at most a week")
+        return retries
 
     @field_validator("rate_limits", mode="before")
     @classmethod

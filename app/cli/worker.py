@@ -31,11 +31,14 @@ from app.tracing.start import start
 if TYPE_CHECKING:
     from app.metrics.worker import WorkerMetrics
     from app.services import Services
+    from app.use_cases.deliver import Deliver
     from app.use_cases.erase_clients import EraseClients
 
 PAUSE = 0.5
 """Seconds at most between two looks while nothing is due."""
 PAUSE_WITHOUT_DATABASE = 1.0
+PAUSE_BETWEEN_CLAIMS = 0.25
+"""Seconds at most between two looks for webhooks that nobody delivers to."""
 PAUSE_BETWEEN_REMOVALS = 30.0
 """Seconds between two looks for what is kept no longer: answers, changes."""
 LOOK = 15.0
@@ -97,9 +100,10 @@ async def work(settings: Settings, operators: socket.socket | None = None, traci
                 ("assess", lambda: reassess.assess_due(newest=next(newest)), PAUSE),
                 # Beside it, for that of one tenant with many clients may take minutes.
                 ("portfolio", reassess.renew_portfolio, PAUSE),
+                ("deliver", made.deliver.step, PAUSE_BETWEEN_CLAIMS),
                 ("erase", partial(_finish, services.erase), PAUSE),
-                ("forget", partial(_forget, services), PAUSE_BETWEEN_REMOVALS),
-                ("look", _Look(services, rounds.told), LOOK),
+                ("forget", partial(_forget, services, made.deliver), PAUSE_BETWEEN_REMOVALS),
+                ("look", _Look(services, made.deliver, rounds.told), LOOK),
             ):
                 group.create_task(_again_and_again(rounds, name, do, pause))
 
@@ -145,9 +149,9 @@ async def _again_and_again(rounds: _Rounds, task: str, do: Callable[[], Awaitabl
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
-async def _forget(services: "Services") -> bool:
-    """What is kept no longer: answers of requests, changes of assessments, and the days of verdict changes."""
-    removed = [await services.once.remove_old(), await services.changes.remove_old()]
+async def _forget(services: "Services", deliver: "Deliver") -> bool:
+    """What is kept no longer: answers of requests, changes, deliveries, and the days of verdict changes."""
+    removed = [await services.once.remove_old(), await services.changes.remove_old(), await deliver.remove_old()]
     return await services.portfolio_metrics.fold() or any(removed)
 
 
@@ -160,14 +164,16 @@ async def _finish(erase: "EraseClients") -> bool:
 class _Look:
     """Looks how fresh all is, and says so in the log now and then."""
 
-    def __init__(self, services: "Services", told: "WorkerMetrics | None") -> None:
+    def __init__(self, services: "Services", deliver: "Deliver", told: "WorkerMetrics | None") -> None:
         self._services = services
+        self._deliver = deliver
         self._told = told
         self._rounds = cycle(range(LOG_EVERY))
 
     async def __call__(self) -> bool:
         found = await self._services.reassess.backlog()
         erasures = await self._services.erase.unfinished()
+        await self._deliver.look()
         if self._told is not None:
             self._told.unfinished(erasures)
         if next(self._rounds) == 0:

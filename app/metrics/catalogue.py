@@ -88,6 +88,21 @@ _WORKER: Final = frozenset({Process.WORKER})
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other")
 STATUSES: Final = ("2xx", "3xx", "4xx", "5xx")
 UNMATCHED: Final = "unmatched"
+OUTCOMES: Final = (
+    "delivered",
+    "3xx",
+    "4xx",
+    "5xx",
+    "refused_address",
+    "unresolved",
+    "connect",
+    "tls",
+    "timeout",
+    "closed",
+    "malformed",
+    "other",
+)
+"""What comes of a try of a delivery."""
 FIRST: Final = "none"
 """The verdict of who had none before."""
 
@@ -98,13 +113,15 @@ _ROUTE: Final = Label(
 _OPERATION: Final = Label("kind", ("query", "mutation", "subscription", "none"))
 _TRANSPORT: Final = Label("transport", ("websocket", "sse"))
 _POOL: Final = Label("pool", tuple(Pool))
-_TASK: Final = Label("task", ("assess", "portfolio", "erase", "forget", "look"))
+_TASK: Final = Label("task", ("assess", "portfolio", "deliver", "erase", "forget", "look"))
+_RECEIVER: Final = Label("receiver", ("well", "troubled"))
 
 _REQUEST_SECONDS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _DATABASE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _WAIT_SECONDS: Final = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 _LOOP_SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _LAG_SECONDS: Final = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
+_DELIVERY_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86_400.0)
 _AGE_SECONDS: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0)
 _BATCH_EVENTS: Final = (1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 
@@ -283,6 +300,48 @@ ERASURES: Final = Metric(
     "Erased clients of whom rows are still to be removed, counted up to 1,000.",
     processes=_WORKER,
 )
+WEBHOOKS: Final = Metric(
+    "partwise_webhooks",
+    Kind.GAUGE,
+    "Webhooks: enabled with a receiver that is well, enabled with one that fails or is slow, or disabled.",
+    (Label("state", ("enabled", "troubled", "disabled")),),
+    processes=_WORKER,
+)
+WEBHOOKS_DISABLED: Final = Metric(
+    "partwise_webhooks_disabled_total",
+    Kind.COUNTER,
+    "Webhooks that were disabled as their receiver wanted no more, or as the last try of a delivery failed.",
+    (Label("reason", ("gone", "failed")),),
+    processes=_WORKER,
+)
+WEBHOOK_WAITING: Final = Metric(
+    "partwise_webhook_waiting_deliveries",
+    Kind.GAUGE,
+    "Deliveries that are pending, and changes that are still to be looked at for a webhook.",
+    (_RECEIVER,),
+    processes=_WORKER,
+)
+WEBHOOK_OVERDUE: Final = Metric(
+    "partwise_webhook_overdue_seconds",
+    Kind.GAUGE,
+    "Seconds for which the oldest of them that is due has waited for its try.",
+    (_RECEIVER,),
+    processes=_WORKER,
+)
+WEBHOOK_ATTEMPTS: Final = Metric(
+    "partwise_webhook_attempts_total",
+    Kind.COUNTER,
+    "Tries of deliveries, by what came of them: taken, another status, or no answer.",
+    (Label("outcome", OUTCOMES),),
+    processes=_WORKER,
+)
+WEBHOOK_LAG: Final = Metric(
+    "partwise_webhook_delivery_lag_seconds",
+    Kind.HISTOGRAM,
+    "Seconds from when a change was stored to when a webhook's receiver had taken it.",
+    buckets=_DELIVERY_SECONDS,
+    processes=_WORKER,
+)
 WORKER_RUNS: Final = Metric(
     "partwise_worker_runs_total",
     Kind.COUNTER,
@@ -347,6 +406,12 @@ _ALL: Final = (
     DUE_CLIENTS,
     DUE_SECONDS,
     ERASURES,
+    WEBHOOKS,
+    WEBHOOKS_DISABLED,
+    WEBHOOK_WAITING,
+    WEBHOOK_OVERDUE,
+    WEBHOOK_ATTEMPTS,
+    WEBHOOK_LAG,
     WORKER_RUNS,
     WORKER_SUCCESS,
     READY,

@@ -12,6 +12,7 @@ from app.metrics.http import HttpMetrics
 from app.metrics.ingest import IngestMetrics
 from app.metrics.meters import Meters
 from app.metrics.process import ProcessMetrics
+from app.metrics.webhooks import WebhookMetrics
 from app.metrics.worker import WorkerMetrics
 from app.ports.clock import Clock
 
@@ -27,6 +28,7 @@ class Metrics:
     freshness: FreshnessMetrics
     process: ProcessMetrics
     worker: WorkerMetrics | None = None
+    webhooks: WebhookMetrics | None = None
     server: "ServerMetrics | None" = None
 
 
@@ -69,4 +71,5 @@ def worker_metrics(commit: str, is_ending: Callable[[], bool]) -> Metrics:
         FreshnessMetrics(meters, Process.WORKER),
         ProcessMetrics(meters, commit, is_ending),
         worker=WorkerMetrics(meters),
+        webhooks=WebhookMetrics(meters),
     )

@@ -74,7 +74,7 @@ class _Names(AbstractResolver):
 
 
 class HttpSender:
-    """Keeps the promise of `app.ports.sending.Sender`. It is made in a running loop, and closed there."""
+    """Keeps the promise of `app.ports.sending.Sender`; with the first message it belongs to the loop that runs."""
 
     def __init__(self, agent: str, networks: Sequence[Network] = (), seconds: float = 15.0) -> None:
         """Send as some agent.
@@ -88,11 +88,7 @@ class HttpSender:
         self._networks = tuple(networks)
         self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._names = _Names()
-        # Public addresses by TLS alone; without it into one's own networks alone.
-        self._sessions = {
-            "https": self._session(lambda address: is_public(address) or is_own(address, self._networks)),
-            "http": self._session(lambda address: is_own(address, self._networks)),
-        }
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._urls: dict[str, URL] = {}
 
     def check(self, url: str) -> None:
@@ -116,7 +112,7 @@ class HttpSender:
                 "User-Agent": self._agent,
                 "Accept-Encoding": "identity",
             }
-            session = self._sessions[target.scheme]
+            session = self._sessions.get(target.scheme) or self._opened(target.scheme)
             async with session.post(target, data=message.body, headers=headers, allow_redirects=False) as response:
                 kept = await _read(response)
                 status = response.status
@@ -136,6 +132,18 @@ class HttpSender:
         for session in self._sessions.values():
             await session.close()
         await self._names.close()
+
+    def _opened(self, scheme: str) -> aiohttp.ClientSession:
+        # Public addresses by TLS alone; without it into one's own networks alone.
+        allowed = self._may_connect if scheme == "https" else self._is_own
+        made = self._sessions[scheme] = self._session(allowed)
+        return made
+
+    def _may_connect(self, address: str) -> bool:
+        return is_public(address) or self._is_own(address)
+
+    def _is_own(self, address: str) -> bool:
+        return is_own(address, self._networks)
 
     def _session(self, may_connect: Callable[[str], bool]) -> aiohttp.ClientSession:
         def make_socket(found: Any) -> socket.socket:

@@ -10,6 +10,7 @@ from typing import Protocol
 from app.core.reading import Aspect
 from app.core.verdict import Verdict
 from app.ports.audit import Actor
+from app.ports.changes import AssessmentChange
 
 __all__ = [
     "ALL",
@@ -97,6 +98,17 @@ class Filter:
     client_types: frozenset[str] = frozenset()
     aspects: frozenset[Aspect] = frozenset()
     sources: frozenset[str] = frozenset()
+
+    def allows(self, change: AssessmentChange) -> bool:
+        """Whether it lets a change through, but for its sources, of which the change knows nothing."""
+        if MessageType.CHANGED not in self.types:
+            return False
+        if self.aspects and self.aspects.isdisjoint(change.aspects):
+            return False
+        told = (change.after,) if change.before is None else (change.before, change.after)
+        if self.verdicts and not any(one.verdict in self.verdicts for one in told):
+            return False
+        return not self.client_types or any(one.client_type in self.client_types for one in told)
 
 
 ALL = Filter()

@@ -18,7 +18,7 @@ from app.ports.database import Transaction
 from app.store.engine import retrying, transaction
 from app.store.reads import Reads
 
-__all__ = ["CHANNEL", "NewChange", "PostgresChangeFeed", "note_changes"]
+__all__ = ["CHANNEL", "NewChange", "PostgresChangeFeed", "change_of", "note_changes"]
 
 CHANNEL: Final = "partwise_changes"
 """Where Postgres says whose feed has grown."""
@@ -123,7 +123,7 @@ class PostgresChangeFeed:
         newest, removed_until = rows[0][0], rows[0][1]
         if after is not None and not removed_until <= after <= newest:
             raise ForgottenPlaceError
-        changes = [_change(row[2:]) for row in rows[:limit] if row[2] is not None]
+        changes = [change_of(row[2:]) for row in rows[:limit] if row[2] is not None]
         has_more = len(rows) > limit
         return Page(changes, changes[-1].place if has_more else newest, has_more)
 
@@ -146,7 +146,8 @@ class PostgresChangeFeed:
         return await retrying(once)
 
 
-def _change(row: Sequence[Any]) -> AssessmentChange:
+def change_of(row: Sequence[Any]) -> AssessmentChange:
+    """A change from its columns, in the order in which a page has them."""
     place, at, client_id, as_of, aspects, *readings = row
     before = None if readings[1] is None else Reading(readings[0], Verdict(readings[1]), readings[2])
     after = Reading(readings[3], Verdict(readings[4]), readings[5])

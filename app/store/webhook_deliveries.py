@@ -24,12 +24,12 @@ from app.ports.webhooks import (
     TooManyChangesError,
     UnkeptError,
 )
+from app.store.attempts import dump_attempts, load_attempts
 from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.erasures import being_erased
 from app.store.requests import made_by, note_made
 from app.store.tables import webhook_delivery
-from app.store.webhook_rows import delivery_in, written
 
 __all__ = ["PostgresDeliveries"]
 
@@ -173,7 +173,7 @@ class PostgresDeliveries:
         pages: dict[str, list[Delivery]] = {}
         async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
             for row in await connection.execute(statement):
-                pages.setdefault(row.webhook_id, []).append(delivery_in(row))
+                pages.setdefault(row.webhook_id, []).append(_delivery(row))
         return pages
 
     async def one(self, tenant_id: str, webhook_id: str, number: int) -> tuple[Delivery, str | None] | None:
@@ -184,7 +184,7 @@ class PostgresDeliveries:
         )
         async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
             row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else (delivery_in(row), row.payload)
+        return None if row is None else (_delivery(row), row.payload)
 
     async def replay(self, tenant_id: str, webhook_id: str, number: int, at: datetime, by: Actor) -> Delivery | None:
         """Send one again; see the port."""
@@ -202,7 +202,7 @@ class PostgresDeliveries:
                 row = (await connection.execute(_AGAIN, values)).one()
                 entry = by.did(Action.WEBHOOK_REPLAYED, webhook_subject(webhook_id), at, delivery=number)
                 await note(connection, tenant_id, entry)
-                return delivery_in(row)
+                return _delivery(row)
 
         return await retrying(once)
 
@@ -304,12 +304,12 @@ class PostgresDeliveries:
                     "payload": payload,
                     "state": state.value,
                     "tries": 1,
-                    "attempts": written([attempt]),
+                    "attempts": dump_attempts([attempt]),
                     "created_at": attempt.at,
                     "ended_at": func.now(),
                 }
                 made = insert(webhook_delivery).values(row).returning(webhook_delivery)
-                found = delivery_in((await connection.execute(made)).one())
+                found = _delivery((await connection.execute(made)).one())
                 if attempt.was_taken:
                     await connection.execute(_OPEN, {**values, "at": attempt.at})
                 entry = by.did(Action.WEBHOOK_PINGED, webhook_subject(webhook_id), attempt.at, delivery=number)
@@ -327,3 +327,18 @@ async def _asked(connection: AsyncConnection, tenant_id: str, webhook_id: str) -
 def _is_shown(tenant_id: str) -> Any:
     client_id = webhook_delivery.c.client_id
     return or_(client_id.is_(None), client_id.not_in(being_erased(tenant_id)))
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(
+        number=row.number,
+        message_id=row.message_id,
+        type=MessageType(row.type),
+        place=row.place,
+        client_id=row.client_id,
+        state=DeliveryState(row.state),
+        attempts=load_attempts(row.attempts),
+        created_at=row.created_at,
+        due_at=row.due_at,
+        ended_at=row.ended_at,
+    )

@@ -17,9 +17,9 @@ from app.ports.database import Transaction
 from app.ports.webhooks import Progress, Secret, TooManySecretsError, Webhook
 from app.store.audit import note
 from app.store.engine import retrying, transaction
+from app.store.outbox import webhook_of
 from app.store.requests import made_by, note_made
 from app.store.tables import change_feed, tenant, webhook, webhook_delivery, webhook_progress, webhook_secret
-from app.store.webhook_rows import webhook_in
 
 __all__ = ["PostgresWebhooks"]
 
@@ -102,7 +102,7 @@ class PostgresWebhooks:
         """List them; see the port."""
         statement = _webhooks(tenant_id).order_by(webhook.c.created_at, webhook.c.webhook_id)
         async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
-            return [webhook_in(row) for row in await connection.execute(statement)]
+            return [webhook_of(row) for row in await connection.execute(statement)]
 
     async def get(self, tenant_id: str, webhook_id: str) -> Webhook | None:
         """Find one; see the port."""
@@ -273,7 +273,7 @@ def _webhooks(tenant_id: str) -> Select[Any]:
 async def _get(connection: AsyncConnection, tenant_id: str, webhook_id: str, *, lock: bool = False) -> Webhook | None:
     statement = _webhooks(tenant_id).where(webhook.c.webhook_id == webhook_id)
     row = (await connection.execute(statement.with_for_update() if lock else statement)).one_or_none()
-    return None if row is None else webhook_in(row)
+    return None if row is None else webhook_of(row)
 
 
 def _columns(one: Webhook) -> dict[str, Any]:

@@ -32,6 +32,18 @@ class Unheard:
     def waiting(self, *told: object, **named: object) -> None:
         """See `reassess.Progress`."""
 
+    def tried(self, *told: object, **named: object) -> None:
+        """See `deliver.Deliveries`."""
+
+    def delivered(self, *told: object, **named: object) -> None:
+        """See `deliver.Deliveries`."""
+
+    def disabled(self, *told: object, **named: object) -> None:
+        """See `deliver.Deliveries`."""
+
+    def stand(self, *told: object, **named: object) -> None:
+        """See `deliver.Deliveries`."""
+
     def answered(self, *told: object, **named: object) -> None:
         """See `app.graphql.operations.Operations`."""
 

@@ -1,0 +1,643 @@
+"""A courier delivers what one webhook is to be told, for as long as this process owns it.
+
+What it has in hand is the feed after the webhook's place, and the deliveries that are pending. Those of one client go
+out one at a time, each when the one before was taken; those of different clients side by side. Whatever is not noted
+when it ends is still in the feed: whoever comes next sends it, again perhaps, under the same id.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+from app.ports.outbox import Opened, Pending, Record, Standing
+from app.ports.sending import Message, Sent
+from app.ports.webhooks import (
+    KEPT_ATTEMPTS,
+    Attempt,
+    DeliveryState,
+    Disabled,
+    DisabledReason,
+    MessageType,
+    Webhook,
+)
+from app.use_cases.feed_tails import Noted
+from app.use_cases.schedule import delay_before
+
+if TYPE_CHECKING:
+    from app.use_cases.deliver import Tools
+
+__all__ = ["Courier", "Item", "Records", "Rooms"]
+
+AT_ONCE: Final = 8
+"""Messages to one webhook that are under way at once."""
+WINDOW: Final = 256
+"""Deliveries of one webhook that a courier has in hand at most."""
+_MOST_BEYOND: Final = 2_000
+BREAKS_AFTER: Final = 5
+"""Failed tries in a row after which a webhook is paused."""
+_SLOW_MILLISECONDS: Final = 2_000
+_SLOW_FOR: Final = 10
+"""Quick answers after which a receiver that was slow is not any more."""
+_FRESH_SECONDS: Final = 2.0
+"""For how long it is taken that what was read is still told."""
+_NOTED_SECONDS: Final = 0.05
+_IDLE_SECONDS: Final = 15.0
+"""Without anything to do for so long a webhook is given up, until there is something."""
+_GONE: Final = 410
+
+_log = logging.getLogger("partwise.webhooks")
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A delivery in hand."""
+
+    seq: int
+    message_id: str
+    type: MessageType
+    message: Message | None
+    place: int | None
+    client_id: str | None
+    changed_at: datetime | None
+    created_at: datetime
+    checked_at: float
+    number: int | None = None
+    tries: int = 0
+    attempts: Sequence[Attempt] = ()
+    is_noted: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """What is to be told of one client, in order."""
+
+    key: str
+    items: deque[Item] = field(default_factory=deque)
+    is_flying: bool = False
+    due: float = 0.0
+    failed: bool = False
+
+
+class Records(Protocol):
+    """Takes what is to be noted; see `delivery_records`."""
+
+    def put(self, courier: "Courier", item: Item, record: Record) -> None:
+        """Note what became of an item, soon, and tell the courier when it is done."""
+        ...
+
+    def moved(self, courier: "Courier") -> None:
+        """Note how a webhook stands, some time."""
+        ...
+
+    async def leave(self, courier: "Courier") -> None:
+        """Note for the last time how a webhook stands."""
+        ...
+
+
+class Rooms(Protocol):
+    """Sends when there is room; see `deliver`."""
+
+    async def send(self, courier: "Courier", url: str, message: Message, keys: Sequence[bytes]) -> Sent:
+        """Try once."""
+        ...
+
+
+class Courier:
+    """Delivers to one webhook."""
+
+    def __init__(self, tenant_id: str, webhook_id: str, tools: "Tools") -> None:
+        """Deliver with some tools; nothing begins yet."""
+        self.tenant_id = tenant_id
+        self.webhook_id = webhook_id
+        self.asked = 0
+        self.is_lost = False
+        """Whether another process may own it by now: nothing is sent or noted any more."""
+        self.is_ending = False
+        self.is_leaving = False
+        """Whether it may be another one's as soon as its standing is noted."""
+        self._tools = tools
+        self._loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()
+        self._quieter = asyncio.Event()
+        self._is_listening = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self._lines: dict[str, _Line] = {}
+        self._ready: deque[_Line] = deque()
+        self._timers: list[tuple[float, int, _Line]] = []
+        self._seq = 0
+        self._lanes = 0
+        self._held = 0
+        """Items in hand: in a line, or not noted yet."""
+        self._unnoted = 0
+        self._pending = 0
+        """Items in hand that are noted as pending."""
+        self._open: dict[int, None] = {}
+        """Places of changes that are not settled, in order."""
+        self._beyond: set[int] = set()
+        self._place = 0
+        self._failures = 0
+        self._failing_since: datetime | None = None
+        self._paused_until: float | None = None
+        self._slow = 0
+        self._delivered_at: datetime | None = None
+        self._disabling: Disabled | None = None
+        self._has_more = False
+        self._is_stale = False
+        self._fault: BaseException | None = None
+        self._idle_since = self._loop.time()
+        self._ends_at: float | None = None
+
+    def wake(self) -> None:
+        """Look what there is to do."""
+        self._woken.set()
+
+    def lose(self) -> None:
+        """It may be another one's by now."""
+        self.is_lost = True
+        self._woken.set()
+
+    def end(self) -> None:
+        """Begin nothing any more."""
+        self.is_ending = True
+        self._woken.set()
+
+    def slowed(self) -> None:
+        """The receiver takes long."""
+        self._slow = _SLOW_FOR
+
+    def look_anew(self) -> None:
+        """Somebody else has changed something."""
+        self._is_stale = True
+        self._woken.set()
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether its receiver fails or is slow."""
+        return self._failures > 0 or self._slow > 0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way."""
+        return self._lanes == 0 and self._unnoted == 0
+
+    async def is_settled(self, deadline: float) -> bool:
+        """Wait until nothing is under way, until a deadline by the loop's clock; whether it came to that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while not self.is_quiet:
+                    self._quieter.clear()
+                    await self._quieter.wait()
+        return self.is_quiet
+
+    async def run(self) -> None:
+        """Deliver until there is nothing to do for a while, or it is lost or disabled."""
+        try:
+            while not (self.is_lost or self.is_ending):
+                opened = await self._tools.outbox.open(self.tenant_id, self.webhook_id, WINDOW)
+                if opened is None:
+                    return
+                self._begin(opened)
+                if not await self._serve():
+                    return
+        finally:
+            if self._is_listening:
+                self._tools.tails.leave(self.tenant_id, self.wake)
+
+    def standing(self) -> Standing:
+        """How it stands, with all that was handed in to be noted."""
+        first = next(iter(self._open), None)
+        place = self._place if first is None else first - 1
+        self._beyond = {one for one in self._beyond if one > place}
+        return Standing(
+            self.webhook_id,
+            self.asked,
+            place,
+            frozenset(self._beyond),
+            self._next_due(),
+            self._failures,
+            self._failing_since,
+            None if self._paused_until is None else self._instant(self._paused_until),
+            self.is_troubled,
+            self._delivered_at,
+            self.is_leaving,
+        )
+
+    def noted(self, item: Item, number: int | None) -> None:
+        """An item was noted, with a number where it had none."""
+        if number is not None:
+            item.number = number
+        self._unnoted -= 1
+        if item.message is None:
+            self._held -= 1
+        self._woken.set()
+        self._quieter.set()
+
+    # ------------------------------------------------------------------------------------------------ beginning
+
+    def _begin(self, opened: Opened) -> None:
+        self._clear()
+        now, instant = self._loop.time(), self._tools.clock.now()
+        self._webhook: Webhook = opened.webhook
+        self._keys = self._tools.keys_of(opened.secrets)
+        if opened.secrets_end is not None:
+            self._ends_at = now + (opened.secrets_end - instant).total_seconds()
+        self.asked = opened.asked
+        self._place = opened.place
+        self._beyond = set(opened.beyond)
+        self._settled_before = opened.beyond
+        self._failures, self._failing_since = opened.failures, opened.failing_since
+        if opened.paused_until is not None:
+            self._paused_until = now + (opened.paused_until - instant).total_seconds()
+        self._has_more = opened.has_more
+        for one in opened.pending:
+            self._add(self._pending_item(one, now), one, now, instant)
+        if not self._is_listening:
+            self._is_listening = True
+            self._tools.tails.listen(self.tenant_id, opened.place, self.wake)
+
+    def _pending_item(self, one: Pending, now: float) -> Item:
+        body = one.payload
+        if body is None and one.change is not None:
+            body = self._tools.form.changed(one.change)
+        message = None if body is None else Message(one.message_id, body)
+        changed_at = None if one.change is None else one.change.at
+        place = None if one.change is None else one.change.place
+        item = Item(0, one.message_id, one.type, message, place, one.client_id, changed_at, one.created_at, now)
+        item.number, item.tries, item.attempts, item.is_noted = one.number, one.tries, one.attempts, True
+        self._pending += 1
+        return item
+
+    def _add(self, item: Item, one: Pending, now: float, instant: datetime) -> None:
+        if item.message is None:
+            # The change that it tells of is not kept any more.
+            self._held += 1
+            self._note(item, DeliveryState.SKIPPED, None)
+            return
+        line = self._line_of(item)
+        if len(line.items) == 1:
+            waits = 0.0 if one.due_at is None else (one.due_at - instant).total_seconds()
+            line.failed = item.tries > 0
+            self._wait(line, now + max(waits, 0.0))
+
+    def _line_of(self, item: Item) -> _Line:
+        self._seq += 1
+        item.seq = self._seq
+        self._held += 1
+        key = item.message_id if item.client_id is None else f"/{item.client_id}"
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(key)
+        line.items.append(item)
+        return line
+
+    # -------------------------------------------------------------------------------------------------- serving
+
+    async def _serve(self) -> bool:
+        """Whether to open it anew; else it is over."""
+        while True:
+            self._woken.clear()
+            if self._fault is not None:
+                raise self._fault
+            if self.is_lost:
+                return False
+            if self._ends_at is not None and self._loop.time() >= self._ends_at:
+                self._is_stale = True
+            if self._disabling is not None or self._is_stale or self.is_ending:
+                if self.is_quiet:
+                    return await self._stopped()
+            else:
+                await self._fill()
+                self._start()
+                if self._has_more and not self._lines and self.is_quiet:
+                    return True
+                if self._is_idle():
+                    self.is_leaving = True
+                    await self._tools.records.leave(self)
+                    return False
+            await self._wait_for_something()
+
+    async def _stopped(self) -> bool:
+        if self._disabling is None:
+            return not self.is_ending
+        disabled = self._disabling
+        form = self._tools.form
+        if await self._tools.outbox.disable(
+            self.tenant_id,
+            self.webhook_id,
+            self._tools.who,
+            disabled,
+            lambda webhook: form.disabled(webhook.webhook_id, webhook.url, disabled),
+        ):
+            self._tools.told.disabled(disabled.reason)
+            _log.warning("a webhook was disabled", extra={"reason": disabled.reason.value})
+        return False
+
+    async def _wait_for_something(self) -> None:
+        now = self._loop.time()
+        until = now + 5.0
+        if self._paused_until is not None:
+            until = min(until, self._paused_until)
+        elif self._timers:
+            until = min(until, self._timers[0][0])
+        if self._ends_at is not None:
+            until = min(until, self._ends_at)
+        if self._woken.is_set():
+            return
+        timer = self._loop.call_later(max(until - now, 0.01), self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
+
+    def _is_idle(self) -> bool:
+        """Nothing is under way, nothing comes soon, and that for a while."""
+        now = self._loop.time()
+        if not self.is_quiet or not self._may_release():
+            self._idle_since = now
+            return False
+        return now - self._idle_since >= _IDLE_SECONDS
+
+    def _may_release(self) -> bool:
+        if not self.is_quiet:
+            return False
+        soon = self._loop.time() + _IDLE_SECONDS
+        if self._paused_until is not None:
+            return self._paused_until > soon
+        if self._ready or (self._timers and self._timers[0][0] <= soon):
+            return False
+        return not self._has_more
+
+    async def _fill(self) -> None:
+        """Take changes from the feed, as many as there is room for."""
+        while (
+            not self._has_more
+            and self._paused_until is None
+            and self._held <= WINDOW // 2
+            and len(self._beyond) <= _MOST_BEYOND
+        ):
+            found, place = await self._tools.tails.after(self.tenant_id, self._place, WINDOW - self._held)
+            if place == self._place:
+                return
+            await self._take([one for one in found if one.change.place not in self._settled_before])
+            self._place = place
+            if not self._open:
+                self._tools.records.moved(self)
+
+    async def _take(self, found: Sequence[Noted]) -> None:
+        wanted = self._webhook.wanted
+        passing = [one for one in found if wanted.allows(one.change)]
+        if passing and wanted.sources:
+            clients = {one.change.client_id for one in passing}
+            having = await self._tools.outbox.from_sources(self.tenant_id, sorted(clients), wanted.sources)
+            passing = [one for one in passing if one.change.client_id in having]
+        if not passing:
+            return
+        instant = self._tools.clock.now()
+        for one in passing:
+            change = one.change
+            item = Item(
+                0,
+                one.message.message_id,
+                MessageType.CHANGED,
+                one.message,
+                change.place,
+                change.client_id,
+                change.at,
+                instant,
+                one.read_at,
+            )
+            self._open[change.place] = None
+            line = self._line_of(item)
+            if line.failed:
+                self._note(item, DeliveryState.PENDING, None)
+            elif len(line.items) == 1:
+                self._ready.append(line)
+
+    # -------------------------------------------------------------------------------------------------- sending
+
+    def _start(self) -> None:
+        now = self._loop.time()
+        while self._timers and self._timers[0][0] <= now:
+            due, _, line = heapq.heappop(self._timers)
+            if line.due == due and not line.is_flying and line.items:
+                self._ready.append(line)
+        if self._paused_until is not None:
+            if self._lanes == 0 and now >= self._paused_until and self._lines:
+                self._lane()
+            return
+        for _ in range(min(AT_ONCE - self._lanes, len(self._ready))):
+            self._lane()
+
+    def _lane(self) -> None:
+        self._lanes += 1
+        self._tools.spawn(self._send_on())
+
+    async def _send_on(self) -> None:
+        """Send one after the other while there is any."""
+        try:
+            while (line := self._next()) is not None:
+                line.is_flying = True
+                try:
+                    await self._send_first(line)
+                finally:
+                    line.is_flying = False
+        except Exception as error:
+            self._fault = error
+        finally:
+            self._lanes -= 1
+            self._woken.set()
+            self._quieter.set()
+
+    def _next(self) -> _Line | None:
+        if self.is_lost or self.is_ending or self._is_stale or self._disabling is not None or self._fault is not None:
+            return None
+        now = self._loop.time()
+        if self._paused_until is not None:
+            if now < self._paused_until or self._lanes > 1:
+                return None
+            waiting = [line for line in self._lines.values() if line.items and not line.is_flying]
+            return min(waiting, key=lambda line: line.items[0].seq, default=None)
+        while self._ready:
+            line = self._ready.popleft()
+            if line.items and not line.is_flying and line.due <= now:
+                return line
+        return None
+
+    async def _send_first(self, line: _Line) -> None:
+        item = line.items[0]
+        if item.is_noted and item.number is None:
+            # Its last try is still being noted.
+            self._wait(line, self._loop.time() + _NOTED_SECONDS)
+            return
+        if self._loop.time() - item.checked_at > _FRESH_SECONDS and item.place is not None:
+            await self._check(line)
+            if not line.items or line.items[0] is not item:
+                self._go_on(line)
+                return
+        if not self._tools.may_send():
+            # The lease is nearly over, and could not be renewed: nothing is lost by waiting.
+            self._wait(line, self._loop.time() + 1.0)
+            return
+        assert item.message is not None
+        sent = await self._tools.rooms.send(self, self._webhook.url, item.message, self._keys)
+        if not self.is_lost:
+            self._came(line, item, sent)
+
+    async def _check(self, mine: _Line) -> None:
+        """Let go of what is not told any more: clients may be erased meanwhile."""
+        items = [
+            (line, item)
+            for line in self._lines.values()
+            for item in line.items
+            if item.place is not None
+            # What is under way comes to an end of its own, and what is being noted is looked at after that.
+            and not (line.is_flying and line is not mine and item is line.items[0])
+            and not (item.is_noted and item.number is None)
+        ]
+        now = self._loop.time()
+        told = await self._tools.outbox.told(self.tenant_id, [item.place for _, item in items if item.place])
+        for line, item in items:
+            if item.place in told:
+                item.checked_at = now
+            elif item in line.items and not (line.is_flying and line is not mine and item is line.items[0]):
+                self._let_go(line, item)
+
+    def _let_go(self, line: _Line, item: Item) -> None:
+        line.items.remove(item)
+        if not line.items and not line.is_flying:
+            self._lines.pop(line.key, None)
+        if item.is_noted:
+            self._note(item, DeliveryState.SKIPPED, None)
+            return
+        self._held -= 1
+        self._settle(item)
+        self._tools.records.moved(self)
+
+    def _came(self, line: _Line, item: Item, sent: Sent) -> None:
+        attempt = sent.attempt
+        item.tries += 1
+        item.attempts = [*item.attempts, attempt][-KEPT_ATTEMPTS:]
+        self._slow = _SLOW_FOR if attempt.milliseconds >= _SLOW_MILLISECONDS else max(self._slow - 1, 0)
+        now = self._loop.time()
+        if attempt.was_taken:
+            self._tools.told.tried("delivered")
+            self._delivered_at = attempt.at
+            if item.changed_at is not None:
+                done = attempt.at + timedelta(milliseconds=attempt.milliseconds)
+                self._tools.told.delivered((done - item.changed_at).total_seconds())
+            if line.items and line.items[0] is item:
+                line.items.popleft()
+            line.failed = False
+            self._note(item, DeliveryState.DELIVERED, None)
+            self._recovered(now)
+            self._go_on(line)
+            return
+        self._tools.told.tried(attempt.error or f"{str(attempt.status)[0]}xx")
+        self._failures += 1
+        if self._failing_since is None:
+            self._failing_since = attempt.at
+        delay = delay_before(item.tries, self._tools.retries, sent.again_after)
+        is_gone = attempt.status == _GONE
+        if delay is None or is_gone:
+            if line.items and line.items[0] is item:
+                line.items.popleft()
+            self._note(item, DeliveryState.FAILED, None)
+            reason = DisabledReason.GONE if is_gone else DisabledReason.FAILED
+            self._disabling = Disabled(self._tools.clock.now(), reason)
+            self._woken.set()
+            return
+        line.failed = True
+        self._wait(line, now + delay)
+        self._note(item, DeliveryState.PENDING, now + delay)
+        for behind in line.items:
+            if behind is not item and not behind.is_noted:
+                self._note(behind, DeliveryState.PENDING, None)
+        if self._failures >= BREAKS_AFTER:
+            self._pause(now)
+
+    def _pause(self, now: float) -> None:
+        """One try at a time from now on, of the oldest, when it is due."""
+        waiting = [line for line in self._lines.values() if line.items]
+        oldest = min(waiting, key=lambda line: line.items[0].seq)
+        self._paused_until = max(oldest.due, now)
+
+    def _recovered(self, now: float) -> None:
+        self._failures, self._failing_since = 0, None
+        if self._paused_until is None:
+            return
+        self._paused_until = None
+        for line in self._lines.values():
+            if line.items and not line.is_flying:
+                line.due = now
+                self._ready.append(line)
+        self._woken.set()
+
+    def _go_on(self, line: _Line) -> None:
+        if not line.items:
+            self._lines.pop(line.key, None)
+            if self._held <= WINDOW // 2:
+                self._woken.set()
+            return
+        line.due = 0.0
+        self._ready.append(line)
+
+    def _wait(self, line: _Line, due: float) -> None:
+        line.due = due
+        heapq.heappush(self._timers, (due, line.items[0].seq, line))
+
+    # --------------------------------------------------------------------------------------------------- noting
+
+    def _note(self, item: Item, state: DeliveryState, due: float | None) -> None:
+        """Hand in what became of an item; from then on its place is settled."""
+        is_over = state is not DeliveryState.PENDING
+        if item.is_noted and is_over:
+            self._pending -= 1
+        elif not item.is_noted and not is_over:
+            self._pending += 1
+        item.is_noted = True
+        self._unnoted += 1
+        self._settle(item)
+        record = Record(
+            self.webhook_id,
+            item.number,
+            item.message_id,
+            item.type,
+            item.place,
+            item.client_id,
+            state,
+            item.tries,
+            item.attempts,
+            None if due is None else self._instant(due),
+            item.created_at,
+            self._tools.clock.now() if is_over else None,
+        )
+        if is_over:
+            item.message = None
+        self._tools.records.put(self, item, record)
+
+    def _settle(self, item: Item) -> None:
+        if item.place is not None and item.place in self._open:
+            del self._open[item.place]
+            self._beyond.add(item.place)
+
+    def _next_due(self) -> datetime | None:
+        """When somebody is to look, should this one be gone; what is not noted is in the feed."""
+        if self._has_more:
+            return self._tools.clock.now()
+        if not self._pending:
+            return None
+        if self._paused_until is not None:
+            return self._instant(self._paused_until)
+        dues = [line.due for line in self._lines.values() if line.items and line.items[0].is_noted]
+        return self._instant(min(dues)) if dues else None
+
+    def _instant(self, at: float) -> datetime:
+        return self._tools.clock.now() + timedelta(seconds=at - self._loop.time())
