@@ -184,6 +184,7 @@ class Progress:
         failing_since: when the first of them was.
         paused_until: until then nothing is tried, as too many failed; None where nothing holds it up.
         delivered_at: when the last delivery was taken; None before the first.
+        secret_created_at: when the newest secret was made.
         overlap_ends_at: until when a former secret signs beside the newest; None where none does.
     """
 
@@ -193,7 +194,8 @@ class Progress:
     failing_since: datetime | None
     paused_until: datetime | None
     delivered_at: datetime | None
-    overlap_ends_at: datetime | None = None
+    secret_created_at: datetime
+    overlap_ends_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

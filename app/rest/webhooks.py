@@ -193,6 +193,7 @@ class WebhookAnswer(BaseModel):
     state: WebhookState
     disabled: DisabledAnswer | None = Field(description="Null where it is enabled.")
     created_at: datetime
+    secret_created_at: datetime = Field(description="When the secret was made that it is signed with.")
     overlap_ends_at: datetime | None = Field(
         description="Until when a former secret signs beside the present one; null where none does."
     )
@@ -362,6 +363,7 @@ def _told(found: SeenWebhook) -> dict[str, Any]:
         "state": one.state,
         "disabled": disabled,
         "created_at": one.created_at,
+        "secret_created_at": found.progress.secret_created_at,
         "overlap_ends_at": found.progress.overlap_ends_at,
         "delivering": DeliveringAnswer.of(found.progress),
     }

@@ -90,8 +90,8 @@ _STAND: Final = text(
     FROM unnest(
         CAST(:webhooks AS text[]), CAST(:asked AS bigint[]), CAST(:places AS bigint[]), CAST(:beyond AS text[]),
         CAST(:made AS bigint[]), CAST(:due AS timestamptz[]), CAST(:failures AS integer[]),
-        CAST(:since AS timestamptz[]), CAST(:paused AS timestamptz[]), CAST(:troubled AS boolean[]), CAST(:delivered AS timestamptz[]),
-        CAST(:released AS boolean[])
+        CAST(:since AS timestamptz[]), CAST(:paused AS timestamptz[]), CAST(:troubled AS boolean[]),
+        CAST(:delivered AS timestamptz[]), CAST(:released AS boolean[])
     ) AS now (
         webhook_id, asked, place, beyond, made, due_at, failures, failing_since, paused_until, troubled, delivered_at,
         released

@@ -30,7 +30,7 @@ _COUNTED: Final = 1_000
 _PROGRESS: Final = text(
     """
     SELECT had.webhook_id, greatest(coalesce(feed.place, 0) - had.place, 0) AS behind, pending.deliveries,
-        had.failures, had.failing_since, had.paused_until, had.delivered_at, former.ends_at
+        had.failures, had.failing_since, had.paused_until, had.delivered_at, known.created_at, known.ends_at
     FROM webhook_progress AS had
     LEFT JOIN change_feed AS feed ON feed.tenant_id = had.tenant_id
     CROSS JOIN LATERAL (
@@ -42,9 +42,11 @@ _PROGRESS: Final = text(
         ) AS counted
     ) AS pending
     CROSS JOIN LATERAL (
-        SELECT max(secret.ends_at) AS ends_at FROM webhook_secret AS secret
-        WHERE secret.tenant_id = had.tenant_id AND secret.webhook_id = had.webhook_id AND secret.ends_at > now()
-    ) AS former
+        SELECT max(secret.created_at) AS created_at,
+            max(secret.ends_at) FILTER (WHERE secret.ends_at > now()) AS ends_at
+        FROM webhook_secret AS secret
+        WHERE secret.tenant_id = had.tenant_id AND secret.webhook_id = had.webhook_id
+    ) AS known
     WHERE had.tenant_id = :tenant AND had.webhook_id = ANY(:webhooks)
     """
 )
@@ -121,6 +123,7 @@ class PostgresWebhooks:
                     row.failing_since,
                     row.paused_until,
                     row.delivered_at,
+                    row.created_at,
                     row.ends_at,
                 )
                 for row in await connection.execute(_PROGRESS, values)

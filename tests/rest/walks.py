@@ -123,8 +123,9 @@ async def ask(
             # So many sign at once, and no more.
             body = {"overlap": 0}
         elif operation.id == "replayPeriod":
-            now = datetime.now(UTC)
-            body = {"since": (now - timedelta(days=1)).isoformat(), "until": now.isoformat()}
+            # The same each time, for who sends it again.
+            today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            body = {name: (today + timedelta(days=n)).isoformat() for name, n in (("since", -1), ("until", 2))}
         headers["Content-Type"], content = media, json.dumps(body)
     if operation.id == "enableWebhook":
         names = {**names, "webhook_id": names["disabled_webhook_id"]}

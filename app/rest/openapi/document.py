@@ -13,6 +13,7 @@ from app.rest.openapi.deprecations import mark_deprecated
 from app.rest.openapi.examples import add_examples
 from app.rest.openapi.headers import NOT_MODIFIED, add_headers, is_tagged
 from app.rest.openapi.links import add_links
+from app.rest.openapi.messages import add_messages
 from app.rest.openapi.operations import OPERATORS, Operation, operations_of
 from app.rest.openapi.problems import PROBLEM, add_problems, share_problems
 from app.rest.openapi.schemas import CURRENCY, tidied
@@ -77,6 +78,7 @@ def openapi_document(rest: FastAPI, services: Services, deprecations: Sequence[D
         share_problems(document, operation)
     add_links(document)
     add_examples(document)
+    add_messages(document)
     document["components"]["schemas"] = {
         name: schema if schema is CURRENCY else tidied(schema) for name, schema in sorted(schemas.items())
     }
