@@ -40,6 +40,7 @@ from app.store.connection import LONGEST
 from app.store.engine import make_engine, transaction
 from app.store.erasures import PostgresErasures
 from app.store.ledger import PostgresLedger
+from app.store.net_changes import PostgresNetChanges
 from app.store.policies import PostgresPolicies
 from app.store.pools import usage_of_engine
 from app.store.portfolios import PostgresPortfolios
@@ -55,6 +56,7 @@ from app.use_cases.authenticate import Authenticate
 from app.use_cases.cases import Cases
 from app.use_cases.clients import ManageClients
 from app.use_cases.deliver import Deliver
+from app.use_cases.digests import Digests
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import FairThreads
 from app.use_cases.find_events import FindEvents
@@ -188,6 +190,7 @@ def create_server(settings: Settings, tracing: Tracing = OFF, access: Log | None
         await wired.close()
 
     rest = create_rest(services, lifespan)
+    rest.sockets = frozenset({"/graphql"})
     rest.fronts = {"/graphql": graphql_endpoint(services, settings, metrics, tracing)}
     operations = rest.operations | {("GET", "/graphql"), ("POST", "/graphql")}
     # What is traced begins first and ends last: the others then tell of which trace it is.
@@ -296,19 +299,6 @@ async def verification_for(settings: Settings) -> AsyncIterator[tuple[Tenants, V
         await wired.close()
 
 
-def _watch(  # noqa: PLR0917 - what is watched
-    metrics: Metrics, tracing: Tracing, engine: AsyncEngine, reads: Reads, writes: Writes, intake: Intake
-) -> None:
-    """Have it counted how full all is."""
-    if tracing.is_on:
-        metrics.meters.sampled = tracing.sampled
-    metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
-    metrics.database.pool(Pool.READS, reads.usage)
-    metrics.database.pool(Pool.WRITES, writes.usage)
-    if metrics.server is not None:
-        metrics.server.ingest.waits(lambda: intake.held_bytes, intake.most_bytes)
-
-
 def _following(
     settings: Settings, feed: PostgresChangeFeed, hints: PostgresChangeHints, ending: Ending | None
 ) -> FollowChanges:
@@ -316,6 +306,14 @@ def _following(
         return ending is not None and ending.has_begun
 
     return FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait, is_ending)
+
+
+def _tell_pools(metrics: Metrics, engine: AsyncEngine, reads: Reads, writes: Writes, tracing: Tracing) -> None:
+    if tracing.is_on:
+        metrics.meters.sampled = tracing.sampled
+    metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
+    metrics.database.pool(Pool.READS, reads.usage)
+    metrics.database.pool(Pool.WRITES, writes.usage)
 
 
 def _wire(
@@ -383,13 +381,16 @@ def _wire(
     webhooks, ping_webhook = managing(settings, engine, clock, sender)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
-        _watch(metrics, tracing, engine, reads, writes, intake)
+        _tell_pools(metrics, engine, reads, writes, tracing)
+        if metrics.server is not None:
+            metrics.server.ingest.waits(lambda: intake.held_bytes, intake.most_bytes)
 
     secrets = PostgresSecrets(engine, settings.signing_secrets)
     tenants = PostgresTenants(engine)
     rates = PostgresRates(url, engine, reads, tracing)
     keys = Keys(tenants, clock)
     tokens = JwtTokens(settings.oidc) if settings.oidc else None
+    shown = PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients)
     services = Services(
         authenticate=Authenticate(keys, tokens, tenants, clock, asking),
         keys=keys,
@@ -398,6 +399,9 @@ def _wire(
         record=RecordEvents(ledger, ingest, tracing),
         find=FindEvents(ledger),
         changes=changes,
+        digests=Digests(
+            PostgresNetChanges(reads), cases, histories, portfolios, policies, shown, clock, settings.changes_keep
+        ),
         live=LiveChanges(changes),
         webhooks=webhooks,
         ping_webhook=ping_webhook,
@@ -406,7 +410,7 @@ def _wire(
         listing=ListClients(clients, assessments, reassess, assess, clock),
         assess=assess,
         reassess=reassess,
-        portfolio_metrics=PortfolioMetrics(tallies, reassess, policies, clock, settings.portfolio_metrics_clients),
+        portfolio_metrics=shown,
         policies=policies,
         decoder=decoder,
         once=Once(

@@ -30,6 +30,7 @@ REST: Final[Mapping[str, Scope]] = MappingProxyType(
         "POST /v1/clients/{client_id}/simulate": _READ,
         "DELETE /v1/clients/{client_id}": _MANAGE,
         "GET /v1/changes": _READ,
+        "GET /v1/portfolio/changes": _READ,
         "GET /v1/erasures": _MANAGE,
         "GET /v1/erasures/{digest}": _MANAGE,
         "GET /v1/metrics": _METRICS,

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app.ports.audit import AuditLog
 from app.ports.rates import Unit
 from app.use_cases.assess_clients import AssessClients
 from app.use_cases.authenticate import Authenticate
 from app.use_cases.clients import ManageClients
+from app.use_cases.digests import Digests
 from app.use_cases.erase_clients import EraseClients
 from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.find_events import FindEvents
@@ -30,12 +31,34 @@ from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
 from app.wire.tags import Taggers
 
-__all__ = ["ALLOWANCE", "STREAM", "Ending", "Services", "Vitals", "let_in"]
+__all__ = ["ALLOWANCE", "DOOR", "STREAM", "Door", "Ending", "Services", "Vitals", "let_in"]
 
 ALLOWANCE: Final = "partwise.allowance"
 """Where the state of an ASGI scope holds what the key that asks may still ask for."""
 STREAM: Final = "partwise.stream"
 """There where a request takes as long as its client likes: a stream of events, or one who follows changes."""
+DOOR: Final = "partwise.door"
+"""Where the state of an ASGI scope holds the `Door` of a connection on which it is said later who asks."""
+
+
+class Door(Protocol):
+    """Who may try keys and tokens, and who has tried too many."""
+
+    def check(self, secret: str) -> None:
+        """See whether this may be looked at.
+
+        Raises:
+            RateLimitedError: too many that did not count came from here.
+        """
+        ...
+
+    def failed(self) -> None:
+        """It did not count."""
+        ...
+
+    def passed(self, secret: str, allowance: Allowance) -> None:
+        """It did."""
+        ...
 
 
 class Ending:
@@ -81,6 +104,7 @@ class Services:
     changes: FollowChanges
     webhooks: ManageWebhooks
     ping_webhook: PingWebhooks
+    digests: Digests
     live: LiveChanges
     clients: ManageClients
     erase: EraseClients

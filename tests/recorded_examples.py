@@ -60,6 +60,11 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
         text = "".join(f"{next(told)}\n" for _ in range(7))
     add("followChanges", http.get("/v1/changes?limit=1"))
     found["followChanges"]["200 text/event-stream"] = text
+    for media in ("application/json", "text/plain", "text/html", "message/rfc822"):
+        add("getPortfolioChanges", http.get("/v1/portfolio/changes?limit=1", headers={"Accept": media}))
+    found["getPortfolioChanges"]["200 text/html"] = "<!doctype html>…"
+    mail = found["getPortfolioChanges"]["200 message/rfc822"]
+    found["getPortfolioChanges"]["200 message/rfc822"] = mail.partition("\r\n\r\n")[0] + "\r\n\r\n…"
     add("getScore", http.get(f"/v1/clients/acme/score?{AS_OF}"))
     add("getExplanation", http.get(f"/v1/clients/acme/explanation?{AS_OF}"))
     add("getHistory", http.get(f"/v1/clients/acme/history?{AS_OF}&step=month&from=2026-08-01"))

@@ -85,7 +85,8 @@ def serve_until_told(settings: Settings, listener: socket.socket, when_ready: Ca
     config = uvicorn.Config(
         made.rest,
         loop="uvloop",
-        http=limited(limits, made.ending, made.refused),
+        http=limited(limits, made.ending, made.refused, made.rest.sockets),
+        # Ours are made by `limited`.
         ws="none",
         lifespan="on",
         log_config=None,

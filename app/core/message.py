@@ -13,9 +13,9 @@ __all__ = ["N_", "Message"]
 def N_(template: str) -> str:  # noqa: N802 - gettext's customary name for "translate this later"
     """Mark a template for the catalogues.
 
-    Placeholders are `{name}` or `{name:form}`: a form is `count` (a whole number), `percent`, or a noun of
-    `app/language/nouns.py` that is counted (hours with one decimal where they are not whole). Dates and money need
-    none.
+    Placeholders are `{name}` or `{name:form}`: a form is `count` (a whole number), `signed` (one with its sign),
+    `percent`, or a noun of `app/language/nouns.py` that is counted (hours with one decimal where they are not whole).
+    Money needs none, nor do dates, which are without their year as `short`.
     """
     return template
 

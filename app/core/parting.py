@@ -11,7 +11,7 @@ from app.core.money import Money, to_cents
 from app.core.strategies.farewell import farewell
 from app.core.strategies.strategy import Case, Draft
 
-__all__ = ["FinalInvoice", "Parting", "parting_from"]
+__all__ = ["FinalInvoice", "Parting", "beginning_of_parting", "parting_from"]
 
 _STOP: Final = N_("Stop taking new work, and say until when you finish what is begun.")
 _HAND_OVER: Final = (
@@ -49,6 +49,11 @@ def parting_from(case: Case) -> Parting:
         hand_over=tuple(map(Message, _HAND_OVER if case.facts.ending else (_STOP, *_HAND_OVER))),
         letter=farewell(case, final.hours if final else 0.0),
     )
+
+
+def beginning_of_parting(facts: Facts) -> Message:
+    """What to do first."""
+    return Message(_HAND_OVER[0] if facts.ending else _STOP)
 
 
 def _obligations(facts: Facts) -> list[Message]:

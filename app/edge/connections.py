@@ -6,7 +6,7 @@ because the database is slow or an earlier request of the connection is being an
 
 import math
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.edge.answers import POLICY, SAFE
 from app.edge.request_ids import new_id
+from app.edge.sockets import Socket, is_key
 from app.rest.problem_types import (
     HEADERS_TOO_LARGE,
     MALFORMED_REQUEST,
@@ -55,7 +56,10 @@ class Limits:
 
 
 def limited(
-    limits: Limits, ending: Ending | None = None, refused: Callable[[ProblemType], None] = UNHEARD.refused
+    limits: Limits,
+    ending: Ending | None = None,
+    refused: Callable[[ProblemType], None] = UNHEARD.refused,
+    sockets: Collection[str] = (),
 ) -> type[HttpToolsProtocol]:
     """Uvicorn's protocol within limits, to be its `http`.
 
@@ -63,8 +67,14 @@ def limited(
         limits: the limits.
         ending: once the process is told to end, each answer is the last one of its connection.
         refused: is told of each problem that is answered before there is a request.
+        sockets: the paths at which there are WebSockets.
     """
-    own = {"limits": limits, "ending": ending or Ending(), "tell_refused": (refused,)}
+    own = {
+        "limits": limits,
+        "ending": ending or Ending(),
+        "tell_refused": (refused,),
+        "sockets": frozenset(path.encode("ascii") for path in sockets),
+    }
     return type("LimitedProtocol", (_Protocol,), own)
 
 
@@ -86,6 +96,7 @@ class _Protocol(HttpToolsProtocol):
     ending: ClassVar[Ending]
     tell_refused: ClassVar[tuple[Callable[[ProblemType], None]]]
     """In a tuple: a function of a class would be taken for a method."""
+    sockets: ClassVar[frozenset[bytes]]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -137,6 +148,11 @@ class _Protocol(HttpToolsProtocol):
                 reason = _Refused(MALFORMED_REQUEST, f"expected a well-formed request of HTTP/1.1: {error}")
             self._refuse(reason)
             return
+        except _Refused as refused:
+            self._refuse(refused)
+            return
+        if self._is_handed_over():
+            return
         if was_within and self._heads == heads and self._arrived == arrived and (self._in_head or self._in_body):
             # The parser keeps a header or a trailer until it is whole, and says nothing of it.
             self._unseen_left -= len(data)
@@ -146,7 +162,7 @@ class _Protocol(HttpToolsProtocol):
         self._look()
 
     def _feed(self, data: bytes) -> None:
-        """Let the parser read. We have no other protocol to offer, so an upgrade is read as if it were not asked for.
+        """Let the parser read. Where there is no WebSocket, an upgrade is read as if it were not asked for.
 
         Clients ask for HTTP/2 so, in requests that may have bodies; the parser takes none with them.
         """
@@ -156,6 +172,9 @@ class _Protocol(HttpToolsProtocol):
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 (end,) = upgrade.args
+                if self._is_for_socket():
+                    self._become_socket(data[end:])
+                    return
                 data = self._without_upgrade() + data[end:]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -170,6 +189,52 @@ class _Protocol(HttpToolsProtocol):
             elif name not in _UPGRADE:
                 lines.append(b"%b: %b" % (name, value))
         return b"\r\n".join([*lines, b"", b""])
+
+    def _is_for_socket(self) -> bool:
+        """Whether the head that was read last asks for a WebSocket where there is one, and nothing is in its way."""
+        told = dict(self.headers)
+        return (
+            self.url.partition(b"?")[0] in self.sockets
+            and told.get(b"upgrade", b"").strip().lower() == b"websocket"
+            and self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and not {b"content-length", b"transfer-encoding"} & set(told)
+            and self._is_at_rest()
+        )
+
+    def _is_handed_over(self) -> bool:
+        return self._is_over
+
+    def _become_socket(self, data: bytes) -> None:
+        """Hand the connection over, with what came after the head."""
+        self._refuse_ambiguous()
+        told = dict(self.headers)
+        if told.get(b"sec-websocket-version", b"").strip() != b"13":
+            self._end(MALFORMED_REQUEST, "expected Sec-WebSocket-Version: 13", {"sec-websocket-version": "13"})
+            return
+        key = told.get(b"sec-websocket-key", b"").strip()
+        if not is_key(key):
+            raise _Refused(MALFORMED_REQUEST, "expected Sec-WebSocket-Key with 16 bytes in base64")
+        path, _, query = self.url.partition(b"?")
+        protocols = b",".join(value for name, value in self.headers if name == b"sec-websocket-protocol")
+        scope = {
+            **self.scope,
+            "type": "websocket",
+            "scheme": "wss" if self.scheme == "https" else "ws",
+            "path": path.decode("ascii"),
+            "raw_path": path,
+            "query_string": query,
+            "subprotocols": [one.strip() for one in protocols.decode("latin-1").split(",") if one.strip()],
+            "extensions": {"websocket.http.response": {}},
+        }
+        self._unwatch()
+        self._unset_keepalive_if_required()
+        self._is_over = True
+        self.connections.discard(self)
+        made = Socket(self.transport, self.app, scope, key, self.server_state, self.limits.read_seconds)
+        self.transport.set_protocol(made)
+        if data:
+            made.data_received(data)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -402,7 +467,7 @@ class _Protocol(HttpToolsProtocol):
 
     def _makes_room(self) -> bool:
         """Whether a connection at rest could be closed, the one that would be too late next."""
-        waiting = [(one.at_rest_until(), one) for one in self.connections if isinstance(one, _Protocol)]
+        waiting = [(one.at_rest_until(), one) for one in self.connections if isinstance(one, _Protocol | Socket)]
         closed = min(waiting, key=lambda found: found[0])
         if closed[0] == math.inf:
             return False

@@ -32,6 +32,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -64,6 +67,30 @@ class Edge:
             _log.exception("a request failed")
             failed = problem(INTERNAL_ERROR, "an error on our side; it has been logged")
             await failed(scope, receive, answer)
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket: its request has a name, and the answer to it is finished as others are."""
+        headers = _lines_together(scope["headers"])
+        request_id = request_ids.named(headers.get(request_ids.HEADER))
+        scope.setdefault("state", {})["request_id"] = request_id
+        named = (request_ids.HEADER, request_id.encode())
+
+        async def told(message: Message) -> None:
+            if message["type"] == "websocket.accept":
+                message = {**message, "headers": [*message.get("headers", ()), named]}
+            elif message["type"] == "websocket.http.response.start":
+                is_authenticated = b"authorization" in headers
+                finished = self._finish(
+                    message.get("headers", ()),
+                    message["status"],
+                    "GET",
+                    origin=headers.get(b"origin"),
+                    is_authenticated=is_authenticated,
+                )
+                message = {**message, "headers": [*finished, named]}
+            await send(message)
+
+        await self._app(scope, receive, told)
 
     async def _options(self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
         if self._cors.is_preflight("OPTIONS", headers):

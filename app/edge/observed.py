@@ -17,6 +17,9 @@ __all__ = ["UNMATCHED", "Exchange", "Observed", "Observer"]
 UNMATCHED: Final = "unmatched"
 """The route of what is no operation: nothing is there, or not with that method."""
 OTHER: Final = "other"
+SWITCHED: Final = 101
+"""The status of what became a WebSocket."""
+_HEADS: Final = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 _METHODS: Final = {one: one for one in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 _log: Final = logging.getLogger("partwise.edge")
@@ -41,7 +44,8 @@ class Exchange:
     def __init__(self, scope: Scope) -> None:
         """Begin."""
         self.scope = scope
-        self.method = _METHODS.get(scope["method"], OTHER)
+        # A WebSocket begins as a GET.
+        self.method = _METHODS.get(scope.get("method", "GET"), OTHER)
         self.route = UNMATCHED
         self.status = 0
         self.problem: str | None = None
@@ -94,7 +98,7 @@ class Observed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope)
@@ -105,8 +109,8 @@ class Observed:
                 _log.exception("an observer failed")
 
         def told(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
+            if message["type"] in _HEADS:
+                exchange.status = message.get("status", SWITCHED)
             return send(message)
 
         try:

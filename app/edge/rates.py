@@ -19,7 +19,7 @@ from app.ports.rates import Unit
 from app.rest.noted import note_problem
 from app.rest.problem_types import RATE_LIMITED, TOO_MANY_FAILED_ATTEMPTS, ProblemType
 from app.rest.problems import problem_body
-from app.services import ALLOWANCE
+from app.services import ALLOWANCE, DOOR
 from app.use_cases.errors import RateLimitedError
 from app.use_cases.rates import Allowance
 from app.use_cases.recent import Recent
@@ -52,6 +52,8 @@ class RateGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or let in and tell what is left."""
+        if scope["type"] == "websocket":
+            scope.setdefault("state", {})[DOOR] = _Door(self, scope)
         if scope["type"] != "http" or not scope["path"].startswith(("/v1/", "/graphql")):
             await self._app(scope, receive, send)
             return
@@ -83,6 +85,24 @@ class RateGate:
 
         await self._app(scope, receive, told)
 
+    def check(self, scope: Scope, secret: str) -> None:
+        """See whether a key or token may be looked at that is presented later than in the head of a request.
+
+        Raises:
+            RateLimitedError: too many that did not count came from where it is presented.
+        """
+        if self._known.get(_digest_of(secret)) is None and (wait := self._shut_for(scope)):
+            detail = f"too many requests with keys that do not count; come again in {wait} s"
+            raise RateLimitedError(detail, "failed-attempts", wait)
+
+    def passed(self, secret: str, allowance: Allowance) -> None:
+        """It counted."""
+        self._known.put(_digest_of(secret), allowance)
+
+    def failed(self, scope: Scope) -> None:
+        """It did not."""
+        self._note_failure(scope)
+
     def _shut_for(self, scope: Scope) -> int:
         """For how many seconds nobody new is let in from where somebody asks; mostly 0."""
         found = self._failed.get(client_address(scope, self._trusted_proxies))
@@ -94,6 +114,28 @@ class RateGate:
         address, now = client_address(scope, self._trusted_proxies), time.monotonic()
         ends, count = self._failed.get(address) or (0.0, 0)
         self._failed.put(address, (ends, count + 1) if now < ends else (now + _WINDOW, 1))
+
+
+class _Door:
+    """Keeps the promise of `app.services.Door`, of one connection."""
+
+    def __init__(self, gate: RateGate, scope: Scope) -> None:
+        self._gate = gate
+        self._scope = scope
+
+    def check(self, secret: str) -> None:
+        self._gate.check(self._scope, secret)
+
+    def failed(self) -> None:
+        self._gate.failed(self._scope)
+
+    def passed(self, secret: str, allowance: Allowance) -> None:
+        self._gate.passed(secret, allowance)
+
+
+def _digest_of(secret: str) -> bytes:
+    """That of the field that it would be presented by in the head of a request."""
+    return hashlib.blake2b(f"Bearer {secret}".encode("latin-1", "replace"), digest_size=16).digest()
 
 
 def client_address(scope: Scope, trusted_proxies: int) -> str:

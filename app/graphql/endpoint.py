@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 from graphql import GraphQLError
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.graphql.admission import admitted, refusal_of
 from app.graphql.answering import Answering, Course, Prepared
@@ -78,6 +78,7 @@ class GraphQLEndpoint:
         services: Services,
         answering: Answering,
         streams: EventStreams,
+        sockets: ASGIApp | None = None,
         graphiql: GraphiQL | None = None,
         timeout: float = 10.0,
         operations: Operations = UNHEARD,
@@ -89,6 +90,7 @@ class GraphQLEndpoint:
             services: the use cases.
             answering: runs operations.
             streams: answers those who want events.
+            sockets: serves WebSockets; None for none.
             graphiql: the page for people; None for none.
             timeout: seconds for a whole operation.
             operations: is told how each ended.
@@ -99,11 +101,16 @@ class GraphQLEndpoint:
         self._services = services
         self._answering = answering
         self._streams = streams
+        self._sockets = sockets
         self._graphiql = graphiql
         self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, or serve one connection."""
+        if scope["type"] == "websocket":
+            if self._sockets is not None:
+                await self._sockets(scope, receive, send)
+            return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if self._graphiql is not None and self._graphiql.serves(scope, headers):
             await self._graphiql(scope, receive, send)

@@ -2,12 +2,16 @@
 
 from collections import Counter
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
 from app.core.verdict import Verdict
-from app.graphql.context import Context
-from app.graphql.fields import described
+from app.graphql.context import Context, Info
+from app.graphql.fields import answered, described
+from app.graphql.languages import LanguageName
+from app.graphql.portfolio_changes import PortfolioChanges, portfolio_changes
+from app.graphql.scalars import Moment
 from app.graphql.scores import SignName
 from app.ports.assessments import Counted
 from app.use_cases.viewpoint import Viewpoint
@@ -50,6 +54,29 @@ class PortfolioType:
     by_leading_sign: list[SignCount] = described("In the order of the mission.")
     as_of: datetime = described("What happened later is not counted.")
     policy_version: str = described("The policy that it was made with.")
+    seen: strawberry.Private[datetime | None] = None
+
+    @answered(
+        "What became of the clients in a period, and why, ready to be mailed. `period` is such as 7d, 2w or P7D, up to "
+        "`until`: by default a week up to `asOf`; or else it begins at `from`, or just behind another digest, `after` "
+        "its `next`. `first` clients at most, 20 by default and 50 at most, are told of one by one.",
+        weight=500,
+    )
+    async def changes(  # noqa: PLR0917 - the arguments in the API
+        self,
+        info: Info,
+        period: str | None = None,
+        begins: Annotated[Moment | None, strawberry.argument(name="from")] = None,
+        until: Moment | None = None,
+        after: str | None = None,
+        first: int | None = None,
+        language: LanguageName | None = None,
+    ) -> PortfolioChanges:
+        """What changed."""
+        context = info.context
+        if until is None and after is None and self.seen is not None:
+            until = Moment(self.seen)
+        return await portfolio_changes(context, period, begins, until, after, first, language)
 
 
 async def portfolio_now(context: Context) -> PortfolioType:
@@ -67,9 +94,10 @@ async def portfolio_at(context: Context, viewpoint: Viewpoint) -> PortfolioType:
     median = None
     if scores:
         median = scores[middle] if len(scores) % 2 else (scores[middle - 1] + scores[middle]) / 2
-    return await _portfolio(
-        context, Counted([(*group, count) for group, count in groups.items()], median), viewpoint.as_of
-    )
+    counted = Counted([(*group, count) for group, count in groups.items()], median)
+    made = await _portfolio(context, counted, viewpoint.as_of)
+    made.seen = viewpoint.as_of
+    return made
 
 
 async def _portfolio(context: Context, found: Counted, as_of: datetime) -> PortfolioType:

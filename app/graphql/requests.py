@@ -24,6 +24,7 @@ __all__ = [
     "left",
     "limited",
     "read_body",
+    "read_object",
     "read_parameters",
     "read_query",
 ]
@@ -118,6 +119,18 @@ def read_body(body: bytes) -> Request:
     """
     if len(body) > _MOST_VALUES and holds_more(body, _MOST_VALUES + _MOST_BESIDE):
         raise _too_much()
+    found = read_object(body)
+    if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
+        raise _too_much()
+    return read_parameters(found)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Read an object of JSON.
+
+    Raises:
+        Refused: it is none.
+    """
     try:
         found = decode_json(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
@@ -128,9 +141,7 @@ def read_body(body: bytes) -> Request:
         raise Refused(400, "expected one operation: batches are not taken", "BAD_REQUEST")
     if not isinstance(found, dict):
         raise Refused(400, "expected an object with `query`", "BAD_REQUEST")
-    if len(body) > _MOST_VALUES and not _is_bounded(found.get("variables")):
-        raise _too_much()
-    return read_parameters(found)
+    return found
 
 
 def _too_much() -> Refused:

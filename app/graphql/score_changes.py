@@ -17,7 +17,7 @@ from app.graphql.nodes import require_client_id
 from app.ports.changes import AssessmentChange
 from app.wire.cursors import Places
 
-__all__ = ["ScoreChanges", "Subscription"]
+__all__ = ["AssessmentReading", "ScoreChanges", "Subscription"]
 
 _LIST: Final = "changes"
 """The cursors are those of `GET /v1/changes`."""

@@ -14,6 +14,7 @@ def P_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - like gettext's o
 
 NOUNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
+        "client": P_("{n} client", "{n} clients"),
         "contact": P_("{n} contact", "{n} contacts"),
         "day": P_("{n} day", "{n} days"),
         "hour": P_("{n} hour", "{n} hours"),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 from babel import Locale, negotiate_locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
@@ -68,14 +68,21 @@ class Speaker(Formatter):
             case Money(amount=amount, currency=currency):
                 return format_currency(amount, currency, locale=self._locale)
             case date():
-                return format_date(value, _DATES[self.language], locale=self._locale)
+                return self._date(value, format_spec)
         return self._number(value, format_spec)
+
+    def _date(self, value: date, form: str) -> str:
+        if form == "short":
+            return format_skeleton("MMMMd", value, locale=self._locale)
+        return format_date(value, _DATES[self.language], locale=self._locale)
 
     def _number(self, value: float, form: str) -> str:
         if form == "percent":
             return format_percent(value, locale=self._locale)
         if form == "hour":
             return self._hours(value)
+        if form == "signed":
+            return format_decimal(round(value), "+#,##0;-#,##0", locale=self._locale).replace("-", "\N{MINUS SIGN}")
         whole = round(value)
         text = format_decimal(whole, locale=self._locale)
         return text if form == "count" else self._counted(form, whole, text)

@@ -17,6 +17,7 @@ from app.metrics.tallies import Spread, Tally
 
 __all__ = ["HttpMetrics"]
 
+_SWITCHED: Final = 101
 _SERVER_ERROR: Final = STATUSES.index("5xx")
 
 
@@ -67,7 +68,8 @@ class HttpMetrics:
         self._in_progress -= 1
         method, route = exchange.method, exchange.route
         found = self._known.get((method, route)) or self._first(method, route)
-        status = exchange.status // 100 - 2
+        # What became a WebSocket went well.
+        status = 0 if exchange.status == _SWITCHED else exchange.status // 100 - 2
         # Broken off before there was an answer: that happens when we end.
         found.by_status[status if 0 <= status <= _SERVER_ERROR else _SERVER_ERROR].inc()
         if not exchange.is_stream:

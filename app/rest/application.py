@@ -18,6 +18,7 @@ from app.rest import (
     changes,
     clients,
     deliveries,
+    digests,
     erasures,
     events,
     history,
@@ -57,6 +58,8 @@ class Application(FastAPI):
 
     fronts: Mapping[str, ASGIApp] = MappingProxyType({})
     """By path; each also serves what is below it."""
+    sockets: frozenset[str] = frozenset()
+    """The paths among them at which there are WebSockets."""
     operations: frozenset[tuple[str, str]] = frozenset()
     """All operations that routes and fronts have, by method and template."""
 
@@ -74,7 +77,7 @@ class Application(FastAPI):
         await self._outermost(scope, receive, send)
 
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             path = scope["path"]
             name = path if path in self.fronts else "/" + path[1:].partition("/")[0]
             front = self.fronts.get(name)
@@ -116,6 +119,7 @@ def create_rest(
             simulations,
             recourse,
             changes,
+            digests,
             erasures,
             policies,
             webhooks,

@@ -23,17 +23,16 @@ from app.rest.services import Permitted, Services, UsedServices
 from app.use_cases.errors import PartwiseError
 from app.use_cases.keys import Principal
 from app.wire.credentials import bearer_secret
-from app.wire.cursors import MOST_CHARACTERS, Places
+from app.wire.cursors import CHANGES, MOST_CHARACTERS, Places
 from app.wire.media import best_media
 
-__all__ = ["router"]
+__all__ = ["ReadingAnswer", "place_in", "router"]
 
 router = APIRouter(prefix="/v1", tags=["clients"])
 
 STREAM: Final = "text/event-stream"
 _JSON: Final = "application/json"
 _LATEST: Final = "latest"
-_LIST: Final = "changes"
 _PAGE_OF_STREAM: Final = 100
 _HEARTBEAT: Final = 15.0
 """Seconds after which a stream says that it is still there, and looks again whether the key counts."""
@@ -152,7 +151,7 @@ async def follow_changes(  # noqa: PLR0917 - parameters of the query
     With `Accept: text/event-stream` changes come as they are stored, as Server-Sent Events named `change`, whose ids
     are cursors; who comes again with `Last-Event-ID` goes on where it was.
     """
-    places = await services.cursors.of(principal.tenant_id, _LIST)
+    places = await services.cursors.of(principal.tenant_id, CHANGES)
     streams = best_media(request.headers.get("accept", "")[:1000], (_JSON, STREAM)) == STREAM
     if streams or wait:
         note_stream(request.scope)
@@ -175,11 +174,21 @@ async def _place(services: Services, principal: Principal, places: Places, given
         return None
     if given == _LATEST:
         return await services.changes.newest(principal.tenant_id)
+    return place_in(places, given, name, f"expected `next` of a page of changes, or `{_LATEST}`")
+
+
+def place_in(
+    places: Places, given: str, name: str, expected: str = "expected `next` of a digest, or of a page of changes"
+) -> int:
+    """The place of the feed that a cursor names.
+
+    Raises:
+        HttpError: it is none.
+    """
     try:
         return int(places.decode(given, 1)[0])
     except ValueError:
-        detail = f"expected `next` of a page of changes, or `{_LATEST}`"
-        raise HttpError(MALFORMED_REQUEST, detail, [{"pointer": name, "detail": detail}]) from None
+        raise HttpError(MALFORMED_REQUEST, expected, [{"pointer": name, "detail": expected}]) from None
 
 
 async def _events(

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
+from app.core.account import Account, Look, account_of
 from app.core.assessment import Assessment
 from app.core.checkpoints import REACHING_BACK
 from app.core.course import Pace, assessment_at, course_of, ends_of
@@ -31,7 +32,16 @@ from app.use_cases.recall import SHORT, Recall
 from app.use_cases.unheard import UNHEARD
 from app.use_cases.viewpoint import Viewpoint
 
-__all__ = ["MOST_STEPS", "Basis", "Case", "Cases", "assessments_of", "explanations_of", "timelines_of"]
+__all__ = [
+    "MOST_STEPS",
+    "Basis",
+    "Case",
+    "Cases",
+    "accounts_of",
+    "assessments_of",
+    "explanations_of",
+    "timelines_of",
+]
 
 T = TypeVar("T")
 
@@ -242,6 +252,21 @@ async def explanations_of(cases: Sequence[Case]) -> list[Explanation]:
 async def assessments_of(cases: Sequence[Case], purpose: Purpose = Purpose.READ) -> list[Assessment]:
     """Assess some clients together."""
     return await _each(cases, lambda case, told: assessment_at(*case.seen(told)), purpose=purpose)
+
+
+async def accounts_of(cases: Sequence[Case], begins: Look, ends: Look) -> list[Account]:
+    """Give accounts of some clients between two instants, together.
+
+    Of long histories no part is apart from what was told late: there all counts that is known by now.
+    """
+
+    def work(case: Case, told: Told) -> Account:
+        looks = (begins, ends)
+        if case.recall is not None:
+            looks = (replace(begins, known_at=None), replace(ends, known_at=None))
+        return account_of(told, case.policy, case.beside, *looks)
+
+    return await _each(cases, work, lambda _: (begins.as_of, ends.as_of), Purpose.LIST)
 
 
 async def timelines_of(

@@ -10,8 +10,10 @@ from typing import Final
 
 from app.ports.secrets import Secrets
 
-__all__ = ["MOST_CHARACTERS", "Cursors", "Places"]
+__all__ = ["CHANGES", "MOST_CHARACTERS", "Cursors", "Places"]
 
+CHANGES: Final = "changes"
+"""The list whose cursors are places of the feed of changes."""
 MOST_CHARACTERS: Final = 2_000
 _TAG_BYTES: Final = 16
 _PURPOSE: Final = b"partwise cursor 1\0"

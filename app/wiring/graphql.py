@@ -8,6 +8,7 @@ from app.graphql.live.ends import Transport
 from app.graphql.live.event_streams import EventStreams
 from app.graphql.live.keeper import Keeper
 from app.graphql.live.seats import Seats
+from app.graphql.live.sockets import Sockets
 from app.graphql.live.subscriptions import Subscriptions
 from app.graphql.schema import make_schema
 from app.metrics.listeners import Metrics
@@ -41,9 +42,20 @@ def graphql_endpoint(
     told = UNHEARD if metrics is None or metrics.server is None else metrics.server.graphql
     answering = Answering(documents)
     keeper = Keeper(services.authenticate, services.vitals.ending)
-    seats = Seats(
-        "subscriptions", settings.subscriptions, settings.subscriptions_of_tenant, settings.subscriptions_of_key
+    most = settings.subscriptions
+    seats = Seats("subscriptions", most, settings.subscriptions_of_tenant, settings.subscriptions_of_key)
+    connections = Seats("connections", most, settings.subscriptions_of_tenant, settings.subscriptions_of_key)
+    sockets = Sockets(
+        services,
+        answering,
+        Subscriptions(answering, seats, told, tracing, Transport.WEBSOCKET),
+        keeper,
+        connections,
+        told,
+        tracing,
+        settings.cors_origins,
+        settings.graphql_timeout,
     )
     streams = EventStreams(Subscriptions(answering, seats, told, tracing, Transport.SSE), keeper, told)
     graphiql = GraphiQL() if settings.graphiql else None
-    return GraphQLEndpoint(services, answering, streams, graphiql, settings.graphql_timeout, told, tracing)
+    return GraphQLEndpoint(services, answering, streams, sockets, graphiql, settings.graphql_timeout, told, tracing)

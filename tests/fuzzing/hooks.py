@@ -14,6 +14,7 @@ BEYOND_A_SCHEMA: Final = (
     ("", r"\?cursor", "it is signed; none that is made up is one of ours"),
     ("", r"\?(as_of|known_at|since|until|from)", "a day that exists, and in order"),
     ("GET /v1/changes", r"\?after|last-event-id:", "they are signed, as cursors of lists are"),
+    ("GET /v1/portfolio/changes", r"\?(after|period)", "signed as cursors are; either a cursor, a period or its ends"),
     ("GET /v1/clients/{client_id}/history", r"\?(step|from|as_of)", "at most 400 steps"),
     ("GET /v1/audit-log", r"\?client_id", "either a client or another subject"),
     ("PUT /v1/clients/{client_id}", "/time_zone", "one of the IANA time zones, which change"),

@@ -60,7 +60,9 @@ def test_a_trace_that_is_kept_is_an_exemplar():
     assert "trace_id" not in meters.exposed(False).decode()
 
 
-@pytest.mark.parametrize(("status", "told"), [(0, "5xx"), (101, "5xx"), (304, "3xx"), (499, "4xx"), (599, "5xx")])
+@pytest.mark.parametrize(
+    ("status", "told"), [(0, "5xx"), (100, "5xx"), (101, "2xx"), (304, "3xx"), (499, "4xx"), (599, "5xx")]
+)
 def test_each_status_is_of_a_class(status: int, told: str):
     meters = Meters(Process.SERVER, {"type": ("not-found",)})
     http = HttpMetrics(meters, {("GET", "/x")})

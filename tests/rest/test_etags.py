@@ -174,7 +174,7 @@ async def served(database_url: str, services: Services, tenant: str) -> AsyncIte
 def without_instant(found: Any) -> Any:
     """An answer without the instant that it is of, which is in cursors too."""
     if isinstance(found, dict):
-        return {name: without_instant(value) for name, value in found.items() if name not in ("as_of", "next")}
+        return {name: without_instant(value) for name, value in found.items() if name not in ("as_of", "until", "next")}
     return [without_instant(one) for one in found] if isinstance(found, list) else found
 
 

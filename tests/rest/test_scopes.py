@@ -23,6 +23,7 @@ TELLING = {
     "GET /v1/clients",
     "GET /v1/clients/{client_id}",
     "GET /v1/clients/{client_id}/explanation",
+    "GET /v1/portfolio/changes",
     "GET /v1/policies",
     "GET /v1/policies/{version}",
     "POST /v1/policies/{version}/activate",
