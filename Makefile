@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-metrics bench-fairness bench-crashes bench-overhead bench-size docs image bad-inputs proof-alerts proof-rolling fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-metrics bench-fairness bench-crashes bench-overhead bench-size docs image bad-inputs proof-alerts proof-rolling proof-webhooks fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node env-ops
 
 help: ## List the targets
@@ -97,6 +97,9 @@ bench-size: env-bench ## Measure what a server, a worker and Postgres need for w
 
 proof-rolling: env-bench ## Replace three servers behind HAProxy, one by one, under load: nothing fails, nothing is lost
 	$(VENV)/python -m benchmarks.rolling $(ARGS)
+
+proof-webhooks: env-bench ## Deliver 10,000 changes to fifty webhooks, some dead or slow, and kill workers; ARGS=--quick for less
+	$(VENV)/python -m benchmarks.webhooks $(ARGS)
 
 image: ## Build the container image, the same from the same commit and BASE (needs Docker, Podman or Buildah)
 	@BASE=$(BASE) IMAGE=$(IMAGE) sh requirements/image.sh

@@ -37,7 +37,7 @@ class AuditEntryAnswer(BaseModel):
     )
     action: Action
     subject: str = Field(
-        description="`api_key:…`, `webhook:…`, `policy:…`, `tenant:…`; or `client:` and the SHA-256 of the client's id, "
+        description="`api_key:…`, `webhook:…`, `policy:…`, `tenant:…`; or `client:` and SHA-256 of the client's id, "
         "in hex."
     )
     details: dict[str, Any] = Field(description="What else is worth knowing; nothing personal, and no secret.")
