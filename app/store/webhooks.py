@@ -224,7 +224,6 @@ class PostgresWebhooks:
     ) -> Webhook | None:
         """Sign with another secret; see the port."""
         known = webhook_secret.c
-        mine = _of(webhook_secret, tenant_id, webhook_id)
         async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
             before = await _get(connection, tenant_id, webhook_id, lock=True)
             if before is None:
@@ -233,14 +232,20 @@ class PostgresWebhooks:
             if fits is not None and not is_again and not fits(before):
                 raise UnfitError
             await note_made(connection, tenant_id, request_id, webhook_id)
-            numbers = select(func.max(known.number)).where(mine)
+            numbers = select(func.max(known.number)).where(_of(webhook_secret, tenant_id, webhook_id))
             last = (await connection.execute(numbers)).scalar_one() or 0
             # No former secret ever ends later.
             await connection.execute(
-                update(webhook_secret).where(mine).values(ends_at=func.least(known.ends_at, ends_at))
+                update(webhook_secret)
+                .where(_of(webhook_secret, tenant_id, webhook_id))
+                .values(ends_at=func.least(known.ends_at, ends_at))
             )
-            await connection.execute(delete(webhook_secret).where(mine, known.ends_at <= secret.created_at))
-            counted = select(func.count()).select_from(webhook_secret).where(mine)
+            await connection.execute(
+                delete(webhook_secret).where(
+                    _of(webhook_secret, tenant_id, webhook_id), known.ends_at <= secret.created_at
+                )
+            )
+            counted = select(func.count()).select_from(webhook_secret).where(_of(webhook_secret, tenant_id, webhook_id))
             if (await connection.execute(counted)).scalar_one() >= most:
                 raise TooManySecretsError
             own = {"tenant_id": tenant_id, "webhook_id": webhook_id}
