@@ -166,5 +166,6 @@ env-node: env-dev
 	@$(VENV)/python -m tests.node tests/front_ends
 	@$(VENV)/python -m tests.node tests/api_tools
 	@$(VENV)/python -m tests.node tests/issuer
+	@$(VENV)/python -m tests.node tests/receivers
 	@$(VENV)/python -m tests.node graphiql
 	@$(VENV)/python -m tests.node reference
