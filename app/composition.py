@@ -348,7 +348,8 @@ def _wire(
     cases = Cases(histories, memories, recall, portfolios, policies, freshness)
     assess = AssessClients(cases, histories, recall, portfolios, policies, clock, freshness)
     form = PackedAssessments()
-    assessments = PostgresAssessments(engine, reads, form)
+    hints = PostgresChangeHints(url)
+    assessments = PostgresAssessments(engine, reads, form, hints.tell)
     tallies = PostgresTallies(engine, reads)
     reassess = Reassess(
         assessments,
@@ -375,7 +376,6 @@ def _wire(
         watch.asked(True)
         return True
 
-    hints = PostgresChangeHints(settings.database_url or "")
     changes = _following(settings, PostgresChangeFeed(engine, reads), hints, ending)
     sender = LateSender(lambda: sender_for(settings))
     webhooks, ping_webhook = managing(settings, engine, clock, sender)
