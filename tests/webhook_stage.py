@@ -276,15 +276,15 @@ class Stage:
         finally:
             await connection.close()
 
-    async def change(self, changes: int, clients: int, a_second: float) -> None:
-        """Change the verdicts of clients in turn at a steady rate, through the store's own way."""
+    async def change(self, changes: int, clients: int, a_second: float, done: int = 0) -> None:
+        """Change the verdicts of clients in turn at a steady rate, through the store's own way, after those done."""
         engine, reads = make_engine(self._url, 2), Reads(self._url, 2)
         assessments = PostgresAssessments(engine, reads, PackedAssessments())
         verdicts = list(Verdict)
         far = datetime.now(UTC) + timedelta(days=300)
-        began, done = time.monotonic(), 0
+        began, before = time.monotonic(), done
         while done < changes:
-            wanted = min(changes, int((time.monotonic() - began) * a_second) + 1)
+            wanted = min(changes, before + int((time.monotonic() - began) * a_second) + 1)
             some = []
             for number in range(done, min(wanted, done + 100, done + clients)):
                 turn, client = divmod(number, clients)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -113,7 +114,13 @@ class HttpSender:
                 "Accept-Encoding": "identity",
             }
             session = self._sessions.get(target.scheme) or self._opened(target.scheme)
-            async with session.post(target, data=message.body, headers=headers, allow_redirects=False) as response:
+            post = partial(session.post, target, data=message.body, headers=headers, allow_redirects=False)
+            try:
+                response = await post()
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientConnectionResetError):
+                # Most likely one of those that were kept open, which the receiver has closed meanwhile.
+                response = await post()
+            async with response:
                 kept = await _read(response)
                 status = response.status
                 if status in (429, 503):
