@@ -5,7 +5,7 @@ from monitoring.queries import OURS
 from monitoring.request_rows import events, graphql, requests
 from monitoring.slos import SLOS, Slo
 from monitoring.surroundings import Surroundings
-from monitoring.work_rows import database, freshness, processes, workers
+from monitoring.work_rows import database, freshness, processes, webhooks, workers
 
 __all__ = ["operations"]
 
@@ -24,6 +24,7 @@ def operations(at: Surroundings) -> Board:
             events(at),
             freshness(at),
             workers(at),
+            webhooks(at),
             database(at),
             processes(at),
         ],

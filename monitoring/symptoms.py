@@ -18,7 +18,7 @@ _INGEST: Final = {"job": SERVER, "method": "POST", "route": "/v1/events"}
 
 def symptoms(at: Surroundings) -> list[Alert]:
     """All of them, the most urgent first."""
-    return [*_processes(at), *_database(at), *_requests(at), *_ingest(at), *_assessments(at)]
+    return [*_processes(at), *_database(at), *_requests(at), *_ingest(at), *_assessments(at), *_webhooks(at)]
 
 
 def _processes(at: Surroundings) -> list[Alert]:
@@ -195,5 +195,40 @@ def _assessments(at: Surroundings) -> list[Alert]:
             "Erased clients still have rows",
             "{{ $value }} erasures are not finished.",
             lasts=HOUR,
+        ),
+    ]
+
+
+def _webhooks(at: Surroundings) -> list[Alert]:
+    overdue = at.series("partwise_webhook_overdue_seconds", job=WORKER, receiver="well")
+    disabled = at.series("partwise_webhooks_disabled_total", job=WORKER)
+    tries = "partwise_webhook_attempts_total"
+    quarter = at.window(HOUR / 4)
+    asked = f"sum(rate({at.series(tries, job=WORKER)}[{quarter}]))"
+    taken = f"sum(rate({at.series(tries, job=WORKER, outcome='delivered')}[{quarter}]))"
+    return [
+        Alert(
+            "PartwiseWebhooksLate",
+            Severity.TICKET,
+            f"max({overdue}) > {number(at.age(5 * MINUTE))}",
+            "Webhooks are late",
+            "A receiver that is well has waited for {{ $value | humanizeDuration }} for what is due.",
+            lasts=5 * MINUTE,
+        ),
+        Alert(
+            "PartwiseWebhooksFail",
+            Severity.TICKET,
+            # A receiver that is away alone is tried rarely: half of so many are not the fault of one.
+            f"{taken} / {asked} < 0.5\nand\n{asked} > 0.2",
+            "Most messages of webhooks are not taken",
+            "Only {{ $value | humanizePercentage }} of the tries of a quarter of an hour were taken.",
+            lasts=5 * MINUTE,
+        ),
+        Alert(
+            "PartwiseWebhookDisabled",
+            Severity.TICKET,
+            f"sum by (reason) (increase({disabled}[{at.window(HOUR)}])) > 0",
+            "A webhook was disabled",
+            '{{ $value | printf "%.0f" }} webhooks were disabled within an hour ({{ $labels.reason }}).',
         ),
     ]

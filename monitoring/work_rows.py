@@ -4,7 +4,7 @@ from monitoring.panels import Look, Panel, Query, Row
 from monitoring.queries import both, by, quantiles, rate, worker
 from monitoring.surroundings import Surroundings
 
-__all__ = ["database", "freshness", "processes", "workers"]
+__all__ = ["database", "freshness", "processes", "webhooks", "workers"]
 
 
 def freshness(at: Surroundings) -> Row:
@@ -87,6 +87,50 @@ def workers(at: Surroundings) -> Row:
                 "Erased clients of whom rows are still to be removed.",
                 [Query(f"max({worker(at, 'partwise_unfinished_erasures')})", "erasures")],
                 bad_from=1,
+            ),
+        ],
+    )
+
+
+def webhooks(at: Surroundings) -> Row:
+    """How what becomes other is told."""
+    tries = worker(at, "partwise_webhook_attempts_total")
+    return Row(
+        "Webhooks",
+        [
+            Panel(
+                "From change to delivery",
+                "Seconds from when a change was stored to when a receiver had taken it, retries and all.",
+                quantiles(worker(at, "partwise_webhook_delivery_lag_seconds_bucket")),
+                "s",
+            ),
+            Panel(
+                "Overdue",
+                "Seconds for which the oldest delivery that is due has waited, by how its receiver is.",
+                [Query(f"max by (receiver) ({worker(at, 'partwise_webhook_overdue_seconds')})", "{{receiver}}")],
+                "s",
+                bad_from=300,
+            ),
+            Panel(
+                "Waiting",
+                "Deliveries that are pending, and changes still to be looked at, by how the receiver is.",
+                [Query(f"max by (receiver) ({worker(at, 'partwise_webhook_waiting_deliveries')})", "{{receiver}}")],
+            ),
+            Panel("Tries", "A second, by what came of them.", by("outcome", tries)),
+            Panel(
+                "Webhooks",
+                "Enabled with a receiver that is well, enabled with one that fails or is slow, disabled.",
+                [Query(f"max by (state) ({worker(at, 'partwise_webhooks')})", "{{state}}")],
+            ),
+            Panel(
+                "Disabled",
+                "Webhooks an hour that were disabled by us.",
+                [
+                    Query(
+                        f"3600 * sum by (reason) ({rate(worker(at, 'partwise_webhooks_disabled_total'))})",
+                        "{{reason}}",
+                    )
+                ],
             ),
         ],
     )

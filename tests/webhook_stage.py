@@ -241,12 +241,12 @@ class Stage:
 
     def __init__(self, service_url: str, administrator_url: str) -> None:
         self.tenant = "stage"
-        self._url = service_url
+        self.url = service_url
         self._administrator_url = administrator_url.replace("+asyncpg", "")
 
     async def set(self, urls: Sequence[str], clients: int) -> None:
         """Make webhooks, which ask for everything, and clients without an assessment."""
-        engine, reads, writes = make_engine(self._url, 2), Reads(self._url, 2), Writes(self._url, 2, 30)
+        engine, reads, writes = make_engine(self.url, 2), Reads(self.url, 2), Writes(self.url, 2, 30)
         ledger = PostgresLedger(engine, writes, DECODER.load)
         for begins in range(0, clients, 500):
             some = range(begins, min(begins + 500, clients))
@@ -277,15 +277,15 @@ class Stage:
         finally:
             await connection.close()
 
-    async def change(self, changes: int, clients: int, a_second: float) -> None:
-        """Change the verdicts of clients in turn at a steady rate, through the store's own way."""
-        engine, reads, notices = make_engine(self._url, 2), Reads(self._url, 2), PostgresChangeNotices(self._url)
+    async def change(self, changes: int, clients: int, a_second: float, done: int = 0) -> None:
+        """Change the verdicts of clients in turn at a steady rate, through the store's own way, after those done."""
+        engine, reads, notices = make_engine(self.url, 2), Reads(self.url, 2), PostgresChangeNotices(self.url)
         assessments = PostgresAssessments(engine, reads, PackedAssessments(), notices.tell)
         verdicts = list(Verdict)
         far = datetime.now(UTC) + timedelta(days=300)
-        began, done = time.monotonic(), 0
+        began, before = time.monotonic(), done
         while done < changes:
-            wanted = min(changes, int((time.monotonic() - began) * a_second) + 1)
+            wanted = min(changes, before + int((time.monotonic() - began) * a_second) + 1)
             some = []
             for number in range(done, min(wanted, done + 100, done + clients)):
                 turn, client = divmod(number, clients)
@@ -310,6 +310,11 @@ class Stage:
             for row in await self.rows("SELECT place, client_id, at FROM assessment_change ORDER BY place")
         }
 
+    async def owners(self) -> list[str]:
+        """The workers that own webhooks at present."""
+        rows = await self.rows("SELECT DISTINCT owner FROM webhook_progress WHERE owner IS NOT NULL ORDER BY 1")
+        return [row["owner"] for row in rows]
+
     async def rows(self, statement: str) -> list[Any]:
         """What a statement finds, of all tenants."""
         connection = await asyncpg.connect(self._administrator_url)
@@ -328,16 +333,23 @@ class Workers:
             **os.environ,
             "DATABASE_URL": service_url,
             "PARTWISE_WEBHOOK_NETWORKS": "127.0.0.0/8",
-            "PARTWISE_LOG_LEVEL": "warning",
+            "PARTWISE_LOG_FORMAT": "json",
             **settings,
         }
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * number
+        self._starts = [0] * number
 
     def start(self, number: int) -> None:
+        self._starts[number] += 1
         with (self._folder / f"worker-{number}.log").open("ab") as log:
             self._processes[number] = subprocess.Popen(
                 [sys.executable, "-m", "app", "worker"], env=self._environment, stdout=log, stderr=log
             )
+
+    def are_working(self) -> bool:
+        """Whether all have got so far that they end cleanly when they are told to."""
+        logs = [(self._folder / f"worker-{number}.log").read_text() for number in range(len(self._starts))]
+        return all(log.count('"working"') == starts for log, starts in zip(logs, self._starts, strict=True))
 
     def kill(self, number: int) -> None:
         process = self._processes[number]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -37,6 +38,7 @@ _NAME_SECONDS: Final = 30
 _NAME_THREADS: Final = 8
 _LONGEST_URL: Final = 2_000
 _MOST_SECONDS: Final = 3_600.0
+_AUTHORITY: Final = re.compile(r"[/?#]")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
@@ -113,7 +115,15 @@ class HttpSender:
                 "Accept-Encoding": "identity",
             }
             session = self._sessions.get(target.scheme) or self._opened(target.scheme)
-            async with session.post(target, data=message.body, headers=headers, allow_redirects=False) as response:
+            post = partial(session.post, target, data=message.body, headers=headers, allow_redirects=False)
+            try:
+                response = await post()
+            except aiohttp.ClientConnectorError:
+                raise
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                # Most likely one of those that were kept open, which the receiver has closed meanwhile.
+                response = await post()
+            async with response:
                 kept = await _read(response)
                 status = response.status
                 if status in (429, 503):
@@ -188,7 +198,7 @@ def _parse(url: str, *, plain: bool) -> URL:
         raise UnfitUrlError("must be a URL") from None
     if found.scheme != "https" and not (plain and found.scheme == "http"):
         raise UnfitUrlError("must begin with https://")
-    if found.raw_user is not None or found.raw_password is not None or "@" in found.raw_authority:
+    if "@" in _AUTHORITY.split(url.partition("://")[2], 1)[0]:
         raise UnfitUrlError("must not name a user")
     if "#" in url:
         raise UnfitUrlError("must have no fragment")

@@ -125,6 +125,7 @@ class Courier:
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._quieter = asyncio.Event()
+        self._checking = asyncio.Lock()
         self._is_listening = False
         self._clear()
 
@@ -477,8 +478,11 @@ class Courier:
             # Its last try is still being noted.
             self._wait(line, self._loop.time() + _NOTED_SECONDS)
             return
-        if self._loop.time() - item.checked_at > _FRESH_SECONDS and item.place is not None:
-            await self._check(line)
+        if item.place is not None and self._is_old(item):
+            async with self._checking:
+                # Another one may have looked meanwhile.
+                if self._is_old(item):
+                    await self._check(line)
             if not line.items or line.items[0] is not item:
                 self._go_on(line)
                 return
@@ -490,6 +494,9 @@ class Courier:
         sent = await self._tools.rooms.send(self, self._webhook.url, item.message, self._keys)
         if not self.is_lost:
             self._came(line, item, sent)
+
+    def _is_old(self, item: Item) -> bool:
+        return self._loop.time() - item.checked_at > _FRESH_SECONDS
 
     async def _check(self, mine: _Line) -> None:
         """Let go of what is not told any more: clients may be erased meanwhile."""

@@ -231,7 +231,8 @@ class Deliver:
         owned = await self._outbox.renew(self._who, self._lease)
         self._renewed_at = now
         for key, courier in had.items():
-            if key not in owned:
+            if key not in owned and not courier.is_lost:
+                _log.warning("a webhook was not renewed in time, and may be another worker's by now")
                 courier.lose()
             elif owned[key] != courier.asked:
                 courier.look_anew()

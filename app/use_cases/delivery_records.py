@@ -126,6 +126,7 @@ class GroupedRecords:
                     courier.noted(item, next(numbers[courier.webhook_id]) if record.number is None else None)
             for name, courier in couriers.items():
                 if name not in numbers:
+                    _log.warning("a webhook is another worker's by now; what it was sent meanwhile is sent again")
                     courier.lose()
         del tenant.records[:handed]
         for _, done in left:

@@ -370,4 +370,45 @@ _ASSESSMENTS: Final = (
     ),
 )
 
-SYMPTOM_CASES: Final = (*_PROCESSES, *_DATABASE, *_REQUESTS, *_INGEST, *_ASSESSMENTS)
+TRIES: Final = "partwise_webhook_attempts_total"
+OVERDUE: Final = "partwise_webhook_overdue_seconds"
+_WEBHOOKS: Final = (
+    Case(
+        "PartwiseWebhooksLate",
+        "a receiver that is well waits for ten minutes",
+        {of(OVERDUE, W, receiver="well"): gauge((5, 1), (12, 600), (10, 1))},
+        quiet=[4, 9, 18],
+        fires={12: [Fired("A receiver that is well has waited for 10m 0s for what is due.")]},
+    ),
+    Case(
+        "PartwiseWebhooksLate",
+        "one that is away waits for an hour",
+        {of(OVERDUE, W, receiver="troubled"): gauge((40, 3600)), of(OVERDUE, W, receiver="well"): gauge((40, 2))},
+        quiet=[10, 39],
+    ),
+    Case(
+        "PartwiseWebhooksFail",
+        "nothing gets out any more",
+        {
+            of(TRIES, W, outcome="delivered"): counter((20, 60), (25, 0)),
+            of(TRIES, W, outcome="connect"): counter((20, 0), (25, 60)),
+        },
+        quiet=[10, 25],
+        fires={44: [Fired("Only 0% of the tries of a quarter of an hour were taken.")]},
+    ),
+    Case(
+        "PartwiseWebhooksFail",
+        "the one webhook is away, and tried now and then",
+        {of(TRIES, W, outcome="connect"): counter((45, 2)), of(TRIES, W, outcome="delivered"): counter((45, 0))},
+        quiet=[20, 44],
+    ),
+    Case(
+        "PartwiseWebhookDisabled",
+        "one is disabled",
+        {of("partwise_webhooks_disabled_total", W, reason="failed"): counter((10, 0), (1, 1), (80, 0))},
+        quiet=[9, 85],
+        fires={15: [Fired("1 webhooks were disabled within an hour (failed).", {"reason": "failed"})]},
+    ),
+)
+
+SYMPTOM_CASES: Final = (*_PROCESSES, *_DATABASE, *_REQUESTS, *_INGEST, *_ASSESSMENTS, *_WEBHOOKS)
