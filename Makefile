@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-metrics bench-fairness bench-crashes bench-overhead bench-size docs image bad-inputs proof-alerts proof-rolling proof-webhooks fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-metrics bench-changes bench-fairness bench-crashes bench-overhead bench-size docs image bad-inputs proof-alerts proof-rolling proof-webhooks fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node env-ops
 
 help: ## List the targets
@@ -82,6 +82,9 @@ bench-store: env-bench ## Measure the store next to what Postgres itself can do;
 
 bench-metrics: env-bench ## Ask for portfolio metrics of a hundred and of a hundred thousand clients; ARGS: clients, rounds
 	$(VENV)/python -m benchmarks.metrics $(ARGS)
+
+bench-changes: env-bench ## Measure what noting changes costs those who store assessments, with and without; ARGS: --rounds, --seconds
+	$(VENV)/python -m benchmarks.changes $(ARGS)
 
 bench-fairness: env-bench ## Ask for twice the limit of one key for a minute: what the others notice; ARGS: seconds, limit
 	$(VENV)/python -m benchmarks.fairness $(ARGS)
@@ -163,5 +166,6 @@ env-node: env-dev
 	@$(VENV)/python -m tests.node tests/front_ends
 	@$(VENV)/python -m tests.node tests/api_tools
 	@$(VENV)/python -m tests.node tests/issuer
+	@$(VENV)/python -m tests.node tests/receivers
 	@$(VENV)/python -m tests.node graphiql
 	@$(VENV)/python -m tests.node reference

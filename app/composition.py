@@ -21,6 +21,7 @@ from app.edge.rates import RateGate
 from app.metrics.http import HttpMetrics
 from app.metrics.listeners import Metrics, server_metrics, worker_metrics
 from app.oidc.jwt_tokens import JwtTokens
+from app.outgoing.late import LateSender
 from app.ports.database import Pool, Transaction
 from app.ports.ledger import StoreUnavailableError
 from app.ports.tenants import Tenants
@@ -83,8 +84,9 @@ from app.wire.cursors import Cursors
 from app.wire.policies import JsonPolicies
 from app.wire.states import MessagePackStates
 from app.wire.tags import Taggers
-from app.wiring.deliveries import delivering_for
+from app.wiring.deliveries import delivering_for, sender_for
 from app.wiring.graphql import graphql_endpoint
+from app.wiring.webhooks import managing
 
 __all__ = [
     "Server",
@@ -125,6 +127,7 @@ class _Wired:
     writes: Writes
     rates: PostgresRates
     hints: PostgresChangeHints
+    sender: LateSender
     tokens: JwtTokens | None
 
     async def close(self) -> None:
@@ -133,6 +136,7 @@ class _Wired:
             await self.tokens.close()
         await self.services.live.close()
         await self.hints.close()
+        await self.sender.close()
         await self.writes.close()
         await self.rates.close()
         await self.reads.close()
@@ -304,7 +308,9 @@ def _following(
     return FollowChanges(feed, hints, settings.changes_keep, settings.changes_wait, is_ending)
 
 
-def _tell_pools(metrics: Metrics, engine: AsyncEngine, reads: Reads, writes: Writes) -> None:
+def _tell_pools(metrics: Metrics, engine: AsyncEngine, reads: Reads, writes: Writes, tracing: Tracing) -> None:
+    if tracing.is_on:
+        metrics.meters.sampled = tracing.sampled
     metrics.database.pool(Pool.QUERIES, lambda: usage_of_engine(engine))
     metrics.database.pool(Pool.READS, reads.usage)
     metrics.database.pool(Pool.WRITES, writes.usage)
@@ -342,7 +348,8 @@ def _wire(
     cases = Cases(histories, memories, recall, portfolios, policies, freshness)
     assess = AssessClients(cases, histories, recall, portfolios, policies, clock, freshness)
     form = PackedAssessments()
-    assessments = PostgresAssessments(engine, reads, form)
+    hints = PostgresChangeHints(url)
+    assessments = PostgresAssessments(engine, reads, form, hints.tell)
     tallies = PostgresTallies(engine, reads)
     reassess = Reassess(
         assessments,
@@ -369,13 +376,12 @@ def _wire(
         watch.asked(True)
         return True
 
-    hints = PostgresChangeHints(settings.database_url or "")
     changes = _following(settings, PostgresChangeFeed(engine, reads), hints, ending)
+    sender = LateSender(lambda: sender_for(settings))
+    webhooks, ping_webhook = managing(settings, engine, clock, sender)
     intake = Intake(settings.ingest_memory, settings.database_write_pool_size, settings.ingest_patience)
     if metrics is not None:
-        if tracing.is_on:
-            metrics.meters.sampled = tracing.sampled
-        _tell_pools(metrics, engine, reads, writes)
+        _tell_pools(metrics, engine, reads, writes, tracing)
         if metrics.server is not None:
             metrics.server.ingest.waits(lambda: intake.held_bytes, intake.most_bytes)
 
@@ -397,6 +403,8 @@ def _wire(
             PostgresNetChanges(reads), cases, histories, portfolios, policies, shown, clock, settings.changes_keep
         ),
         live=LiveChanges(changes),
+        webhooks=webhooks,
+        ping_webhook=ping_webhook,
         clients=ManageClients(clients, ledger, clock),
         erase=EraseClients(PostgresErasures(engine), clock, tracing=tracing),
         listing=ListClients(clients, assessments, reassess, assess, clock),
@@ -425,4 +433,4 @@ def _wire(
         CheckAssessments(assessments, form, stored, histories, policies),
         CheckTallies(tallies),
     )
-    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, hints, tokens)
+    return _Wired(services, tenants, Verify(histories, checks), engine, reads, writes, rates, hints, sender, tokens)

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.ports.tenants import Scope
 
-__all__ = ["GRAPHQL", "OPEN", "REST"]
+__all__ = ["ALSO", "GRAPHQL", "OPEN", "REST", "scopes_of"]
 
 _READ, _INGEST, _MANAGE, _METRICS = Scope.READ, Scope.INGEST, Scope.MANAGE, Scope.METRICS
 
@@ -45,9 +45,36 @@ REST: Final[Mapping[str, Scope]] = MappingProxyType(
         "POST /v1/api-keys/{key_id}/rotate": _MANAGE,
         "DELETE /v1/api-keys/{key_id}": _MANAGE,
         "GET /v1/audit-log": _MANAGE,
+        "GET /v1/webhooks": _MANAGE,
+        "POST /v1/webhooks": _MANAGE,
+        "GET /v1/webhooks/{webhook_id}": _MANAGE,
+        "PATCH /v1/webhooks/{webhook_id}": _MANAGE,
+        "DELETE /v1/webhooks/{webhook_id}": _MANAGE,
+        "POST /v1/webhooks/{webhook_id}/rotate": _MANAGE,
+        "POST /v1/webhooks/{webhook_id}/enable": _MANAGE,
+        "POST /v1/webhooks/{webhook_id}/disable": _MANAGE,
+        "POST /v1/webhooks/{webhook_id}/ping": _MANAGE,
+        "POST /v1/webhooks/{webhook_id}/skip": _MANAGE,
+        "POST /v1/webhooks/{webhook_id}/replay": _MANAGE,
+        "GET /v1/webhooks/{webhook_id}/deliveries": _MANAGE,
+        "GET /v1/webhooks/{webhook_id}/deliveries/{number}": _MANAGE,
+        "POST /v1/webhooks/{webhook_id}/deliveries/{number}/replay": _MANAGE,
     }
 )
 """By method and path template."""
+
+ALSO: Final[Mapping[str, Scope]] = MappingProxyType(
+    {
+        # Who has himself told of clients reads of them, and so who looks into what was told.
+        "POST /v1/webhooks": _READ,
+        "PATCH /v1/webhooks/{webhook_id}": _READ,
+        "POST /v1/webhooks/{webhook_id}/replay": _READ,
+        "GET /v1/webhooks/{webhook_id}/deliveries": _READ,
+        "GET /v1/webhooks/{webhook_id}/deliveries/{number}": _READ,
+        "POST /v1/webhooks/{webhook_id}/deliveries/{number}/replay": _READ,
+    }
+)
+"""What some take besides."""
 
 OPEN: Final = frozenset(
     {
@@ -93,3 +120,8 @@ GRAPHQL: Final[Mapping[str, Scope | None]] = MappingProxyType(
     }
 )
 """By type and field."""
+
+
+def scopes_of(operation: str) -> tuple[Scope, ...]:
+    """All scopes that an operation of REST takes."""
+    return (REST[operation], ALSO[operation]) if operation in ALSO else (REST[operation],)

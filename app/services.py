@@ -19,12 +19,14 @@ from app.use_cases.keys import Keys, Principal
 from app.use_cases.list_clients import ListClients
 from app.use_cases.live_changes import LiveChanges
 from app.use_cases.once import Once
+from app.use_cases.ping_webhooks import PingWebhooks
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolio_metrics import PortfolioMetrics
 from app.use_cases.rates import Allowance, RateLimits
 from app.use_cases.reassess import Reassess
 from app.use_cases.record_events import RecordEvents
 from app.use_cases.unchanged import Unchanged
+from app.use_cases.webhooks import ManageWebhooks
 from app.wire.cloudevents import EventDecoder
 from app.wire.cursors import Cursors
 from app.wire.tags import Taggers
@@ -100,6 +102,8 @@ class Services:
     record: RecordEvents
     find: FindEvents
     changes: FollowChanges
+    webhooks: ManageWebhooks
+    ping_webhook: PingWebhooks
     digests: Digests
     live: LiveChanges
     clients: ManageClients

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     changes_wait: float = Field(default=15.0, ge=0, le=60)
     """Seconds at most that who follows changes waits for an answer without any."""
 
+    webhooks: int = Field(default=50, ge=0, le=1000)
+    """Webhooks of one tenant at most."""
+
     webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     """Networks of one's own that webhooks may be sent into beside public addresses, over http, too: `10.1.0.0/16`, with
     commas between. Whoever may manage webhooks can then reach what is there."""

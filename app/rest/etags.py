@@ -17,7 +17,17 @@ from app.use_cases.cases import Basis, Case
 from app.use_cases.keys import Principal
 from app.use_cases.unchanged import NOW_ALONE
 from app.use_cases.viewpoint import Viewpoint
-from app.wire.resource_tags import ClientTags, Conditions, KeyTags, PolicyTags, client_tags, key_tags, policy_tags
+from app.wire.resource_tags import (
+    ClientTags,
+    Conditions,
+    KeyTags,
+    PolicyTags,
+    WebhookTags,
+    client_tags,
+    key_tags,
+    policy_tags,
+    webhook_tags,
+)
 from app.wire.tags import MOST_CHARACTERS, Tagger, Tags, read_tags, tag_of
 
 __all__ = [
@@ -28,6 +38,7 @@ __all__ = [
     "TagsOfClient",
     "TagsOfKey",
     "TagsOfPolicy",
+    "TagsOfWebhook",
     "UnchangedError",
     "not_modified",
     "quoted",
@@ -216,6 +227,13 @@ async def _key_tags(principal: Permitted, services: UsedServices, conditions: Co
 
 
 TagsOfKey = Annotated[KeyTags, Depends(_key_tags)]
+
+
+async def _webhook_tags(principal: Permitted, services: UsedServices, conditions: Conditioned) -> WebhookTags:
+    return await webhook_tags(services.tags, principal.tenant_id, conditions)
+
+
+TagsOfWebhook = Annotated[WebhookTags, Depends(_webhook_tags)]
 
 
 def _is_endless(start: Message) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.scopes import REST
+from app.scopes import REST, scopes_of
 from app.services import ALLOWANCE, Services, let_in
 from app.use_cases.errors import ForbiddenError
 from app.use_cases.keys import Principal
@@ -68,7 +68,8 @@ def require_scope(principal: Principal, method: str, path: str) -> None:
     operation = f"{method} {path}"
     if operation not in REST:
         raise ForbiddenError(f"no scope is known for {operation}")
-    principal.require(REST[operation])
+    for scope in scopes_of(operation):
+        principal.require(scope)
 
 
 def allowance_of(request: Request) -> Allowance:

@@ -1,6 +1,6 @@
 """Stored assessments in Postgres."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -145,8 +145,18 @@ _MEDIAN: Final = """
 class PostgresAssessments:
     """Keeps the promise of `app.ports.assessments.Assessments`."""
 
-    def __init__(self, engine: AsyncEngine, reads: Reads, form: AssessmentFormat) -> None:
-        """Write in transactions of a pool, read by single statements, in a format."""
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        reads: Reads,
+        form: AssessmentFormat,
+        grown: Callable[[str], None] = lambda tenant_id: None,
+    ) -> None:
+        """Write in transactions of a pool, read by single statements, in a format.
+
+        `grown` is told whose feed of changes has grown, once that is durable.
+        """
+        self._grown = grown
         self._engine = engine
         self._reads = reads
         self._form = form
@@ -189,13 +199,20 @@ class PostgresAssessments:
     async def keep(self, tenant_id: str, made: Sequence[Made]) -> list[VerdictChange]:
         """Store assessments; see the port."""
 
-        async def once() -> list[VerdictChange]:
+        async def once() -> list[NewChange]:
             async with transaction(self._engine, tenant_id, Transaction.KEEP) as connection:
                 return await self._keep(connection, tenant_id, made)
 
-        return await retrying(once) if made else []
+        changes = await retrying(once) if made else []
+        if changes:
+            self._grown(tenant_id)
+        return [
+            VerdictChange(client_id, None if known is None else known.verdict, reading.verdict, as_of)
+            for client_id, as_of, aspects, known, reading in changes
+            if Aspect.VERDICT in aspects
+        ]
 
-    async def _keep(self, connection: AsyncConnection, tenant_id: str, made: Sequence[Made]) -> list[VerdictChange]:
+    async def _keep(self, connection: AsyncConnection, tenant_id: str, made: Sequence[Made]) -> list[NewChange]:
         names = {"tenant": tenant_id, "clients": [one.client_id for one in made]}
         held = {row.client_id for row in await connection.execute(_HOLD, names)}
         there = [one for one in made if one.client_id in held]
@@ -237,11 +254,7 @@ class PostgresAssessments:
         await additions.add(connection, tenant_id)
         # Once the assessments are durable, so is that they changed, and not before.
         await note_changes(connection, tenant_id, changes)
-        return [
-            VerdictChange(client_id, None if known is None else known.verdict, reading.verdict, as_of)
-            for client_id, as_of, aspects, known, reading in changes
-            if Aspect.VERDICT in aspects
-        ]
+        return changes
 
     async def window(self, tenant_id: str, wanted: Wanted, window: Window) -> tuple[list[Stored], bool]:
         """List clients by what is stored; see the port."""

@@ -50,8 +50,6 @@ _NOTE: Final = text(
     )
     """
 )
-# Told when the transaction commits, and to nobody if it does not.
-_HINT: Final = text("SELECT pg_notify(:channel, :tenant)")
 
 # One statement sees feed and changes as of one instant.
 _PAGE: Final = """
@@ -102,7 +100,6 @@ async def note_changes(connection: AsyncConnection, tenant_id: str, changes: Seq
         "types": [one.client_type for one in after],
     }
     await connection.execute(_NOTE, values)
-    await connection.execute(_HINT, {"channel": CHANNEL, "tenant": tenant_id})
 
 
 class PostgresChangeFeed:

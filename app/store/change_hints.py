@@ -14,6 +14,7 @@ import asyncpg
 
 from app.ports.ledger import StoreUnavailableError
 from app.store.change_feed import CHANNEL
+from app.store.change_notices import PostgresChangeNotices
 from app.store.connection import LOST, Connector
 
 __all__ = ["PostgresChangeHints"]
@@ -52,6 +53,7 @@ class PostgresChangeHints:
             look_seconds: between two looks that nobody hinted at.
         """
         self._connect = Connector(url)
+        self._notices = PostgresChangeNotices(url)
         self._look_seconds = look_seconds
         self._watches: dict[str, set[_Watch]] = {}
         self._listening: asyncio.Task[None] | None = None
@@ -71,8 +73,13 @@ class PostgresChangeHints:
             if not left:
                 del self._watches[tenant_id]
 
+    def tell(self, tenant_id: str) -> None:
+        """Tell those who look out, in whatever process, that a tenant's feed has grown."""
+        self._notices.tell(tenant_id)
+
     async def close(self) -> None:
-        """Listen no more."""
+        """Listen and tell no more."""
+        await self._notices.close()
         if self._listening is not None:
             self._listening.cancel()
             with suppress(asyncio.CancelledError):

@@ -70,22 +70,31 @@ _FROM_SOURCES: Final = """
 
 # What is lost with a crash of Postgres itself is delivered again.
 _QUICKLY: Final = text("SET LOCAL synchronous_commit = off")
+# What somebody else has set meanwhile stands, until the owner has looked anew: that something is due, that what waited
+# is skipped, that nothing holds it up any more.
 _STAND: Final = text(
     """
     UPDATE webhook_progress AS mine SET
-        place = now.place, beyond = string_to_array(now.beyond, ' ')::bigint[],
-        last_number = mine.last_number + now.made, due_at = coalesce(now.due_at, 'infinity'),
-        failures = now.failures, failing_since = now.failing_since, paused_until = now.paused_until,
+        place = greatest(mine.place, now.place),
+        beyond = CASE WHEN mine.place > now.place THEN mine.beyond ELSE string_to_array(now.beyond, ' ')::bigint[] END,
+        last_number = mine.last_number + now.made,
+        due_at = least(
+            coalesce(now.due_at, 'infinity'), CASE WHEN mine.asked <> now.asked THEN mine.due_at ELSE 'infinity' END
+        ),
+        failures = CASE WHEN mine.asked <> now.asked THEN mine.failures ELSE now.failures END,
+        failing_since = CASE WHEN mine.asked <> now.asked THEN mine.failing_since ELSE now.failing_since END,
+        paused_until = CASE WHEN mine.asked <> now.asked THEN mine.paused_until ELSE now.paused_until END,
         troubled = now.troubled, delivered_at = coalesce(now.delivered_at, mine.delivered_at),
         owner = CASE WHEN now.released THEN NULL ELSE mine.owner END,
         owned_until = CASE WHEN now.released THEN '-infinity' ELSE mine.owned_until END
     FROM unnest(
-        CAST(:webhooks AS text[]), CAST(:places AS bigint[]), CAST(:beyond AS text[]), CAST(:made AS bigint[]),
-        CAST(:due AS timestamptz[]), CAST(:failures AS integer[]), CAST(:since AS timestamptz[]),
-        CAST(:paused AS timestamptz[]), CAST(:troubled AS boolean[]), CAST(:delivered AS timestamptz[]),
-        CAST(:released AS boolean[])
+        CAST(:webhooks AS text[]), CAST(:asked AS bigint[]), CAST(:places AS bigint[]), CAST(:beyond AS text[]),
+        CAST(:made AS bigint[]), CAST(:due AS timestamptz[]), CAST(:failures AS integer[]),
+        CAST(:since AS timestamptz[]), CAST(:paused AS timestamptz[]), CAST(:troubled AS boolean[]),
+        CAST(:delivered AS timestamptz[]), CAST(:released AS boolean[])
     ) AS now (
-        webhook_id, place, beyond, made, due_at, failures, failing_since, paused_until, troubled, delivered_at, released
+        webhook_id, asked, place, beyond, made, due_at, failures, failing_since, paused_until, troubled, delivered_at,
+        released
     )
     WHERE mine.tenant_id = :tenant AND mine.webhook_id = now.webhook_id AND mine.owner = :who
     RETURNING mine.webhook_id, mine.last_number
@@ -119,6 +128,7 @@ _END: Final = text(
         CAST(:attempts AS text[]), CAST(:due AS timestamptz[]), CAST(:ended AS timestamptz[])
     ) AS now (webhook_id, number, state, tries, attempts, due_at, ended_at)
     WHERE mine.tenant_id = :tenant AND mine.webhook_id = now.webhook_id AND mine.number = now.number
+        AND mine.state = 'pending'
     """
 )
 
@@ -365,6 +375,7 @@ def _standings(tenant_id: str, who: str, standings: Sequence[Standing], made: Ma
         "tenant": tenant_id,
         "who": who,
         "webhooks": [one.webhook_id for one in standings],
+        "asked": [one.asked for one in standings],
         "places": [one.place for one in standings],
         "beyond": [" ".join(map(str, sorted(one.beyond))) for one in standings],
         "made": [made[one.webhook_id] for one in standings],

@@ -219,6 +219,7 @@ class Courier:
         self._beyond = {one for one in self._beyond if one > place}
         return Standing(
             self.webhook_id,
+            self.asked,
             place,
             frozenset(self._beyond),
             self._next_due(),

@@ -1,14 +1,27 @@
 """The tags of what can be changed, by which a change is made to what its maker knows, and to nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 from app.ports.clients import ClientRecord
 from app.ports.tenants import ApiKey
+from app.ports.webhooks import Webhook
+from app.use_cases.webhooks import SeenWebhook
 from app.wire.tags import Tagger, Taggers, Tags
 
-__all__ = ["ClientTags", "Conditions", "KeyTags", "PolicyTags", "client_tags", "key_tags", "only", "policy_tags"]
+__all__ = [
+    "ClientTags",
+    "Conditions",
+    "KeyTags",
+    "PolicyTags",
+    "WebhookTags",
+    "client_tags",
+    "key_tags",
+    "only",
+    "policy_tags",
+    "webhook_tags",
+]
 
 _SEPARATOR: Final = "."
 
@@ -96,6 +109,26 @@ def _settled(key: ApiKey) -> tuple[object, ...]:
     return key.key_id, key.name, key.hint, sorted(key.scopes), *map(str, moments)
 
 
+class WebhookTags(_Conditional):
+    """The tags of webhooks: of two parts, since a change is not to fail because something was delivered meanwhile."""
+
+    def of(self, seen: SeenWebhook) -> str:
+        """The tag of a webhook as it stands: what was made of it, and then how it does."""
+        passing = map(str, astuple(seen.progress))
+        return _SEPARATOR.join((self._tagger.tag(*_of_webhook(seen.webhook)), self._tagger.tag(*passing)))
+
+    def fit(self, webhook: Webhook) -> bool:
+        """Whether the conditions hold for what was made of it."""
+        return self._fit(*_of_webhook(webhook))
+
+    def _knows(self, tags: Sequence[str], parts: Sequence[object]) -> bool:
+        return super()._knows([tag.partition(_SEPARATOR)[0] for tag in tags], parts)
+
+
+def _of_webhook(webhook: Webhook) -> tuple[object, ...]:
+    return webhook.webhook_id, webhook.revision
+
+
 def only(if_match: str | None = None, *, if_new: bool = False) -> Conditions:
     """The conditions of who names one tag, without quotes, or `*`; or wants to make what is not there yet."""
     match = None if if_match is None else Tags(everything=True) if if_match == "*" else Tags(strong=(if_match,))
@@ -115,3 +148,8 @@ async def policy_tags(taggers: Taggers, tenant_id: str, conditions: Conditions) 
 async def key_tags(taggers: Taggers, tenant_id: str, conditions: Conditions) -> KeyTags:
     """The tags of API keys."""
     return KeyTags(await taggers.of(tenant_id, "key"), conditions)
+
+
+async def webhook_tags(taggers: Taggers, tenant_id: str, conditions: Conditions) -> WebhookTags:
+    """The tags of webhooks."""
+    return WebhookTags(await taggers.of(tenant_id, "webhook"), conditions)

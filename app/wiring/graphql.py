@@ -55,6 +55,8 @@ def graphql_endpoint(
         tracing,
         settings.cors_origins,
         settings.graphql_timeout,
+        # Who reads nothing at all is hung up on by the connection itself; until then it can be told why.
+        settings.read_seconds / 3,
     )
     streams = EventStreams(Subscriptions(answering, seats, told, tracing, Transport.SSE), keeper, told)
     graphiql = GraphiQL() if settings.graphiql else None

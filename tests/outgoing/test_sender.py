@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,7 @@ async def test_nothing_is_sent_into_our_own_network(scheme: str, host: str, monk
     """However it is written: what counts is the address that a socket is made for."""
     resolve = socket.getaddrinfo
 
-    def read(name: str, *more: object, **named: object) -> object:
+    def read(name: str, *more: Any, **named: Any) -> object:
         # As the C library reads such names.
         return resolve("127.0.0.1" if name in ("0x7f.1", "2130706433", "127.1") else name, *more, **named)
 

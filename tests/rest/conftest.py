@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from ipaddress import IPv4Network
 
 import httpx
 import pytest
@@ -16,11 +17,14 @@ from tests.rest.documented import PROBLEM, undocumented
 
 Caller = Callable[..., Awaitable[httpx.AsyncClient]]
 EVERYTHING = frozenset(Scope)
+LOOPBACK = (IPv4Network("127.0.0.0/8"),)
+"""Receivers of webhooks are on this machine."""
 
 
 @pytest.fixture(scope="session")
 async def application(database_url: str) -> AsyncIterator[FastAPI]:
-    app = create_app(Settings().with_database(database_url))
+    settings = Settings(webhook_networks=LOOPBACK)
+    app = create_app(settings.with_database(database_url))
     async with app.router.lifespan_context(app):
         yield app
 

@@ -15,7 +15,7 @@ from app.scopes import REST
 from app.services import Services
 from app.settings import Settings
 from tests.oidc.local_issuer import AUDIENCE, LocalIssuer, SigningKey, key, local_issuer
-from tests.rest.conftest import Caller
+from tests.rest.conftest import LOOPBACK, Caller
 from tests.rest.test_bad_input import check
 from tests.rest.walks import OPERATIONS, ask, named, world_of
 
@@ -30,7 +30,7 @@ def issuer() -> Iterator[LocalIssuer]:
 
 @pytest.fixture
 async def application(issuer: LocalIssuer, database_url: str) -> AsyncIterator[FastAPI]:
-    settings = Settings(oidc=(Issuer(issuer=issuer.url, audience=AUDIENCE, keys_pause=0.1),))
+    settings = Settings(oidc=(Issuer(issuer=issuer.url, audience=AUDIENCE, keys_pause=0.1),), webhook_networks=LOOPBACK)
     app = create_app(settings.with_database(database_url))
     async with app.router.lifespan_context(app):
         yield app

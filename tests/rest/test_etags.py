@@ -21,6 +21,7 @@ from app.use_cases.cases import Cases
 from tests.cloud_events import BATCH, as_json, cloud_event
 from tests.rest.conftest import Caller
 from tests.rest.test_bad_input import check
+from tests.rest.walks import NOWHERE
 
 STRONG = re.compile(r'"[!#-~]+"')
 TOLD = [
@@ -48,7 +49,9 @@ async def every_read(api: httpx.AsyncClient) -> list[str]:
     await api.delete("/v1/clients/gone")
     erasure = (await api.get("/v1/erasures")).json()["items"][0]["digest"]
     names = {"client_id": "acme", "event_id": "i1", "version": "default-1", "key_id": key, "digest": erasure}
-    names["slug"] = "not-found"
+    webhook = (await api.post("/v1/webhooks", json={"url": NOWHERE})).json()["webhook_id"]
+    delivery = (await api.post(f"/v1/webhooks/{webhook}/ping")).json()["number"]
+    names |= {"slug": "not-found", "webhook_id": webhook, "number": delivery}
     found = [
         one.path.format(**names) for one in operations_of((await api.get("/openapi.json")).json()) if is_tagged(one)
     ]

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from tests.cloud_events import BATCH, as_json, cloud_event
 from tests.postgres import Server
 from tests.rest.conftest import Caller
 from tests.rest.test_bad_input import check
+from tests.rest.walks import NOWHERE
 
 JSON = {"Content-Type": "application/json"}
 NAME = "8e03978e-40d5-43dd-bc93-6894a57f9324"
@@ -65,6 +67,10 @@ async def posts(api: httpx.AsyncClient) -> dict[str, tuple[dict[str, Any], int]]
     await api.put("/v1/clients/acme", json={})
     key_id = (await api.post("/v1/api-keys", json={"name": "crm", "scopes": ["read"]})).json()["key_id"]
     batch = as_json([cloud_event("a"), cloud_event("b", "nothing.known")])
+    hook = (await api.post("/v1/webhooks", json={"url": NOWHERE})).json()["webhook_id"]
+    await api.post(f"/v1/webhooks/{hook}/ping")
+    since = datetime.now(UTC) - timedelta(days=1)
+    period = {"since": since.isoformat(), "until": datetime.now(UTC).isoformat()}
     return {
         "/v1/events": ({"url": "/v1/events", "content": batch, "headers": {"Content-Type": BATCH}}, 200),
         "/v1/clients/{client_id}/simulate": (
@@ -77,6 +83,20 @@ async def posts(api: httpx.AsyncClient) -> dict[str, tuple[dict[str, Any], int]]
             200,
         ),
         "/v1/api-keys": ({"url": "/v1/api-keys", "json": {"name": "new", "scopes": ["read"]}}, 201),
+        "/v1/webhooks": ({"url": "/v1/webhooks", "json": {"url": NOWHERE, "description": "new"}}, 201),
+        "/v1/webhooks/{webhook_id}/rotate": (
+            {"url": f"/v1/webhooks/{hook}/rotate", "json": {"overlap": 60}, "headers": {"If-Match": "*"}},
+            200,
+        ),
+        "/v1/webhooks/{webhook_id}/enable": ({"url": f"/v1/webhooks/{hook}/enable"}, 200),
+        "/v1/webhooks/{webhook_id}/disable": ({"url": f"/v1/webhooks/{hook}/disable"}, 200),
+        "/v1/webhooks/{webhook_id}/ping": ({"url": f"/v1/webhooks/{hook}/ping"}, 200),
+        "/v1/webhooks/{webhook_id}/skip": ({"url": f"/v1/webhooks/{hook}/skip"}, 200),
+        "/v1/webhooks/{webhook_id}/replay": ({"url": f"/v1/webhooks/{hook}/replay", "json": period}, 202),
+        "/v1/webhooks/{webhook_id}/deliveries/{number}/replay": (
+            {"url": f"/v1/webhooks/{hook}/deliveries/1/replay"},
+            202,
+        ),
         "/v1/api-keys/{key_id}/rotate": (
             {"url": f"/v1/api-keys/{key_id}/rotate", "json": {"overlap": 60}, "headers": {"If-Match": "*"}},
             200,
@@ -103,6 +123,9 @@ async def test_every_post_is_done_once(api: httpx.AsyncClient):
     assert [one["name"] for one in (await api.get("/v1/api-keys")).json()["items"]] == ["key", "crm", "new"]
     versions = [one["version"] for one in (await api.get("/v1/policies")).json()["items"]]
     assert versions == ["v2", "v1", "default-1"]
+    hooks = (await api.get("/v1/webhooks")).json()["items"]
+    assert [one["description"] for one in hooks] == ["", "new"]
+    assert len((await api.get(f"/v1/webhooks/{hooks[0]['webhook_id']}/deliveries")).json()["items"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,8 @@ BODIES: list[tuple[dict[str, str], bytes, set[int]]] = [
 async def test_every_refusal_of_an_operation_counts_and_tells_what_is_left(limited: Limited, once: bool):
     client, number = await limited(f"sustained=1000/{DAY}"), 0
     for operation in OPERATIONS:
-        path = operation.path.format_map(dict.fromkeys(("client_id", "key_id", "version", "event_id", "digest"), "x"))
+        names = dict.fromkeys(("client_id", "key_id", "version", "event_id", "digest", "webhook_id"), "x")
+        path = operation.path.format_map({**names, "number": "1"})
         media = next(iter(operation.spec["requestBody"]["content"])) if operation.has_body else "application/json"
         asked = [(path, *one) for one in (BODIES if operation.has_body else BODIES[-1:])]
         asked.append((f"{path}?a=1&a=2", {}, b"{}", {422}))

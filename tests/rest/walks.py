@@ -7,6 +7,7 @@ document's example has it, says so here.
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -29,6 +30,8 @@ OPERATIONS = [one for one in operations_of(document_of_the_code()) if one.needs_
 
 EVENTS = "/v1/events"
 LOG = "/v1/audit-log?limit=200"
+NOWHERE = "http://127.0.0.1:9/"
+"""Where nobody listens: what is sent fails at once."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class World:
         keys = await self.owner.get("/v1/api-keys?limit=200")
         kept = [{**one, "last_used_at": None} for one in keys.json()["items"]]
         client = f"/v1/clients/{self.names['client_id']}"
-        paths = ("/v1/clients", EVENTS, "/v1/policies", "/v1/erasures", LOG, client)
+        hook = f"/v1/webhooks/{self.names['webhook_id']}/deliveries"
+        paths = ("/v1/clients", EVENTS, "/v1/policies", "/v1/erasures", "/v1/webhooks", hook, LOG, client)
         found = {path: (await self.owner.get(path)).json() for path in paths}
         return {**found, "keys": kept}
 
@@ -76,12 +80,22 @@ async def world_of(caller: Caller, tenant: str) -> World:
     key = await done("POST", "/v1/api-keys", json={"name": mark, "scopes": ["read"]})
     await done("DELETE", f"/v1/clients/{gone}")
     (erased,) = (await done("GET", "/v1/erasures"))["items"]
+    # Something is told before there are webhooks, so that it can be replayed.
+    await done("GET", "/v1/clients")
+    webhooks = [await done("POST", "/v1/webhooks", json={"url": NOWHERE, "description": mark}) for _ in range(2)]
+    paths = [f"/v1/webhooks/{one['webhook_id']}" for one in webhooks]
+    delivery = await done("POST", f"{paths[0]}/ping")
+    await done("POST", f"{paths[0]}/deliveries/{delivery['number']}/replay")
+    await done("POST", f"{paths[1]}/disable")
     names = {
         "client_id": client,
         "event_id": event,
         "version": versions[-1]["version"],
         "key_id": key["key_id"],
         "digest": erased["digest"],
+        "webhook_id": webhooks[0]["webhook_id"],
+        "disabled_webhook_id": webhooks[1]["webhook_id"],
+        "number": str(delivery["number"]),
     }
     return World(tenant, owner, names, mark)
 
@@ -105,7 +119,16 @@ async def ask(
         if isinstance(body, dict) and "scopes" in body:
             # Nobody may give what he does not have.
             body = {**body, "scopes": sorted(scopes)}
+        elif operation.id == "rotateWebhook":
+            # So many sign at once, and no more.
+            body = {"overlap": 0}
+        elif operation.id == "replayPeriod":
+            # The same each time, for who sends it again.
+            today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            body = {name: (today + timedelta(days=n)).isoformat() for name, n in (("since", -1), ("until", 2))}
         headers["Content-Type"], content = media, json.dumps(body)
+    if operation.id == "enableWebhook":
+        names = {**names, "webhook_id": names["disabled_webhook_id"]}
     path = operation.path.format_map(names)
     return await client.request(operation.method, path, params=query, headers=headers, content=content)
 

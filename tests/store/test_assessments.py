@@ -23,6 +23,7 @@ from app.core.verdict import Verdict
 from app.ports.assessments import Made, Order, Wanted, Window
 from app.ports.portfolios import ClientShare, DayOf
 from app.store.assessments import PostgresAssessments
+from app.store.change_notices import PostgresChangeNotices
 from app.store.engine import make_engine, transaction
 from app.store.ledger import PostgresLedger
 from app.store.portfolios import PostgresPortfolios
@@ -52,8 +53,10 @@ async def reads(fresh_database_url: str) -> AsyncIterator[Reads]:
 
 
 @pytest.fixture
-def assessments(engine: AsyncEngine, reads: Reads) -> PostgresAssessments:
-    return PostgresAssessments(engine, reads, PackedAssessments())
+async def assessments(engine: AsyncEngine, reads: Reads, fresh_database_url: str) -> AsyncIterator[PostgresAssessments]:
+    notices = PostgresChangeNotices(fresh_database_url)
+    yield PostgresAssessments(engine, reads, PackedAssessments(), notices.tell)
+    await notices.close()
 
 
 @pytest.fixture

@@ -46,8 +46,6 @@ __all__ = ["SUBPROTOCOL_NAME", "Sockets"]
 SUBPROTOCOL_NAME: Final = "graphql-transport-ws"
 INIT_SECONDS: Final = 10.0
 """For a client to say who it is."""
-TAKING_SECONDS: Final = 20.0
-"""For a client to take what it is sent."""
 MOST_OPERATIONS: Final = 100
 """Of a connection at once."""
 _MOST_ID: Final = 256
@@ -73,6 +71,7 @@ class _Parts:
     operations: Operations
     tracing: Tracing
     timeout: float
+    patience: float
 
 
 class Sockets:
@@ -89,6 +88,7 @@ class Sockets:
         tracing: Tracing,
         origins: Collection[str],
         timeout: float,
+        patience: float,
     ) -> None:
         """Answer operations.
 
@@ -102,8 +102,9 @@ class Sockets:
             tracing: is told of operations, by their kind.
             origins: whose pages may open connections, beside our own.
             timeout: seconds for an operation that is no subscription.
+            patience: seconds for a client to take what it is sent.
         """
-        self._parts = _Parts(services, answering, subscriptions, keeper, seats, operations, tracing, timeout)
+        self._parts = _Parts(services, answering, subscriptions, keeper, seats, operations, tracing, timeout, patience)
         self._origins = frozenset(origin.encode("ascii") for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -424,7 +425,7 @@ class _Connection:
         if self._is_closed or self._closing is not None:
             raise OSError("the connection is closed")
         try:
-            async with asyncio.timeout(TAKING_SECONDS):
+            async with asyncio.timeout(self._parts.patience):
                 await self._send({"type": "websocket.send", "text": message.decode()})
         except TimeoutError:
             self.end(End.SLOW, "")

@@ -13,10 +13,11 @@ from app.rest.openapi.deprecations import mark_deprecated
 from app.rest.openapi.examples import add_examples
 from app.rest.openapi.headers import NOT_MODIFIED, add_headers, is_tagged
 from app.rest.openapi.links import add_links
+from app.rest.openapi.messages import add_messages
 from app.rest.openapi.operations import OPERATORS, Operation, operations_of
 from app.rest.openapi.problems import PROBLEM, add_problems, share_problems
 from app.rest.openapi.schemas import CURRENCY, tidied
-from app.scopes import REST
+from app.scopes import REST, scopes_of
 from app.services import Services
 
 __all__ = ["openapi_document", "operation_id"]
@@ -26,6 +27,7 @@ _TAGS: Final = (
     ("events", "What happens with clients: send it, find it again, and the catalogue of what is understood."),
     ("clients", "What follows from it: scores, explanations, histories, what would change them. And erasure."),
     ("policies", "The settings of the scoring, in versions that never change."),
+    ("webhooks", "Being told what becomes other: where to, signed by what, and what became of each delivery."),
     ("metrics", "How all clients stand together, in numbers: for CRM plugins, and for your own Prometheus."),
     ("access", "API keys, and the log of who changed what."),
     ("problems", "What each `type` of problem means and what to do about it."),
@@ -76,6 +78,7 @@ def openapi_document(rest: FastAPI, services: Services, deprecations: Sequence[D
         share_problems(document, operation)
     add_links(document)
     add_examples(document)
+    add_messages(document)
     document["components"]["schemas"] = {
         name: schema if schema is CURRENCY else tidied(schema) for name, schema in sorted(schemas.items())
     }
@@ -87,9 +90,9 @@ def _complete(document: dict[str, Any], operation: Operation) -> None:
     answers = operation.spec["responses"]
     answers.pop("422", None)
     answers.pop("default", None)
-    scope = REST.get(f"{operation.method} {operation.path}")
+    name = f"{operation.method} {operation.path}"
     # An empty list says that none is needed, where there would be a default.
-    operation.spec["security"] = [] if scope is None else [{_BEARER: [scope.value]}]
+    operation.spec["security"] = [{_BEARER: [one.value for one in scopes_of(name)]}] if name in REST else []
     for status, answer in answers.items():
         if answer["description"] == "Successful Response":
             answer["description"] = _PLAIN[int(status)]

@@ -78,6 +78,21 @@ REQUESTS: Final[dict[str, dict[str, dict[str, tuple[str, Any]]]]] = {
         }
     },
     "rotateApiKey": {"application/json": {"week": ("The secret before works for a week", {"overlap": "P7D"})}},
+    "createWebhook": {
+        "application/json": {
+            "parted": (
+                "Who is to be parted with",
+                {"url": "https://crm.example/partwise", "verdicts": ["part"], "aspects": ["verdict"]},
+            )
+        }
+    },
+    "changeWebhook": {
+        "application/json": {"all": ("All changes of verdicts", {"verdicts": [], "aspects": ["verdict"]})}
+    },
+    "rotateWebhook": {"application/json": {"day": ("Both secrets sign for a day", {"overlap": "P1D"})}},
+    "replayPeriod": {
+        "application/json": {"day": ("A day", {"since": "2026-11-24T00:00:00Z", "until": "2026-11-25T00:00:00Z"})}
+    },
 }
 """By operation, media type and name: a summary and the value."""
 

@@ -38,6 +38,10 @@ class Header:
 NOT_MODIFIED: Final = {"description": "You have it: one of the tags in `If-None-Match` still holds. No content."}
 NEED_MATCH: Final = frozenset({"activatePolicy"})
 """Changes that are made on a condition alone."""
+_CHANGES_OF_WEBHOOKS: Final = ("changeWebhook", "rotateWebhook", "enableWebhook", "disableWebhook")
+_SECRET_ANSWERS: Final = frozenset(
+    {("createApiKey", 201), ("rotateApiKey", 200), ("createWebhook", 201), ("rotateWebhook", 200)}
+)
 _TAGGED_CHANGES: Final = frozenset(
     {
         ("putClient", 200),
@@ -46,6 +50,8 @@ _TAGGED_CHANGES: Final = frozenset(
         ("activatePolicy", 200),
         ("createApiKey", 201),
         ("rotateApiKey", 200),
+        ("createWebhook", 201),
+        *((name, 200) for name in _CHANGES_OF_WEBHOOKS),
     }
 )
 _TEXT: Final = {"type": "string"}
@@ -60,7 +66,15 @@ def is_tagged(operation: Operation) -> bool:
 
 def is_conditional(operation: Operation) -> bool:
     """Whether an operation changes what has a tag."""
-    return operation.id in {"putClient", "eraseClient", "activatePolicy", "rotateApiKey", "revokeApiKey"}
+    return operation.id in {
+        "putClient",
+        "eraseClient",
+        "activatePolicy",
+        "rotateApiKey",
+        "revokeApiKey",
+        "removeWebhook",
+        *_CHANGES_OF_WEBHOOKS,
+    }
 
 
 REQUEST_HEADERS: Final = (
@@ -227,7 +241,8 @@ RESPONSE_HEADERS: Final = (
         {"type": "string", "format": "uri-reference"},
         "/v1/policies/v3",
         lambda operation, status: (
-            (operation.id, status) in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201)}
+            (operation.id, status)
+            in {("draftPolicy", 201), ("eraseClient", 202), ("createApiKey", 201), ("createWebhook", 201)}
         ),
     ),
     Header(
@@ -236,8 +251,7 @@ RESPONSE_HEADERS: Final = (
         _TEXT,
         "private, no-cache",
         lambda operation, status: (
-            (is_tagged(operation) and status in (200, 304))
-            or (operation.id, status) in {("createApiKey", 201), ("rotateApiKey", 200)}
+            (is_tagged(operation) and status in (200, 304)) or (operation.id, status) in _SECRET_ANSWERS
         ),
     ),
     Header(

@@ -91,9 +91,27 @@ LINKS: Final = (
         {"key_id": "$response.body#/key_id"},
         "The key that was made.",
     ),
+    Link(
+        (("createWebhook", 201),),
+        ("getWebhook", "changeWebhook", "pingWebhook", "rotateWebhook", "listDeliveries", "removeWebhook"),
+        {"webhook_id": "$response.body#/webhook_id"},
+        "The webhook that was made.",
+    ),
+    Link(
+        (("listDeliveries", 200),),
+        ("getDelivery", "replayDelivery"),
+        {"webhook_id": "$request.path.webhook_id", "number": "$response.body#/items/0/number"},
+        "The newest delivery.",
+    ),
+    Link(
+        (("listDeliveries", 200),),
+        ("listDeliveries",),
+        {"webhook_id": "$request.path.webhook_id", "cursor": "$response.body#/next"},
+        "The next page.",
+    ),
     *(
         Link(((name, 200),), (name,), {"cursor": "$response.body#/next"}, "The next page.")
-        for name in ("listClients", "listEvents", "listErasures", "listApiKeys", "listAuditLog")
+        for name in ("listClients", "listEvents", "listErasures", "listApiKeys", "listAuditLog", "listWebhooks")
     ),
     Link(
         (("getTimeline", 200),),

@@ -115,6 +115,11 @@ _OWN: Final[Mapping[str, tuple[ProblemType, ...]]] = {
     "createApiKey": (CONFLICT,),
     "rotateApiKey": (CONFLICT,),
     "revokeApiKey": (CONFLICT,),
+    "createWebhook": (CONFLICT,),
+    "rotateWebhook": (CONFLICT,),
+    "pingWebhook": (CONFLICT,),
+    "replayDelivery": (CONFLICT,),
+    "replayPeriod": (CONFLICT,),
 }
 """What one operation alone answers with, by its id."""
 _SAID: Final[Mapping[ProblemType, tuple[str, tuple[tuple[str, str], ...]]]] = {
