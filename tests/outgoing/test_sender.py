@@ -39,10 +39,12 @@ class Receiver:
 async def receiver(answer: bytes, *, then: Serve | None = None, tls: ssl.SSLContext | None = None):
     """Answers each request so, and may go on with the connection in some way."""
     found = Receiver()
-    tasks = set()
+    tasks: set[asyncio.Task[Any]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         found.connections += 1
         try:
             while True:
