@@ -10,7 +10,7 @@ INSTALL := @$(PYTHON) requirements/install.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-metrics bench-changes bench-fairness bench-crashes bench-overhead bench-size docs image bad-inputs proof-alerts proof-rolling proof-webhooks fuzz audit clean
+.PHONY: help run stop test lint format types architecture check lock openapi graphiql reference monitoring messages bench bench-late bench-stream bench-graphql bench-store bench-metrics bench-changes bench-fairness bench-crashes bench-overhead bench-size bench-subscriptions docs image bad-inputs proof-alerts proof-rolling proof-webhooks fuzz audit clean
 .PHONY: env-local env-dev env-bench env-node env-ops
 
 help: ## List the targets
@@ -97,6 +97,9 @@ bench-overhead: env-bench ## Measure what metrics and the access log cost on POS
 
 bench-size: env-bench ## Measure what a server, a worker and Postgres need for what is asked for; ARGS: seconds
 	$(VENV)/python -m benchmarks.size $(ARGS)
+
+bench-subscriptions: env-bench ## Open a thousand subscriptions on one server: memory of each, time of a change; ARGS: subscriptions, changes
+	$(VENV)/python -m benchmarks.subscriptions $(ARGS)
 
 proof-rolling: env-bench ## Replace three servers behind HAProxy, one by one, under load: nothing fails, nothing is lost
 	$(VENV)/python -m benchmarks.rolling $(ARGS)

@@ -103,6 +103,7 @@ GRAPHQL: Final[Mapping[str, Scope | None]] = MappingProxyType(
         "Query.policy": _READ,
         "Query.policyPreview": _READ,
         "Query.erasures": _MANAGE,
+        "Query.webhooks": _MANAGE,
         "Query.simulate": _READ,
         # Beyond what putting a client tells, whoever may put it.
         "Client.score": _READ,
@@ -111,6 +112,8 @@ GRAPHQL: Final[Mapping[str, Scope | None]] = MappingProxyType(
         "Client.timeline": _READ,
         "Client.recourse": _READ,
         "Client.events": _READ,
+        # Beyond the webhook itself.
+        "Webhook.deliveries": _READ,
         "Mutation.sendEvents": _INGEST,
         "Mutation.putClient": _INGEST,
         "Mutation.eraseClient": _MANAGE,

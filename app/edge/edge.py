@@ -32,11 +32,8 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        if scope["type"] == "websocket":
-            await self._open(scope, receive, send)
-            return
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await (self._open if scope["type"] == "websocket" else self._app)(scope, receive, send)
             return
         headers = _lines_together(scope["headers"])
         method: str = scope["method"]

@@ -52,9 +52,9 @@ class RateGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or let in and tell what is left."""
-        if scope["type"] == "websocket":
-            scope.setdefault("state", {})[DOOR] = _Door(self, scope)
         if scope["type"] != "http" or not scope["path"].startswith(("/v1/", "/graphql")):
+            if scope["type"] == "websocket":
+                scope.setdefault("state", {})[DOOR] = _Door(self, scope)
             await self._app(scope, receive, send)
             return
         field = next((value for name, value in scope["headers"] if name == b"authorization"), b"")

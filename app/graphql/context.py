@@ -16,6 +16,7 @@ from app.graphql.scalars import Moment
 from app.language import Speaker
 from app.ports.clients import ClientRecord
 from app.ports.ledger import StoredEvent
+from app.ports.webhooks import Delivery, DeliveryFilter
 from app.scopes import GRAPHQL
 from app.services import Services
 from app.use_cases.cases import Case, assessments_of, explanations_of, timelines_of
@@ -133,6 +134,20 @@ class Context:
         async def load(keys: list[str]) -> Sequence[ClientRecord | None]:
             found = await self.services.clients.several(self.tenant_id, keys)
             return [found.get(key) for key in keys]
+
+        return DataLoader(load)
+
+    @cached_property
+    def deliveries(self) -> DataLoader[tuple[str, DeliveryFilter, int | None, int], list[Delivery]]:
+        """Deliveries by webhook, filter, the number below which they are, and how many."""
+
+        async def load(keys: list[tuple[str, DeliveryFilter, int | None, int]]) -> list[list[Delivery]]:
+            found: dict[tuple[str, DeliveryFilter, int | None, int], list[Delivery]] = {}
+            for page in dict.fromkeys(key[1:] for key in keys):
+                wanted = [key[0] for key in keys if key[1:] == page]
+                pages = await self.services.webhooks.deliveries_of(self.tenant_id, wanted, *page)
+                found |= {(webhook_id, *page): some for webhook_id, some in pages.items()}
+            return [found.get(key, []) for key in keys]
 
         return DataLoader(load)
 

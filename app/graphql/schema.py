@@ -23,6 +23,7 @@ from app.graphql.portfolios import PortfolioType, portfolio_at, portfolio_now
 from app.graphql.scalars import SCALARS, Moment
 from app.graphql.score_changes import Subscription
 from app.graphql.simulations import Simulation, SupposedEvent, simulated
+from app.graphql.webhooks import WebhookConnection, WebhookType, webhook_of, webhooks_page
 from app.use_cases.errors import NotFoundError
 
 __all__ = ["make_schema"]
@@ -142,6 +143,12 @@ class Query:
         info.context.permit("Query.erasures")
         return await erasures_page(info.context, first, after)
 
+    @answered("Where the tenant wants to be told what becomes other; 100 on a page at most.", weight=5, size=0)
+    async def webhooks(self, info: Info, first: int | None = None, after: str | None = None) -> WebhookConnection:
+        """A page of webhooks."""
+        info.context.permit("Query.webhooks")
+        return await webhooks_page(info.context, first, after)
+
     @answered("What the answer would be, had some more events happened; nothing is stored.", weight=200)
     async def simulate(
         self,
@@ -179,6 +186,8 @@ async def _node(context: Context, identifier: strawberry.ID) -> Node | None:
                 return await policy_named(context, version)
             except NotFoundError:
                 return None
+        case "Webhook", [webhook_id]:
+            return await webhook_of(context, webhook_id)
         case _:
             raise coded("expected a global id that this API gave", "BAD_USER_INPUT", argument="id")
 
@@ -195,7 +204,7 @@ def make_schema(*, suggestions: bool = True) -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Client, Event, PolicyVersion],
+        types=[Client, Event, PolicyVersion, WebhookType],
         config=config,
     )
     # Strawberry's own fails on lists and non-nulls, which have no extensions.

@@ -71,12 +71,16 @@ _FROM_SOURCES: Final = """
 # What is lost with a crash of Postgres itself is delivered again.
 _QUICKLY: Final = text("SET LOCAL synchronous_commit = off")
 # What somebody else has set meanwhile stands, until the owner has looked anew: that something is due, that what waited
-# is skipped, that nothing holds it up any more.
+# is skipped, that nothing holds it up any more. Nor does it go on in the feed, but for what was told: what was passed
+# over may be wanted now.
 _STAND: Final = text(
     """
     UPDATE webhook_progress AS mine SET
-        place = greatest(mine.place, now.place),
-        beyond = CASE WHEN mine.place > now.place THEN mine.beyond ELSE string_to_array(now.beyond, ' ')::bigint[] END,
+        place = CASE WHEN mine.asked <> now.asked THEN mine.place ELSE now.place END,
+        beyond = CASE
+            WHEN mine.asked <> now.asked THEN mine.beyond || string_to_array(now.told, ' ')::bigint[]
+            ELSE string_to_array(now.beyond, ' ')::bigint[]
+        END,
         last_number = mine.last_number + now.made,
         due_at = least(
             coalesce(now.due_at, 'infinity'), CASE WHEN mine.asked <> now.asked THEN mine.due_at ELSE 'infinity' END
@@ -89,12 +93,12 @@ _STAND: Final = text(
         owned_until = CASE WHEN now.released THEN '-infinity' ELSE mine.owned_until END
     FROM unnest(
         CAST(:webhooks AS text[]), CAST(:asked AS bigint[]), CAST(:places AS bigint[]), CAST(:beyond AS text[]),
-        CAST(:made AS bigint[]), CAST(:due AS timestamptz[]), CAST(:failures AS integer[]),
+        CAST(:told AS text[]), CAST(:made AS bigint[]), CAST(:due AS timestamptz[]), CAST(:failures AS integer[]),
         CAST(:since AS timestamptz[]), CAST(:paused AS timestamptz[]), CAST(:troubled AS boolean[]),
         CAST(:delivered AS timestamptz[]), CAST(:released AS boolean[])
     ) AS now (
-        webhook_id, asked, place, beyond, made, due_at, failures, failing_since, paused_until, troubled, delivered_at,
-        released
+        webhook_id, asked, place, beyond, told, made, due_at, failures, failing_since, paused_until, troubled,
+        delivered_at, released
     )
     WHERE mine.tenant_id = :tenant AND mine.webhook_id = now.webhook_id AND mine.owner = :who
     RETURNING mine.webhook_id, mine.last_number
@@ -254,6 +258,10 @@ class PostgresOutbox:
             if one.number is None:
                 made[one.webhook_id].append(one)
         known = [one for one in records if one.number is not None]
+        places: dict[str, list[int]] = {one.webhook_id: [] for one in ordered}
+        for one in records:
+            if one.place is not None:
+                places[one.webhook_id].append(one.place)
 
         async def once() -> dict[str, Sequence[int]]:
             async with transaction(self._engine, tenant_id, Transaction.DELIVERY) as connection:
@@ -261,7 +269,7 @@ class PostgresOutbox:
                 counts = {name: len(some) for name, some in made.items()}
                 owned = {
                     row.webhook_id: range(row.last_number - counts[row.webhook_id] + 1, row.last_number + 1)
-                    for row in await connection.execute(_STAND, _standings(tenant_id, who, ordered, counts))
+                    for row in await connection.execute(_STAND, _standings(tenant_id, who, ordered, counts, places))
                 }
                 new = [
                     (one, number)
@@ -370,7 +378,13 @@ def _pending(row: Any) -> Pending:
     )
 
 
-def _standings(tenant_id: str, who: str, standings: Sequence[Standing], made: Mapping[str, int]) -> dict[str, Any]:
+def _standings(
+    tenant_id: str,
+    who: str,
+    standings: Sequence[Standing],
+    made: Mapping[str, int],
+    places: Mapping[str, Sequence[int]],
+) -> dict[str, Any]:
     return {
         "tenant": tenant_id,
         "who": who,
@@ -378,6 +392,7 @@ def _standings(tenant_id: str, who: str, standings: Sequence[Standing], made: Ma
         "asked": [one.asked for one in standings],
         "places": [one.place for one in standings],
         "beyond": [" ".join(map(str, sorted(one.beyond))) for one in standings],
+        "told": [" ".join(map(str, places[one.webhook_id])) for one in standings],
         "made": [made[one.webhook_id] for one in standings],
         "due": [one.due_at for one in standings],
         "failures": [one.failures for one in standings],

@@ -24,6 +24,8 @@ _KEPT: Final = 1_000
 """Changes of a tenant at hand: how far a follower may be behind."""
 _PAUSE: Final = 60.0
 """Seconds after which an empty page is told."""
+_AT_ONCE: Final = 20
+"""Followers that are woken in one turn of the loop."""
 _AGAIN: Final = 1.0
 """Seconds until the feed is read again when that went wrong."""
 
@@ -110,7 +112,9 @@ class _Reading:
         """What is at hand is all that came after the one, up to the other."""
         self._at_hand: list[AssessmentChange] = []
         self._kept = kept
-        self._grown, self._wanted = asyncio.Event(), asyncio.Event()
+        self._waiting: dict[asyncio.Future[None], None] = {}
+        """Who is to be woken when something has come."""
+        self._wanted = asyncio.Event()
         self._task = asyncio.create_task(self._read())
 
     def reaches(self, place: int) -> bool:
@@ -123,9 +127,14 @@ class _Reading:
         if self._place <= place:
             # It is read on only when somebody is at the end: nobody falls behind whom all wait for.
             self._wanted.set()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._grown.wait()
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting[waiter] = None
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await waiter
+            finally:
+                self._waiting.pop(waiter, None)
         first = bisect_right(self._at_hand, place, key=attrgetter("place"))
         found = self._at_hand[first : first + _PAGE]
         has_more = first + _PAGE < len(self._at_hand)
@@ -146,6 +155,7 @@ class _Reading:
                     async for page in pages:
                         self._take(page)
                         if page.changes:
+                            await self._tell()
                             await self._wanted.wait()
                             self._wanted.clear()
                 # The process is about to end: whoever follows is told by others.
@@ -155,7 +165,7 @@ class _Reading:
             except PartwiseError:
                 # Nobody was at the end for as long as changes are kept.
                 self._begins, self.is_over = self._place + 1, True
-                self._tell()
+                await self._tell()
                 return
             except Exception:
                 _log.exception("a feed could not be read")
@@ -168,10 +178,12 @@ class _Reading:
             beyond = len(self._at_hand) - self._kept
             self._begins = self._at_hand[beyond - 1].place
             del self._at_hand[:beyond]
-        if page.changes:
-            self._tell()
 
-    def _tell(self) -> None:
-        # Whoever waits is woken; who comes later waits for the next one.
-        self._grown.set()
-        self._grown.clear()
+    async def _tell(self) -> None:
+        """Wake whoever waits, some at a time: others who ask this process for something are not to wait for all."""
+        waiting, self._waiting = list(self._waiting), {}
+        for number, waiter in enumerate(waiting, start=1):
+            if not waiter.done():
+                waiter.set_result(None)
+            if not number % _AT_ONCE:
+                await asyncio.sleep(0)

@@ -39,12 +39,10 @@ class Receiver:
 async def receiver(answer: bytes, *, then: Serve | None = None, tls: ssl.SSLContext | None = None):
     """Answers each request so, and may go on with the connection in some way."""
     found = Receiver()
-    tasks: set[asyncio.Task[Any]] = set()
+    tasks = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
+        tasks.add(asyncio.current_task())
         found.connections += 1
         try:
             while True:
@@ -69,7 +67,7 @@ async def receiver(answer: bytes, *, then: Serve | None = None, tls: ssl.SSLCont
         server.close()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*filter(None, tasks), return_exceptions=True)
 
 
 @asynccontextmanager
@@ -124,7 +122,7 @@ async def test_nothing_is_sent_into_our_own_network(scheme: str, host: str, monk
     """However it is written: what counts is the address that a socket is made for."""
     resolve = socket.getaddrinfo
 
-    def read(name: str, *more: Any, **named: Any) -> object:
+    def read(name: str, *more: Any, **named: Any) -> Any:
         # As the C library reads such names.
         return resolve("127.0.0.1" if name in ("0x7f.1", "2130706433", "127.1") else name, *more, **named)
 
