@@ -2,7 +2,8 @@
 
 python -m benchmarks.changes [--rounds N] [--seconds S] [--processes P]
 
-Workers in processes of their own store assessments, each of which changes its client's verdict, in four ways in turn:
+Workers in processes of their own store assessments, each of which changes what is told of its client, in four ways in
+turn:
 - nothing is noted;
 - changes are noted, and nobody is told;
 - noted, with a NOTIFY in each transaction, as it once was;
@@ -74,6 +75,8 @@ async def _not(connection: AsyncConnection, tenant_id: str, changes: Sequence[Ne
 
 async def _within(connection: AsyncConnection, tenant_id: str, changes: Sequence[NewChange]) -> None:
     await note_changes(connection, tenant_id, changes)
+    if not changes:
+        return
     await connection.execute(text("SELECT pg_notify(:channel, :tenant)"), {"channel": CHANNEL, "tenant": tenant_id})
 
 
@@ -98,23 +101,28 @@ async def _work(  # noqa: PLR0917
     told = notices.tell if way == AFTER else (lambda tenant_id: None)
     assessments = PostgresAssessments(engine, reads, PackedAssessments(), told)
     plain = assessment_at([], DEFAULT_POLICY, portfolio_of({}, DEFAULT_POLICY), BEGAN)
-    plain_of = {verdict: replace(plain, verdict=verdict) for verdict in (Verdict.KEEP, Verdict.PART)}
-    tallies = {
-        verdict: tally_of(Snapshot(one, 0.0, {}, Money(Decimal("0.00"), "USD"))) for verdict, one in plain_of.items()
-    }
+    tally = tally_of(Snapshot(plain, 0.0, {}, Money(Decimal("0.00"), "USD")))
     # Later than whatever was stored before.
     instants = count(int(time.time() * 1000))
 
     async def task(number: int) -> int:
-        mine, chance, done = names(process, number), random.Random(number), 0
+        mine, chance, done = names(process, number), random.Random(), 0
         for turn in count():
             if time.time() > begin + seconds:
                 return done
-            verdict = (Verdict.KEEP, Verdict.PART)[turn // (CLIENTS_OF_TASK // size) % 2]
             as_of = BEGAN + timedelta(milliseconds=next(instants) - 1_700_000_000_000)
-            some = [mine[(turn * size + n) % CLIENTS_OF_TASK] for n in range(size)]
+            # With another verdict, or in another step: all but one in forty are a change.
             new = [
-                Made(name, 1, 0, LATER, 0.0, replace(plain_of[verdict], as_of=as_of), tallies[verdict]) for name in some
+                Made(
+                    mine[(turn * size + n) % CLIENTS_OF_TASK],
+                    1,
+                    0,
+                    LATER,
+                    0.0,
+                    replace(plain, as_of=as_of, verdict=chance.choice(list(Verdict)), score=chance.uniform(0, 100)),
+                    tally,
+                )
+                for n in range(size)
             ]
             tenant = tenants[(process * TASKS + number + chance.randrange(len(tenants))) % len(tenants)]
             await assessments.keep(tenant, new)

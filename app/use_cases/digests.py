@@ -19,6 +19,7 @@ from app.use_cases.histories import Histories
 from app.use_cases.policies import ManagePolicies
 from app.use_cases.portfolio_metrics import PortfolioMetrics, Shown
 from app.use_cases.portfolios import Portfolios
+from app.use_cases.recent import Recent
 from app.use_cases.viewpoint import Viewpoint
 
 __all__ = ["MOST_CLIENTS", "USUAL_CLIENTS", "USUAL_DAYS", "ClientDigest", "Digest", "Digests", "Outline", "Wanted"]
@@ -29,6 +30,8 @@ USUAL_CLIENTS: Final = 20
 USUAL_DAYS: Final = 7
 _MOST_CHANGES: Final = 200_000
 """Changes that are looked at, the newest ones."""
+_KEPT: Final = 5_000
+"""Net changes kept at hand, for who asks again."""
 _TICK: Final = timedelta(microseconds=1)
 _ATTEMPTS: Final = 3
 
@@ -147,6 +150,8 @@ class Digests:
         self._metrics = metrics
         self._clock = clock
         self._keep_days = keep_days
+        # What a part of a feed tells stays as it is until somebody is erased, which the tallies know.
+        self._nets: Recent[tuple[str, FeedPart, int, int], Net] = Recent(_KEPT)
 
     async def outline(self, tenant_id: str, wanted: Wanted) -> Outline:
         """What a digest would tell, and be made from.
@@ -174,7 +179,11 @@ class Digests:
             ) from None
         if begins is None:
             begins = await self._changes.reached(tenant_id, part.after) or until
-        net = await self._changes.net(tenant_id, part, _MOST_CHANGES, wanted.limit)
+        key = (tenant_id, part, wanted.limit, version.state.revision)
+        net = self._nets.get(key)
+        if net is None:
+            net = await self._changes.net(tenant_id, part, _MOST_CHANGES, wanted.limit)
+            self._nets.put(key, net, len(net.first) + 1)
         since = net.cut or begins
         revisions = await self._histories.revisions(tenant_id, [one.client_id for one in net.first])
         present = await self._portfolios.present(tenant_id, policy)
