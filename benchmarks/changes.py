@@ -2,8 +2,8 @@
 
 python -m benchmarks.changes [--rounds N] [--seconds S] [--processes P]
 
-First what NOTIFY costs a commit by itself. Then workers in processes of their own store assessments, each of which changes what is told of its client, in four ways in
-turn:
+First what NOTIFY costs a commit by itself. Then workers in processes of their own store assessments, each of which
+changes what is told of its client, in four ways in turn:
 - nothing is noted;
 - changes are noted, and nobody is told;
 - noted, with a NOTIFY in each transaction, as it once was;
