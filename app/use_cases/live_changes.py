@@ -5,6 +5,7 @@ and holds no queue of its own. Who falls so far behind that it is kept no more i
 """
 
 import asyncio
+import contextvars
 import logging
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, Iterator
@@ -15,6 +16,7 @@ from typing import Final
 from app.ports.changes import AssessmentChange, Page
 from app.ports.ledger import StoreUnavailableError
 from app.use_cases.errors import PartwiseError
+from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.follow_changes import FollowChanges
 
 __all__ = ["FellBehindError", "LiveChanges"]
@@ -115,16 +117,15 @@ class _Reading:
         self._waiting: dict[asyncio.Future[None], None] = {}
         """Who is to be woken when something has come."""
         self._wanted = asyncio.Event()
-        self._task = asyncio.create_task(self._read())
+        # For all who follow: it is no part of the request of the first one.
+        self._task = asyncio.create_task(self._read(), context=contextvars.Context())
 
     def reaches(self, place: int) -> bool:
         """Whether what came after a place is at hand."""
         return place >= self._begins
 
     async def after(self, place: int, pause: float) -> Page:
-        if not self.reaches(place):
-            raise FellBehindError("what came was taken too slowly; go on from the last cursor")
-        if self._place <= place:
+        if self._place <= place and self.reaches(place):
             # It is read on only when somebody is at the end: nobody falls behind whom all wait for.
             self._wanted.set()
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -135,6 +136,9 @@ class _Reading:
                         await waiter
             finally:
                 self._waiting.pop(waiter, None)
+        # Also after the wait: more may have come than is kept.
+        if not self.reaches(place):
+            raise FellBehindError("what came was taken too slowly; go on from the last cursor")
         first = bisect_right(self._at_hand, place, key=attrgetter("place"))
         found = self._at_hand[first : first + _PAGE]
         has_more = first + _PAGE < len(self._at_hand)
@@ -148,9 +152,11 @@ class _Reading:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _read(self) -> None:
+        ACTING_FOR.set(self._tenant_id)
         while True:
             try:
-                pages = self._changes.pages(self._tenant_id, self._place, 2 * _PAGE, _PAUSE)
+                limit = min(2 * _PAGE, self._kept)
+                pages = self._changes.pages(self._tenant_id, self._place, limit, _PAUSE)
                 async with aclosing(pages):
                     async for page in pages:
                         self._take(page)

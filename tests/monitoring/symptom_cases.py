@@ -390,10 +390,10 @@ _WEBHOOKS: Final = (
         "PartwiseWebhooksFail",
         "nothing gets out any more",
         {
-            of(TRIES, W, outcome="delivered"): counter((20, 60), (25, 0)),
-            of(TRIES, W, outcome="connect"): counter((20, 0), (25, 60)),
+            of(TRIES, W, outcome="delivered"): counter((20, 60), (25, 0), (30, 60)),
+            of(TRIES, W, outcome="connect"): counter((20, 0), (25, 60), (30, 0)),
         },
-        quiet=[10, 25],
+        quiet=[10, 25, 70],
         fires={44: [Fired("Only 0% of the tries of a quarter of an hour were taken.")]},
     ),
     Case(
@@ -408,6 +408,12 @@ _WEBHOOKS: Final = (
         {of("partwise_webhooks_disabled_total", W, reason="failed"): counter((10, 0), (1, 1), (80, 0))},
         quiet=[9, 85],
         fires={15: [Fired("1 webhooks were disabled within an hour (failed).", {"reason": "failed"})]},
+    ),
+    Case(
+        "PartwiseWebhookDisabled",
+        "one was disabled long ago",
+        {of("partwise_webhooks_disabled_total", W, reason="gone"): counter((80, 0))},
+        quiet=[10, 70],
     ),
 )
 
