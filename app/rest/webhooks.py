@@ -18,8 +18,9 @@ from app.rest.idempotency import RequestId
 from app.rest.pages import Limit, Listed, read_place
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Permitted, UsedServices
+from app.use_cases.seen_webhooks import SecretWebhook, SeenWebhook
 from app.use_cases.webhook_urls import LONGEST_URL
-from app.use_cases.webhooks import LONGEST_OVERLAP, SecretWebhook, SeenWebhook
+from app.use_cases.webhooks import LONGEST_OVERLAP
 from app.wire.durations import DURATION_PATTERN, read_duration
 from app.wire.resource_tags import WebhookTags
 
