@@ -257,7 +257,8 @@ class PostgresOutbox:
         for one in records:
             if one.number is None:
                 made[one.webhook_id].append(one)
-        known = [one for one in records if one.number is not None]
+        # Of what was tried more than once meanwhile the last try counts.
+        known = list({(one.webhook_id, one.number): one for one in records if one.number is not None}.values())
         places: dict[str, list[int]] = {one.webhook_id: [] for one in ordered}
         for one in records:
             if one.place is not None:

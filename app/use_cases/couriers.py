@@ -133,7 +133,7 @@ class Courier:
         self._lines: dict[str, _Line] = {}
         self._ready: deque[_Line] = deque()
         self._timers: list[tuple[float, int, _Line]] = []
-        self._seq = 0
+        self._seq = self._waits = 0
         self._lanes = 0
         self._held = 0
         """Items in hand: in a line, or not noted yet."""
@@ -597,7 +597,8 @@ class Courier:
 
     def _wait(self, line: _Line, due: float) -> None:
         line.due = due
-        heapq.heappush(self._timers, (due, line.items[0].seq, line))
+        self._waits += 1
+        heapq.heappush(self._timers, (due, self._waits, line))
 
     # --------------------------------------------------------------------------------------------------- noting
 

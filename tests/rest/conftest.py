@@ -23,7 +23,7 @@ LOOPBACK = (IPv4Network("127.0.0.0/8"),)
 
 @pytest.fixture(scope="session")
 async def application(database_url: str) -> AsyncIterator[FastAPI]:
-    settings = Settings(webhook_networks=LOOPBACK)
+    settings = Settings(webhook_networks=LOOPBACK, webhook_timeout=1.0)
     app = create_app(settings.with_database(database_url))
     async with app.router.lifespan_context(app):
         yield app

@@ -10,6 +10,7 @@ from app.services import Services
 from app.store import audit
 from tests.rest.conftest import Caller
 from tests.rest.test_bad_input import check
+from tests.rest.walks import NOWHERE
 
 CLIENT = "mail@firma.example"
 DIGEST = hashlib.sha256(CLIENT.encode()).hexdigest()
@@ -128,6 +129,13 @@ async def test_it_is_ones_own(caller: Caller, tenant: str):
         ("POST", "/v1/api-keys", {"name": "x", "scopes": ["read"]}),
         ("POST", "/v1/api-keys/KEY/rotate", {"overlap": 0}),
         ("DELETE", "/v1/api-keys/KEY", None),
+        ("POST", "/v1/webhooks", {"url": "https://crm.example/"}),
+        ("PATCH", "/v1/webhooks/HOOK", {"description": "x"}),
+        ("DELETE", "/v1/webhooks/HOOK", None),
+        ("POST", "/v1/webhooks/HOOK/rotate", {"overlap": 0}),
+        ("POST", "/v1/webhooks/HOOK/disable", None),
+        ("POST", "/v1/webhooks/HOOK/ping", None),
+        ("POST", "/v1/webhooks/HOOK/deliveries/1/replay", None),
     ],
 )
 async def test_what_cannot_be_noted_is_not_done(
@@ -141,15 +149,21 @@ async def test_what_cannot_be_noted_is_not_done(
     await api.put("/v1/clients/old", json={"name": "x"})
     key = (await api.post("/v1/api-keys", json={"name": "x", "scopes": ["read"]})).json()
 
+    hook = (await api.post("/v1/webhooks", json={"url": NOWHERE})).json()["webhook_id"]
+    await api.post(f"/v1/webhooks/{hook}/ping")
+
     async def everything() -> list[object]:
-        paths = ("/v1/clients/old", "/v1/clients/new", "/v1/policies", "/v1/api-keys", "/v1/audit-log")
+        of_clients, deliveries = ("/v1/clients/old", "/v1/clients/new"), f"/v1/webhooks/{hook}/deliveries"
+        paths = (*of_clients, "/v1/policies", "/v1/api-keys", "/v1/webhooks", deliveries, "/v1/audit-log")
         return [(await api.get(one, headers={"X-Request-Id": "the-same"})).json() for one in paths]
 
     before = await everything()
     with monkeypatch.context() as broken:
         broken.setattr(audit, "_told", lambda entry: "{\x00}")
         headers = {"If-Match": "*"} if path.endswith("/activate") else {}
-        answer = await api.request(method, path.replace("KEY", key["key_id"]), json=body, headers=headers)
+        answer = await api.request(
+            method, path.replace("KEY", key["key_id"]).replace("HOOK", hook), json=body, headers=headers
+        )
         assert answer.status_code == 500
     assert await everything() == before
     assert (await api.get("/v1/clients", headers={"Authorization": f"Bearer {key['secret']}"})).status_code == 200

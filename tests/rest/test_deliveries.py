@@ -134,6 +134,35 @@ async def test_what_is_no_answer_fails(api: httpx.AsyncClient, answer: bytes, er
     assert found["attempts"][0]["error"] == error, found
 
 
+async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def dripping_head(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"X: x\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def dripping_body(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"1\r\nx\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("answer", [silent, dripping_head, dripping_body])
+async def test_whoever_takes_too_long_in_all_has_not_taken_it(api: httpx.AsyncClient, answer: Any):
+    async with receiving(answer) as receiver:
+        webhook = await made(api, url=receiver.url)
+        found = await pinged(api, path_of(webhook))
+    assert (found["state"], found["attempts"][0]["error"]) == ("failed", "timeout")
+    assert found["attempts"][0]["milliseconds"] >= 900
+
+
 async def test_what_an_answer_holds_is_kept_whatever_it_is(api: httpx.AsyncClient):
     async with receiving(answering(200, b"\x00\xff\xed\xa0\x80<b>\x1b[31m")) as receiver:
         webhook = await made(api, url=receiver.url)
