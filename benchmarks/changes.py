@@ -2,8 +2,8 @@
 
 python -m benchmarks.changes [--rounds N] [--seconds S] [--processes P]
 
-Workers in processes of their own store assessments, each of which changes what is told of its client, in four ways in
-turn:
+First what NOTIFY costs a commit by itself. Then workers in processes of their own store assessments, each of which
+changes what is told of its client, in four ways in turn:
 - nothing is noted;
 - changes are noted, and nobody is told;
 - noted, with a NOTIFY in each transaction, as it once was;
@@ -177,6 +177,59 @@ class Case:
 CASES: Final = (Case(1, 20), Case(50, 20), Case(50, 1), Case(50, 1, 2000), Case(1, 1, 2000))
 
 
+async def commits(administrator: str, rounds: int, seconds: float) -> None:
+    """What NOTIFY costs a commit, by itself: rows of one column from 16 connections, with nothing else around them."""
+    admin = await asyncpg.connect(administrator)
+    database = await admin.fetchval("SELECT quote_ident(current_database())")
+    await admin.execute("CREATE TABLE alone (n bigint)")
+    within = (
+        "WITH told AS (SELECT pg_notify('partwise_changes', $1::bigint::text)) INSERT INTO alone SELECT $1 FROM told"
+    )
+    ways = {"no NOTIFY": (_ROW, 0.0), "NOTIFY within": (within, 0.0), "told after, every 50 ms": (_ROW, 0.05)}
+    for flush in (0, 2000):
+        await admin.execute(f"ALTER DATABASE {database} SET commit_delay = {flush}")
+        await admin.execute(f"ALTER DATABASE {database} SET commit_siblings = {0 if flush else 5}")
+        connections = [await asyncpg.connect(administrator) for _ in range(17)]
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(rounds):
+            for name in (*list(ways)[turn % 3 :], *list(ways)[: turn % 3]):
+                rates[name].append(await _commits(connections, *ways[name], seconds))
+        for one in connections:
+            await one.close()
+        print(f"\ncommits alone, 16 at once{', 2 ms for a flush' if flush else ''}, in a second", flush=True)
+        for name in ways:
+            ratios = [one / other for one, other in zip(rates[name], rates["no NOTIFY"], strict=True)]
+            print(
+                f"  {name:30}{statistics.median(rates[name]):9,.0f}"
+                f"{statistics.median(ratios):7.2f} of none ({min(ratios):.2f} to {max(ratios):.2f})",
+                flush=True,
+            )
+    await admin.close()
+
+
+_ROW: Final = "INSERT INTO alone VALUES ($1)"
+
+
+async def _commits(connections: Sequence[Any], statement: str, pause: float, seconds: float) -> float:
+    *writers, teller = connections
+    ends = time.monotonic() + seconds
+
+    async def write(connection: Any) -> int:
+        done = 0
+        while time.monotonic() < ends:
+            await connection.execute(statement, done)
+            done += 1
+        return done
+
+    async def tell() -> int:
+        while pause and time.monotonic() < ends:
+            await teller.execute("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, '1')", CHANNEL)
+            await asyncio.sleep(pause)
+        return 0
+
+    return sum(await asyncio.gather(tell(), *map(write, writers))) / seconds
+
+
 async def measure(url: str, administrator: str, options: argparse.Namespace) -> None:
     """All ways in turn, in each case."""
     processes: int = options.processes
@@ -239,6 +292,7 @@ def main() -> None:
         home = Path(folder)
         with EmbeddedPostgres(home) as postgres:
             asyncio.run(migrate(postgres.url()))
+            asyncio.run(commits(administrator_url(postgres, home), options.rounds, options.seconds))
             asyncio.run(measure(postgres.service_url(), administrator_url(postgres, home), options))
 
 
