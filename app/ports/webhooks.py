@@ -65,11 +65,11 @@ class DeliveryState(StrEnum):
     """What became of a delivery."""
 
     PENDING = "pending"
-    """It is tried, or tried again, or waits for one before it."""
+    """It is tried, or tried again, or waits: for one before it, or until its webhook is enabled again."""
     DELIVERED = "delivered"
     """The receiver took it: 2xx."""
     FAILED = "failed"
-    """Its last try failed, and its webhook was disabled."""
+    """A ping that was not taken; changes stay pending."""
     SKIPPED = "skipped"
     """It is not sent any more: the change is not kept any more, or somebody wanted it."""
 
