@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.ports.audit import Action, Actor, webhook_subject
 from app.ports.conditions import UnfitError
 from app.ports.database import Transaction
-from app.ports.webhooks import Progress, Secret, TooManySecretsError, Webhook
+from app.ports.managed_webhooks import TooManySecretsError
+from app.ports.webhooks import Progress, Secret, Webhook
 from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.outbox import webhook_of
@@ -67,7 +68,7 @@ _REMOVE_SOME: Final = text(
 
 
 class PostgresWebhooks:
-    """Keeps the promise of `app.ports.webhooks.Webhooks`."""
+    """Keeps the promise of `app.ports.managed_webhooks.Webhooks`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         """Use a pool."""

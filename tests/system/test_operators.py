@@ -105,7 +105,7 @@ def test_metrics_of_a_server_and_a_worker_are_as_prometheus_wants_them(served: S
         assert found['partwise_verdict_changes_total{after="keep",before="none"}'] == 1
         assert found["partwise_unfinished_erasures"] == 0
         assert found["partwise_due_clients"] >= 0
-        for task in ("assess", "portfolio", "erase", "forget", "look"):
+        for task in ("assess", "portfolio", "deliver", "erase", "forget", "look"):
             assert found[f'partwise_worker_last_success_timestamp_seconds{{task="{task}"}}'] > 1e9
         for url, process in ((operators_of(served), Process.SERVER), (working, Process.WORKER)):
             plain = text_of(url)
