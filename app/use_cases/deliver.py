@@ -16,6 +16,7 @@ from app.ports.sending import Message, Sender, Sent
 from app.ports.webhooks import DisabledReason
 from app.use_cases.couriers import Courier, Records, Rooms
 from app.use_cases.delivery_records import GroupedRecords
+from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.feed_tails import Tails
 from app.use_cases.messages import MessageFormat
 from app.use_cases.schedule import RETRIES
@@ -230,11 +231,13 @@ class Deliver:
         had = dict(self._couriers)
         owned = await self._outbox.renew(self._who, self._lease)
         self._renewed_at = now
+        lost = [courier for key, courier in had.items() if key not in owned and not courier.is_lost]
+        if lost:
+            _log.warning("%d webhooks are not ours any more: they were not renewed in time, or are gone", len(lost))
+        for courier in lost:
+            courier.lose()
         for key, courier in had.items():
-            if key not in owned and not courier.is_lost:
-                _log.warning("a webhook was not renewed in time, and may be another worker's by now")
-                courier.lose()
-            elif owned[key] != courier.asked:
+            if key in owned and owned[key] != courier.asked:
                 courier.look_anew()
         for key in owned:
             if key not in had and key not in self._couriers:
@@ -253,6 +256,8 @@ class Deliver:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, courier: Courier) -> None:
+        # Of this task, and of those that it starts.
+        ACTING_FOR.set(courier.tenant_id)
         try:
             try:
                 await courier.run()
