@@ -29,7 +29,9 @@ _RENEW_SECONDS: Final = 2.5
 _MARGIN: Final = 2.0
 """Seconds before a lease ends in which nothing is sent any more."""
 _BITE: Final = 4
-"""Webhooks that are claimed at once: others are to have some, too."""
+"""Webhooks that are claimed at once at least: others are to have some, too."""
+_BITE_SECONDS: Final = 0.2
+"""After which more are claimed."""
 _MOST: Final = 1_000
 """Webhooks of one worker."""
 _OLD: Final = 5_000
@@ -191,7 +193,8 @@ class Deliver:
             await self._renew(now)
         if len(self._couriers) >= _MOST:
             return False
-        claimed = await self._outbox.claim(self._who, _BITE, self._lease)
+        bite = max(_BITE, len(self._couriers) // 4)
+        claimed = await self._outbox.claim(self._who, bite, self._lease)
         if claimed and not self._couriers:
             self._renewed_at = now
         for key in claimed:
@@ -200,6 +203,8 @@ class Deliver:
                 # It was ours, and nobody's for a while.
                 former.lose()
             self._begin(key)
+        if claimed:
+            await asyncio.sleep(_BITE_SECONDS)
         return bool(claimed)
 
     async def look(self) -> None:
