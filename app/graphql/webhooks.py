@@ -13,7 +13,7 @@ from app.graphql.errors import coded
 from app.graphql.fields import answered, described
 from app.graphql.nodes import Node, global_id, require_client_id
 from app.ports.webhooks import Attempt, Delivery, DeliveryFilter, DeliveryState, DisabledReason, WebhookState
-from app.use_cases.webhooks import SeenWebhook
+from app.use_cases.seen_webhooks import SeenWebhook
 from app.wire.moments import read_instant
 from app.wire.resource_tags import only, webhook_tags
 

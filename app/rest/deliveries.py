@@ -67,8 +67,9 @@ class DeliveryAnswer(BaseModel):
     type: MessageType
     client_id: str | None = Field(description="Whose change it tells; null for other messages.")
     state: DeliveryState = Field(
-        description="`pending`: it is tried, or tried again. `delivered`: the receiver answered 2xx. `failed`: its "
-        "last try failed. `skipped`: it is not sent any more."
+        description="`pending`: it is tried, or waits for one before it, for its next try, or until its webhook is "
+        "enabled again. `delivered`: the receiver answered 2xx. `failed`: a ping that was not. `skipped`: it is not "
+        "sent any more."
     )
     attempts: list[AttemptAnswer] = Field(description="The newest 16 tries, the last one last.")
     created_at: datetime

@@ -18,8 +18,9 @@ from app.rest.idempotency import RequestId
 from app.rest.pages import Limit, Listed, read_place
 from app.rest.parameters import NAME_PATTERN
 from app.rest.services import Permitted, UsedServices
+from app.use_cases.seen_webhooks import SecretWebhook, SeenWebhook
 from app.use_cases.webhook_urls import LONGEST_URL
-from app.use_cases.webhooks import LONGEST_OVERLAP, SecretWebhook, SeenWebhook
+from app.use_cases.webhooks import LONGEST_OVERLAP
 from app.wire.durations import DURATION_PATTERN, read_duration
 from app.wire.resource_tags import WebhookTags
 
@@ -321,9 +322,9 @@ async def rotate_webhook(  # noqa: PLR0917 - each is a part of the request
 async def enable_webhook(
     webhook_id: WebhookId, response: Response, principal: Permitted, services: UsedServices, tags: TagsOfWebhook
 ) -> WebhookAnswer:
-    """Deliver again, from where it was left off, in order; what is wanted no more can be skipped before.
+    """Deliver again, from where it was left off, in order, with what had failed first; once more is harmless.
 
-    A delivery that has failed for good is not among it: it can be replayed. Once more is harmless.
+    What is wanted no more can be skipped before.
     """
     return _answered(await services.webhooks.enable(principal, webhook_id, _fits(tags)), response, tags)
 

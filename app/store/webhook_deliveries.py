@@ -14,16 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ports.audit import Action, Actor, webhook_subject
 from app.ports.database import Transaction
-from app.ports.webhooks import (
-    Attempt,
-    Delivery,
-    DeliveryFilter,
-    DeliveryState,
-    MessageType,
-    Period,
-    TooManyChangesError,
-    UnkeptError,
-)
+from app.ports.managed_webhooks import TooManyChangesError, UnkeptError
+from app.ports.webhooks import Attempt, Delivery, DeliveryFilter, DeliveryState, MessageType, Period
 from app.store.attempts import dump_attempts, load_attempts
 from app.store.audit import note
 from app.store.engine import retrying, transaction
@@ -140,7 +132,7 @@ _OPEN: Final = text(
 
 
 class PostgresDeliveries:
-    """Keeps the promise of `app.ports.webhooks.Deliveries`."""
+    """Keeps the promise of `app.ports.managed_webhooks.Deliveries`."""
 
     def __init__(self, engine: AsyncEngine, message_id: Callable[[str, int], str]) -> None:
         """Use a pool; the messages about changes are named by their tenant and their place in its feed."""

@@ -1,7 +1,9 @@
 """Webhooks in Postgres, for those who manage them.
 
-Who changes one locks its row. What the worker that delivers has to know is told it by `webhook_progress.asked`, whose
-row is locked by whoever writes deliveries: an erasure waits for it (`app.store.erasures`).
+Who changes one locks its row, and then that of its progress; who delivers does it the other way round, so that one of
+them may have to begin anew (`retrying`). What the worker that delivers has to know is told it by
+`webhook_progress.asked`, whose row is locked by whoever writes deliveries: an erasure waits for it
+(`app.store.erasures`).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.ports.audit import Action, Actor, webhook_subject
 from app.ports.conditions import UnfitError
 from app.ports.database import Transaction
-from app.ports.webhooks import Progress, Secret, TooManySecretsError, Webhook
+from app.ports.managed_webhooks import TooManySecretsError
+from app.ports.webhooks import Progress, Secret, Webhook
 from app.store.audit import note
 from app.store.engine import retrying, transaction
 from app.store.outbox import webhook_of
@@ -67,7 +70,7 @@ _REMOVE_SOME: Final = text(
 
 
 class PostgresWebhooks:
-    """Keeps the promise of `app.ports.webhooks.Webhooks`."""
+    """Keeps the promise of `app.ports.managed_webhooks.Webhooks`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         """Use a pool."""
@@ -77,28 +80,32 @@ class PostgresWebhooks:
         self, tenant_id: str, made: Webhook, secret: Secret, most: int, by: Actor, request_id: str | None = None
     ) -> Webhook | None:
         """Keep a new one; see the port."""
-        async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
-            # Of two at once the second waits for the first, and then counts it.
-            await connection.execute(select(tenant.c.tenant_id).where(_of(tenant, tenant_id)).with_for_update())
-            if await made_by(connection, tenant_id, request_id) is not None:
-                # Nobody has seen the secret.
-                mine = update(webhook_secret).where(_of(webhook_secret, tenant_id, made.webhook_id))
-                await connection.execute(mine.values(value=secret.value))
+
+        async def once() -> Webhook | None:
+            async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
+                # Of two at once the second waits for the first, and then counts it.
+                await connection.execute(select(tenant.c.tenant_id).where(_of(tenant, tenant_id)).with_for_update())
+                if await made_by(connection, tenant_id, request_id) is not None:
+                    # Nobody has seen the secret.
+                    mine = update(webhook_secret).where(_of(webhook_secret, tenant_id, made.webhook_id))
+                    await connection.execute(mine.values(value=secret.value))
+                    return await _get(connection, tenant_id, made.webhook_id)
+                counted = select(func.count()).select_from(webhook).where(_of(webhook, tenant_id))
+                if (await connection.execute(counted)).scalar_one() >= most:
+                    return None
+                own = {"tenant_id": tenant_id, "webhook_id": made.webhook_id}
+                await connection.execute(
+                    insert(webhook).values(**own, created_at=made.created_at, revision=made.revision, **_columns(made))
+                )
+                await connection.execute(insert(webhook_secret).values(**own, **_secret_columns(secret)))
+                newest = select(func.coalesce(func.max(change_feed.c.place), 0)).where(_of(change_feed, tenant_id))
+                await connection.execute(insert(webhook_progress).values(**own, place=newest.scalar_subquery()))
+                entry = by.did(Action.WEBHOOK_CREATED, webhook_subject(made.webhook_id), made.created_at)
+                await note(connection, tenant_id, entry)
+                await note_made(connection, tenant_id, request_id, made.webhook_id)
                 return await _get(connection, tenant_id, made.webhook_id)
-            counted = select(func.count()).select_from(webhook).where(_of(webhook, tenant_id))
-            if (await connection.execute(counted)).scalar_one() >= most:
-                return None
-            own = {"tenant_id": tenant_id, "webhook_id": made.webhook_id}
-            await connection.execute(
-                insert(webhook).values(**own, created_at=made.created_at, revision=made.revision, **_columns(made))
-            )
-            await connection.execute(insert(webhook_secret).values(**own, **_secret_columns(secret)))
-            newest = select(func.coalesce(func.max(change_feed.c.place), 0)).where(_of(change_feed, tenant_id))
-            await connection.execute(insert(webhook_progress).values(**own, place=newest.scalar_subquery()))
-            entry = by.did(Action.WEBHOOK_CREATED, webhook_subject(made.webhook_id), made.created_at)
-            await note(connection, tenant_id, entry)
-            await note_made(connection, tenant_id, request_id, made.webhook_id)
-            return await _get(connection, tenant_id, made.webhook_id)
+
+        return await retrying(once)
 
     async def all(self, tenant_id: str) -> list[Webhook]:
         """List them; see the port."""
@@ -139,30 +146,34 @@ class PostgresWebhooks:
         fits: Callable[[Webhook], bool] | None = None,
     ) -> Webhook | None:
         """Change one; see the port."""
-        async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
-            before = await _get(connection, tenant_id, webhook_id, lock=True)
-            if before is None:
-                return None
-            if fits is not None and not fits(before):
-                raise UnfitError
-            after = changed(before)
-            if after == before:
-                return before
-            mine = update(webhook).where(_of(webhook, tenant_id, webhook_id))
-            await connection.execute(mine.values(**_columns(after), revision=webhook.c.revision + 1))
-            has_begun = before.disabled is not None and after.disabled is None
-            anew: dict[str, Any] = {"asked": webhook_progress.c.asked + 1}
-            if has_begun:
-                anew |= {"failures": 0, "failing_since": None, "paused_until": None, "troubled": False}
-                anew |= {"due_at": func.least(webhook_progress.c.due_at, func.now())}
-            await connection.execute(
-                update(webhook_progress).where(_of(webhook_progress, tenant_id, webhook_id)).values(anew)
-            )
-            if has_begun:
-                await connection.execute(_BEGIN_ANEW, {"tenant": tenant_id, "webhook": webhook_id})
-            action, fields = _what_was_done(before, after)
-            await note(connection, tenant_id, by.did(action, webhook_subject(webhook_id), at, fields=fields))
-            return await _get(connection, tenant_id, webhook_id)
+
+        async def once() -> Webhook | None:
+            async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
+                before = await _get(connection, tenant_id, webhook_id, lock=True)
+                if before is None:
+                    return None
+                if fits is not None and not fits(before):
+                    raise UnfitError
+                after = changed(before)
+                if after == before:
+                    return before
+                mine = update(webhook).where(_of(webhook, tenant_id, webhook_id))
+                await connection.execute(mine.values(**_columns(after), revision=webhook.c.revision + 1))
+                has_begun = before.disabled is not None and after.disabled is None
+                anew: dict[str, Any] = {"asked": webhook_progress.c.asked + 1}
+                if has_begun:
+                    anew |= {"failures": 0, "failing_since": None, "paused_until": None, "troubled": False}
+                    anew |= {"due_at": func.least(webhook_progress.c.due_at, func.now())}
+                await connection.execute(
+                    update(webhook_progress).where(_of(webhook_progress, tenant_id, webhook_id)).values(anew)
+                )
+                if has_begun:
+                    await connection.execute(_BEGIN_ANEW, {"tenant": tenant_id, "webhook": webhook_id})
+                action, fields = _what_was_done(before, after)
+                await note(connection, tenant_id, by.did(action, webhook_subject(webhook_id), at, fields=fields))
+                return await _get(connection, tenant_id, webhook_id)
+
+        return await retrying(once)
 
     async def remove(
         self,
@@ -173,23 +184,28 @@ class PostgresWebhooks:
         fits: Callable[[Webhook], bool] | None = None,
     ) -> bool:
         """Remove one; see the port."""
-        async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
-            before = await _get(connection, tenant_id, webhook_id, lock=True)
-            if before is None:
-                return False
-            if fits is not None and not fits(before):
-                raise UnfitError
-            for table in (webhook_progress, webhook_secret, webhook):
-                await connection.execute(delete(table).where(_of(table, tenant_id, webhook_id)))
-            # Nobody finds them any more, and they are forgotten with what is old, should this not come to its end.
-            over = update(webhook_delivery).where(
-                _of(webhook_delivery, tenant_id, webhook_id), webhook_delivery.c.state == "pending"
-            )
-            await connection.execute(over.values(state="skipped", due_at=None, ended_at=func.now()))
-            await note(connection, tenant_id, by.did(Action.WEBHOOK_REMOVED, webhook_subject(webhook_id), at))
-        while await self._remove_some(tenant_id, webhook_id):
+
+        async def once() -> bool:
+            async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
+                before = await _get(connection, tenant_id, webhook_id, lock=True)
+                if before is None:
+                    return False
+                if fits is not None and not fits(before):
+                    raise UnfitError
+                for table in (webhook_progress, webhook_secret, webhook):
+                    await connection.execute(delete(table).where(_of(table, tenant_id, webhook_id)))
+                # Nobody finds them any more, and they are forgotten with what is old, should this not come to its end.
+                over = update(webhook_delivery).where(
+                    _of(webhook_delivery, tenant_id, webhook_id), webhook_delivery.c.state == "pending"
+                )
+                await connection.execute(over.values(state="skipped", due_at=None, ended_at=func.now()))
+                await note(connection, tenant_id, by.did(Action.WEBHOOK_REMOVED, webhook_subject(webhook_id), at))
+            return True
+
+        known = await retrying(once)
+        while known and await self._remove_some(tenant_id, webhook_id):
             pass
-        return True
+        return known
 
     async def _remove_some(self, tenant_id: str, webhook_id: str) -> bool:
         async def once() -> bool:
@@ -224,49 +240,55 @@ class PostgresWebhooks:
     ) -> Webhook | None:
         """Sign with another secret; see the port."""
         known = webhook_secret.c
-        async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
-            before = await _get(connection, tenant_id, webhook_id, lock=True)
-            if before is None:
-                return None
-            is_again = await made_by(connection, tenant_id, request_id) is not None
-            if fits is not None and not is_again and not fits(before):
-                raise UnfitError
-            await note_made(connection, tenant_id, request_id, webhook_id)
-            numbers = select(func.max(known.number)).where(_of(webhook_secret, tenant_id, webhook_id))
-            last = (await connection.execute(numbers)).scalar_one() or 0
-            # No former secret ever ends later.
-            await connection.execute(
-                update(webhook_secret)
-                .where(_of(webhook_secret, tenant_id, webhook_id))
-                .values(ends_at=func.least(known.ends_at, ends_at))
-            )
-            await connection.execute(
-                delete(webhook_secret).where(
-                    _of(webhook_secret, tenant_id, webhook_id), known.ends_at <= secret.created_at
+
+        async def once() -> Webhook | None:
+            async with transaction(self._engine, tenant_id, Transaction.WEBHOOK) as connection:
+                before = await _get(connection, tenant_id, webhook_id, lock=True)
+                if before is None:
+                    return None
+                is_again = await made_by(connection, tenant_id, request_id) is not None
+                if fits is not None and not is_again and not fits(before):
+                    raise UnfitError
+                await note_made(connection, tenant_id, request_id, webhook_id)
+                numbers = select(func.max(known.number)).where(_of(webhook_secret, tenant_id, webhook_id))
+                last = (await connection.execute(numbers)).scalar_one() or 0
+                # No former secret ever ends later.
+                await connection.execute(
+                    update(webhook_secret)
+                    .where(_of(webhook_secret, tenant_id, webhook_id))
+                    .values(ends_at=func.least(known.ends_at, ends_at))
                 )
-            )
-            counted = select(func.count()).select_from(webhook_secret).where(_of(webhook_secret, tenant_id, webhook_id))
-            if (await connection.execute(counted)).scalar_one() >= most:
-                raise TooManySecretsError
-            own = {"tenant_id": tenant_id, "webhook_id": webhook_id}
-            values = _secret_columns(secret) | {"number": last + 1}
-            await connection.execute(insert(webhook_secret).values(**own, **values))
-            await connection.execute(
-                update(webhook).where(_of(webhook, tenant_id, webhook_id)).values(revision=webhook.c.revision + 1)
-            )
-            await connection.execute(
-                update(webhook_progress)
-                .where(_of(webhook_progress, tenant_id, webhook_id))
-                .values(asked=webhook_progress.c.asked + 1)
-            )
-            entry = by.did(
-                Action.WEBHOOK_ROTATED,
-                webhook_subject(webhook_id),
-                secret.created_at,
-                former_ends_at=ends_at.isoformat(),
-            )
-            await note(connection, tenant_id, entry)
-            return await _get(connection, tenant_id, webhook_id)
+                await connection.execute(
+                    delete(webhook_secret).where(
+                        _of(webhook_secret, tenant_id, webhook_id), known.ends_at <= secret.created_at
+                    )
+                )
+                counted = (
+                    select(func.count()).select_from(webhook_secret).where(_of(webhook_secret, tenant_id, webhook_id))
+                )
+                if (await connection.execute(counted)).scalar_one() >= most:
+                    raise TooManySecretsError
+                own = {"tenant_id": tenant_id, "webhook_id": webhook_id}
+                values = _secret_columns(secret) | {"number": last + 1}
+                await connection.execute(insert(webhook_secret).values(**own, **values))
+                await connection.execute(
+                    update(webhook).where(_of(webhook, tenant_id, webhook_id)).values(revision=webhook.c.revision + 1)
+                )
+                await connection.execute(
+                    update(webhook_progress)
+                    .where(_of(webhook_progress, tenant_id, webhook_id))
+                    .values(asked=webhook_progress.c.asked + 1)
+                )
+                entry = by.did(
+                    Action.WEBHOOK_ROTATED,
+                    webhook_subject(webhook_id),
+                    secret.created_at,
+                    former_ends_at=ends_at.isoformat(),
+                )
+                await note(connection, tenant_id, entry)
+                return await _get(connection, tenant_id, webhook_id)
+
+        return await retrying(once)
 
 
 def _of(table: Any, tenant_id: str, webhook_id: str | None = None) -> Any:

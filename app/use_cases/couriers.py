@@ -554,9 +554,8 @@ class Courier:
         delay = delay_before(item.tries, self._tools.retries, sent.again_after)
         is_gone = attempt.status == _GONE
         if delay is None or is_gone:
-            if line.items and line.items[0] is item:
-                line.items.popleft()
-            self._note(item, DeliveryState.FAILED, None)
+            # It stays the first one of its client: nothing is lost, should the webhook be enabled again.
+            self._note(item, DeliveryState.PENDING, None)
             reason = DisabledReason.GONE if is_gone else DisabledReason.FAILED
             self._disabling = Disabled(self._tools.clock.now(), reason)
             self._woken.set()

@@ -8,8 +8,9 @@ from math import ceil
 from typing import Final
 
 from app.ports.clock import Clock
+from app.ports.managed_webhooks import Deliveries, Webhooks
 from app.ports.sending import Message, Sender
-from app.ports.webhooks import Deliveries, Delivery, Webhooks
+from app.ports.webhooks import Delivery
 from app.use_cases.errors import ConflictError, NotFoundError, RateLimitedError
 from app.use_cases.keys import Principal
 from app.use_cases.messages import MessageFormat, new_id

@@ -4,15 +4,15 @@ import base64
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from app.core.strategies import APPROACHES
 from app.ports.clock import Clock
 from app.ports.conditions import UnfitError
+from app.ports.managed_webhooks import Deliveries, TooManyChangesError, TooManySecretsError, UnkeptError, Webhooks
 from app.ports.webhooks import (
-    Deliveries,
     Delivery,
     DeliveryFilter,
     Disabled,
@@ -20,13 +20,8 @@ from app.ports.webhooks import (
     Filter,
     MessageType,
     Period,
-    Progress,
     Secret,
-    TooManyChangesError,
-    TooManySecretsError,
-    UnkeptError,
     Webhook,
-    Webhooks,
 )
 from app.use_cases.errors import (
     ConflictError,
@@ -35,6 +30,7 @@ from app.use_cases.errors import (
     PreconditionFailedError,
 )
 from app.use_cases.keys import Principal
+from app.use_cases.seen_webhooks import SecretWebhook, SeenWebhook
 
 __all__ = [
     "LONGEST_OVERLAP",
@@ -42,8 +38,6 @@ __all__ = [
     "MOST_SECRETS",
     "TELLABLE",
     "ManageWebhooks",
-    "SecretWebhook",
-    "SeenWebhook",
     "new_secret",
 ]
 
@@ -56,27 +50,6 @@ TELLABLE: Final = (MessageType.CHANGED, MessageType.DISABLED)
 """What one may ask to be told; a ping comes to whoever asks for it."""
 _SECRET_BYTES: Final = 32
 _UNFIT: Final = "the webhook is not as you know it: it was changed since"
-
-
-@dataclass(frozen=True, slots=True)
-class SeenWebhook:
-    """A webhook and how it does.
-
-    Attributes:
-        webhook: as it is asked for.
-        progress: how far its deliveries have come.
-    """
-
-    webhook: Webhook
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class SecretWebhook:
-    """A webhook with its newest secret, which is not shown again."""
-
-    seen: SeenWebhook
-    secret: str
 
 
 def new_secret() -> str:

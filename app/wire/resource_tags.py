@@ -7,7 +7,7 @@ from typing import Final
 from app.ports.clients import ClientRecord
 from app.ports.tenants import ApiKey
 from app.ports.webhooks import Webhook
-from app.use_cases.webhooks import SeenWebhook
+from app.use_cases.seen_webhooks import SeenWebhook
 from app.wire.tags import Tagger, Taggers, Tags
 
 __all__ = [

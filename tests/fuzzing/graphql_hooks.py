@@ -23,6 +23,10 @@ REASONS: Final = (
     ("BAD_USER_INPUT", "expected a client id", "a String of a schema may be any text"),
     ("BAD_USER_INPUT", "expected text without control characters.*", "a String of a schema may be any text"),
     ("BAD_USER_INPUT", "expected at most 400 steps: .*", "a schema knows nothing of two arguments together"),
+    ("BAD_USER_INPUT", "expected first to be 1 to .*", "an Int of a schema has no limits"),
+    ("BAD_USER_INPUT", "expected either `.*", "a schema has no either-or of arguments"),
+    ("BAD_USER_INPUT", "expected `next` of a digest.*", "it is signed; none that is made up is one of ours"),
+    ("BAD_USER_INPUT", "expected (a period|1 to 30 days).*|changes are kept for .*", "a period within what is kept"),
     ("NOT_FOUND", "there is no .*", "names are drawn, too"),
     ("LIMIT_COST", "the operation is costlier than .*", "`@cost` in the schema tells, and is not looked at"),
 )

@@ -13,7 +13,10 @@ from app.store.change_feed import PostgresChangeFeed
 from app.use_cases import live_changes
 from tests.graphql.conftest import Caller
 from tests.graphql.streams import Stream, streaming, tell
+from tests.rest.test_rates import Limited, limited
 from tests.waiting import until
+
+__all__ = ["limited"]
 
 ASKED = """
 subscription Changed($verdict: [Verdict!], $clientIds: [ID!], $after: String) {
@@ -247,6 +250,25 @@ async def test_a_filter_that_passes_over_much_says_where_it_is(api: httpx.AsyncC
         then = await stream.data()
         assert then["changes"] == []
         assert then["cursor"] != begun["cursor"]
+
+
+async def test_each_change_is_paid_for_and_waits_where_that_is_not_left(limited: Limited):
+    client = await limited("cost=12/2")
+    names = [f"c-{n}" for n in range(9)]
+    async with streaming(client, SHORT) as stream:
+        await stream.data()
+        for name in names:
+            await tell(client, name)
+        assert sorted(await clients(stream, len(names))) == names
+
+
+async def test_who_has_asked_for_all_it_may_opens_none(limited: Limited):
+    client = await limited("cost=10/86400")
+    for status in (200, 200, 429):
+        async with streaming(client, SHORT) as stream:
+            assert stream.status == status
+            if status == 200:
+                assert await stream.data()
 
 
 async def test_nothing_is_left_of_who_has_gone(api: httpx.AsyncClient, services: Services):

@@ -3,16 +3,20 @@
 import asyncio
 import base64
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from app.ports.tenants import Scope
 from app.services import Services
+from tests.postgres import Server
 from tests.rest.conftest import Caller
 from tests.rest.test_bad_input import check
+from tests.waiting import until, waits_for_a_lock
 
 URL = "https://crm.example/partwise"
 WRITERS = 8
@@ -309,3 +313,27 @@ async def test_anothers_webhook_is_not_there(api: httpx.AsyncClient, caller: Cal
     ):
         check(await stranger.request(method, where, json=body), 404)
     assert (await api.get(path)).json() == {key: found[key] for key in found if key != "secret"}
+
+
+async def test_who_is_in_a_workers_way_has_his_way_all_the_same(
+    api: httpx.AsyncClient, services: Services, tenant: str, postgres: Server, database_url: str
+):
+    """A worker that disables a webhook locks in another order: one of the two begins anew."""
+    found = await made(api)
+    administrator_url = postgres.administrator_url(database_url.rpartition("/")[2].partition("?")[0])
+    worker = await asyncpg.connect(postgres.owner_of(database_url).replace("+asyncpg", ""))
+    mine = f"WHERE webhook_id = '{found['webhook_id']}'"
+    begun = worker.transaction()
+    try:
+        await begun.start()
+        await worker.execute("SELECT set_config('app.tenant_id', $1, true)", await services.keys.tenant(tenant))
+        await worker.execute(f"UPDATE webhook_progress SET failures = 1 {mine}")
+        changing = asyncio.create_task(api.patch(path_of(found), json={"description": "changed"}))
+        await until(lambda: waits_for_a_lock(administrator_url))
+        with suppress(asyncpg.DeadlockDetectedError):
+            await worker.execute(f"UPDATE webhook SET revision = revision + 1 {mine}")
+        await begun.rollback()
+    finally:
+        await worker.close()
+    answer = await changing
+    assert (answer.status_code, answer.json()["description"]) == (200, "changed")

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 LIBRARIES = ("graphql-ws", "graphql-sse")
 KINDS = ("contract.declined", "invoice.issued", "call.received", "contract.signed")
 WRITERS = 3
-TURNS = 8
+TURNS = 6
 CLIENTS = 12
 
 
@@ -137,6 +137,7 @@ def have_come_to(writers: list[Writer], turn: int) -> bool:
     return min(one.turn for one in writers) >= turn
 
 
+@pytest.mark.timeout(240)
 def test_nobody_misses_anything_while_writers_write_and_servers_are_replaced(front_ends: Packages):
     with running() as service:
         key = service.key("followed-by-many")
@@ -150,8 +151,8 @@ def test_nobody_misses_anything_while_writers_write_and_servers_are_replaced(fro
                 follower.wait_for("changes")
             for one in (stream, cursor, *writers):
                 one.start()
-            for number in range(1, 4):
-                wait_until(partial(have_come_to, writers, number * TURNS // 4), 60)
+            for number in (1, 2):
+                wait_until(partial(have_come_to, writers, number * TURNS // 3), 60)
                 if number % 2:
                     service.kill()
                 else:
@@ -176,7 +177,7 @@ def test_nobody_misses_anything_while_writers_write_and_servers_are_replaced(fro
                 assert [one["id"] for one in follower.changes[: len(ids)]] == ids
                 assert [one["clientId"] for one in follower.changes[: len(ids)]] == [one["client_id"] for one in listed]
                 # It came again each time, and was never told that anything was over.
-                assert len(follower.told("connected")) >= 4
+                assert len(follower.told("connected")) >= 3
                 assert not follower.told("error")
                 assert not follower.told("errors")
             # Whoever is replaced in order says so.

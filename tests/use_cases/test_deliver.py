@@ -15,6 +15,7 @@ import pytest
 from app.composition import SystemClock
 from app.core.verdict import Verdict
 from app.outgoing.sender import HttpSender
+from app.ports.audit import CLI
 from app.ports.webhooks import Disabled, DisabledReason
 from app.store.assessments import PostgresAssessments
 from app.store.change_feed import PostgresChangeFeed
@@ -24,6 +25,7 @@ from app.store.engine import make_engine
 from app.store.erasures import PostgresErasures, digest_of
 from app.store.outbox import PostgresOutbox
 from app.store.reads import Reads
+from app.store.webhooks import PostgresWebhooks
 from app.use_cases.deliver import Deliver
 from app.use_cases.unheard import UNHEARD
 from app.wire.assessments import PackedAssessments
@@ -285,10 +287,41 @@ async def test_one_that_is_gone_or_failed_for_good_is_disabled_with_notice(scene
         (entry,) = await scene.rows("SELECT * FROM audit_entry")
         assert (entry["actor"], entry["action"], entry["subject"]) == ("worker", "webhook.disabled", "webhook:wh_000")
         (delivery,) = await scene.rows("SELECT * FROM webhook_delivery WHERE webhook_id = 'wh_000'")
-        assert delivery["state"] == "failed"
+        assert (delivery["state"], delivery["due_at"]) == ("pending", None)
         await scene.change(1)
         async with scene.worker() as more:
             assert not await more.step() or len(there.got) <= 4
+
+
+async def test_enabled_again_it_begins_with_what_had_failed(scene: Scene):
+    """Nothing is lost and nothing overtakes: the delivery whose last try failed is the first one of its client."""
+    async with receiving(failing(4, 500)) as there:
+        await scene.stage.set([there.url], 1)
+        async with scene.worker():
+            await scene.change(0)
+
+            async def disabled() -> bool:
+                (webhook,) = await scene.rows("SELECT state FROM webhook")
+                return bool(webhook["state"] == "disabled")
+
+            await until(disabled)
+            failed = {one.headers["webhook-id"] for one in there.got}
+            assert len(there.got) == 4
+            await scene.change(0, 0)
+            webhooks = PostgresWebhooks(scene.engine)
+            enabled = await webhooks.change(
+                scene.tenant, "wh_000", lambda one: replace(one, disabled=None), datetime.now(UTC), CLI
+            )
+            assert enabled is not None
+
+            async def came() -> bool:
+                return await scene.states() == ["delivered"] * 3
+
+            await until(came)
+        (first,) = failed
+        assert [one.headers["webhook-id"] == first for one in there.got[4:]] == [True, False, False]
+        places = await scene.rows("SELECT message_id FROM webhook_delivery ORDER BY place")
+        assert [one.headers["webhook-id"] for one in there.got[4:]] == [row["message_id"] for row in places]
 
 
 async def test_an_erased_client_is_told_of_no_more(scene: Scene):
