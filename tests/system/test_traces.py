@@ -1,5 +1,6 @@
 """Traces as a real server and a real worker send them to a collector, from the `traceparent` to the statement."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -19,6 +21,7 @@ from tests.cloud_events import BATCH, STRUCTURED, as_json, cloud_event
 from tests.postgres import Server
 from tests.service import Service, free_port
 from tests.tracing.collector import Collector, SeenSpan, collecting
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("system")]
 
@@ -100,6 +103,11 @@ def children(spans: list[SeenSpan], of: SeenSpan) -> list[SeenSpan]:
     return sorted((one for one in spans if one.parent_id == of.span_id), key=lambda one: one.began)
 
 
+def lines_of(traced: Traced, trace_id: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in traced.service.output().splitlines()]
+    return [one for one in lines if one.get("trace_id") == trace_id and one["event"] == "request"]
+
+
 async def test_a_request_is_seen_from_its_sender_to_the_statements(traced: Traced):
     trace_id, span_id, traceparent = a_trace()
     with traced.http() as http:
@@ -130,8 +138,9 @@ async def test_a_request_is_seen_from_its_sender_to_the_statements(traced: Trace
         assert one.facts == {"db.system.name": "postgresql", "db.query.summary": one.name}
         assert one.ended >= one.began >= request.began
     # Who looks at a line of the log finds the trace, and the other way round.
-    lines = [json.loads(line) for line in traced.service.output().splitlines()]
-    (line,) = [one for one in lines if one.get("trace_id") == trace_id and one["event"] == "request"]
+    # Lines of requests are written together, a little later.
+    await asyncio.to_thread(wait_until, lambda: bool(lines_of(traced, trace_id)))
+    (line,) = lines_of(traced, trace_id)
     assert (line["span_id"], line["route"]) == (request.span_id, "/v1/events")
     assert line["request_id"] == sent.headers["x-request-id"]
 
