@@ -16,6 +16,7 @@ from app.ports.sending import Message, Sender, Sent
 from app.ports.webhooks import DisabledReason
 from app.use_cases.couriers import Courier, Records, Rooms
 from app.use_cases.delivery_records import GroupedRecords
+from app.use_cases.fairness import ACTING_FOR
 from app.use_cases.feed_tails import Tails
 from app.use_cases.messages import MessageFormat
 from app.use_cases.schedule import RETRIES
@@ -28,7 +29,9 @@ _RENEW_SECONDS: Final = 2.5
 _MARGIN: Final = 2.0
 """Seconds before a lease ends in which nothing is sent any more."""
 _BITE: Final = 4
-"""Webhooks that are claimed at once: others are to have some, too."""
+"""Webhooks that are claimed at once at least: others are to have some, too."""
+_BITE_SECONDS: Final = 0.2
+"""After which more are claimed."""
 _MOST: Final = 1_000
 """Webhooks of one worker."""
 _OLD: Final = 5_000
@@ -190,7 +193,8 @@ class Deliver:
             await self._renew(now)
         if len(self._couriers) >= _MOST:
             return False
-        claimed = await self._outbox.claim(self._who, _BITE, self._lease)
+        bite = max(_BITE, len(self._couriers) // 4)
+        claimed = await self._outbox.claim(self._who, bite, self._lease)
         if claimed and not self._couriers:
             self._renewed_at = now
         for key in claimed:
@@ -199,6 +203,8 @@ class Deliver:
                 # It was ours, and nobody's for a while.
                 former.lose()
             self._begin(key)
+        if claimed:
+            await asyncio.sleep(_BITE_SECONDS)
         return bool(claimed)
 
     async def look(self) -> None:
@@ -230,11 +236,13 @@ class Deliver:
         had = dict(self._couriers)
         owned = await self._outbox.renew(self._who, self._lease)
         self._renewed_at = now
+        lost = [courier for key, courier in had.items() if key not in owned and not courier.is_lost]
+        if lost:
+            _log.warning("%d webhooks are not ours any more: they were not renewed in time, or are gone", len(lost))
+        for courier in lost:
+            courier.lose()
         for key, courier in had.items():
-            if key not in owned and not courier.is_lost:
-                _log.warning("a webhook was not renewed in time, and may be another worker's by now")
-                courier.lose()
-            elif owned[key] != courier.asked:
+            if key in owned and owned[key] != courier.asked:
                 courier.look_anew()
         for key in owned:
             if key not in had and key not in self._couriers:
@@ -253,6 +261,8 @@ class Deliver:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, courier: Courier) -> None:
+        # Of this task, and of those that it starts.
+        ACTING_FOR.set(courier.tenant_id)
         try:
             try:
                 await courier.run()
