@@ -371,7 +371,7 @@ class Courier:
         return now - self._idle_since >= _IDLE_SECONDS
 
     def _has_had_enough(self) -> bool:
-        """It is somebody else's turn, and nothing is in hand: so a worker that came later has its share after a while."""
+        """It is another worker's turn, and nothing is in hand: so one that came later has its share after a while."""
         return self._loop.time() >= self._leaves_at and not self._lines and self._may_release()
 
     def _may_release(self) -> bool:
