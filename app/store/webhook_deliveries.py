@@ -52,7 +52,8 @@ _AGAIN: Final = text(
     RETURNING *
     """
 )
-# What the worker has not come to yet it delivers anyway, and so what is pending.
+# What the worker has not come to yet it delivers anyway, and so what is pending: read once (NOT IN), and not for each
+# change, whatever is known of how much it is.
 _OF_PERIOD: Final = text(
     """
     SELECT change.place, change.client_id
@@ -64,10 +65,10 @@ _OF_PERIOD: Final = text(
         AND change.client_id NOT IN (
             SELECT client_id FROM erasure WHERE tenant_id = :tenant AND client_id IS NOT NULL
         )
-        AND NOT EXISTS (
-            SELECT FROM webhook_delivery AS delivery
+        AND change.place NOT IN (
+            SELECT delivery.place FROM webhook_delivery AS delivery
             WHERE delivery.tenant_id = :tenant AND delivery.webhook_id = :webhook AND delivery.state = 'pending'
-                AND delivery.place = change.place
+                AND delivery.place IS NOT NULL
         )
         AND (mine.verdicts = '{}' OR mine.verdicts && ARRAY[change.verdict, change.verdict_before])
         AND (mine.client_types = '{}' OR mine.client_types && ARRAY[change.client_type, change.client_type_before])

@@ -62,9 +62,9 @@ _BEGIN_ANEW: Final = text(
 )
 _REMOVE_SOME: Final = text(
     """
-    DELETE FROM webhook_delivery WHERE tenant_id = :tenant AND webhook_id = :webhook AND number IN (
+    DELETE FROM webhook_delivery WHERE tenant_id = :tenant AND webhook_id = :webhook AND number = ANY(ARRAY(
         SELECT number FROM webhook_delivery WHERE tenant_id = :tenant AND webhook_id = :webhook LIMIT :most
-    )
+    ))
     """
 )
 
