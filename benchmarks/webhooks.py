@@ -130,12 +130,12 @@ async def _change_and_kill(stage: Stage, workers: Workers, plan: Plan, chance: r
     began = time.monotonic()
 
     async def kill() -> None:
-        for moment in moments:
+        for number, moment in enumerate(moments):
             await asyncio.sleep(max(moment - (time.monotonic() - began), 0))
-            number = chance.randrange(plan.workers)
-            await asyncio.to_thread(workers.kill, number)
+            # In turn, so that it is not always the one that has little to do.
+            await asyncio.to_thread(workers.kill, number % plan.workers)
             await asyncio.sleep(chance.uniform(0.5, 3))
-            workers.start(number)
+            workers.start(number % plan.workers)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.change(plan.changes, plan.clients, plan.rate, WARM))

@@ -8,6 +8,7 @@ when it ends is still in the feed: whoever comes next sends it, again perhaps, u
 import asyncio
 import heapq
 import logging
+import random
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -47,6 +48,8 @@ _SLOW_FOR: Final = 10
 _FRESH_SECONDS: Final = 2.0
 """For how long it is taken that what was read is still told."""
 _NOTED_SECONDS: Final = 0.05
+_HOLD_SECONDS: Final = 300.0
+"""For so long at most a worker has a webhook at a stretch, if there is a moment in which nothing is in hand."""
 _IDLE_SECONDS: Final = 15.0
 """Without anything to do for so long a webhook is given up, until there is something."""
 _GONE: Final = 410
@@ -127,6 +130,7 @@ class Courier:
         self._quieter = asyncio.Event()
         self._checking = asyncio.Lock()
         self._is_listening = False
+        self._leaves_at = self._loop.time() + _HOLD_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - no secret
         self._clear()
 
     def _clear(self) -> None:
@@ -319,7 +323,7 @@ class Courier:
                 self._start()
                 if self._has_more and not self._lines and self.is_quiet:
                     return True
-                if self._is_idle():
+                if self._is_idle() or self._has_had_enough():
                     self.is_leaving = True
                     await self._tools.records.leave(self)
                     return False
@@ -365,6 +369,10 @@ class Courier:
             self._idle_since = now
             return False
         return now - self._idle_since >= _IDLE_SECONDS
+
+    def _has_had_enough(self) -> bool:
+        """It is another worker's turn, and nothing is in hand: so one that came later has its share after a while."""
+        return self._loop.time() >= self._leaves_at and not self._lines and self._may_release()
 
     def _may_release(self) -> bool:
         if not self.is_quiet:

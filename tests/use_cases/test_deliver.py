@@ -26,6 +26,7 @@ from app.store.erasures import PostgresErasures, digest_of
 from app.store.outbox import PostgresOutbox
 from app.store.reads import Reads
 from app.store.webhooks import PostgresWebhooks
+from app.use_cases import couriers
 from app.use_cases.deliver import Deliver
 from app.use_cases.unheard import UNHEARD
 from app.wire.assessments import PackedAssessments
@@ -405,3 +406,19 @@ async def test_filters_choose_and_what_passes_by_is_no_work(scene: Scene):
         ]
         assert other.got == []
         assert await scene.states() == ["delivered"] * 2
+
+
+async def test_workers_take_turns_and_nothing_comes_twice(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(couriers, "_HOLD_SECONDS", 0.1)
+    async with receiving() as there:
+        await scene.stage.set([there.url], 3)
+        async with scene.worker(), scene.worker():
+            for _ in range(20):
+                await scene.change(0, 1, 2)
+                await asyncio.sleep(0.05)
+
+            async def all_noted() -> bool:
+                return await scene.states() == ["delivered"] * 60
+
+            await until(all_noted)
+        assert sorted(map(int, ids_of(there))) == list(range(1, 61))
