@@ -11,7 +11,7 @@ RUN python3 -m venv --without-pip /venv \
  && python3 -m pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-deps \
     --require-hashes --only-binary=:all: --no-compile --requirement runtime.lock \
  && find /venv -depth \( -name tests -o -path '*/alembic/testing' -o -path '*/sqlalchemy/testing' -o -name test_cases.py \
-        -o -name '*.c' -o -name '*.pyx' -o -name '*.pxd' \) \
+        -o -path '*/aiohttp/*test_*.py' -o -path '*/aiohttp/pytest_plugin.py' -o -name '*.c' -o -name '*.pyx' -o -name '*.pxd' \) \
     -exec rm -rf {} +
 COPY app /srv/app
 COPY LICENSE /srv/

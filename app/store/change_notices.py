@@ -44,10 +44,14 @@ class PostgresChangeNotices:
         self._pause_seconds = pause_seconds
         self._grown: set[str] = set()
         self._telling: asyncio.Task[None] | None = None
+        self._is_closed = False
         self._connection: asyncpg.Connection | None = None
 
     def tell(self, tenant_id: str) -> None:
         """Tell that a tenant's feed has grown, soon: nobody waits for it."""
+        if self._is_closed:
+            # Some work ends later than who needs it; nobody would hang up.
+            return
         self._grown.add(tenant_id)
         if self._telling is None or self._telling.done():
             # It is nobody's request.
@@ -55,6 +59,7 @@ class PostgresChangeNotices:
 
     async def close(self) -> None:
         """Tell no more."""
+        self._is_closed = True
         if self._telling is not None:
             self._telling.cancel()
             with suppress(asyncio.CancelledError):

@@ -6,45 +6,31 @@ when it ends is still in the feed: whoever comes next sends it, again perhaps, u
 """
 
 import asyncio
-import heapq
 import logging
 import random
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from app.ports.outbox import Opened, Pending, Record, Standing
 from app.ports.sending import Message, Sent
-from app.ports.webhooks import (
-    KEPT_ATTEMPTS,
-    Attempt,
-    DeliveryState,
-    Disabled,
-    DisabledReason,
-    MessageType,
-    Webhook,
-)
+from app.ports.webhooks import KEPT_ATTEMPTS, DeliveryState, Disabled, DisabledReason, MessageType, Webhook
+from app.use_cases.delivery_lines import Item, Line, Lines
+from app.use_cases.delivery_standings import Health, Places
 from app.use_cases.feed_tails import Noted
 from app.use_cases.schedule import delay_before
 
 if TYPE_CHECKING:
     from app.use_cases.deliver import Tools
 
-__all__ = ["Courier", "Item", "Records", "Rooms"]
+__all__ = ["Courier", "Records", "Rooms"]
 
 AT_ONCE: Final = 8
 """Messages to one webhook that are under way at once."""
 WINDOW: Final = 256
 """Deliveries of one webhook that a courier has in hand at most."""
 _MOST_BEYOND: Final = 2_000
-BREAKS_AFTER: Final = 5
-"""Failed tries in a row after which a webhook is paused."""
-_SLOW_MILLISECONDS: Final = 2_000
-_SLOW_FOR: Final = 10
-"""Quick answers after which a receiver that was slow is not any more."""
 _FRESH_SECONDS: Final = 2.0
 """For how long it is taken that what was read is still told."""
 _NOTED_SECONDS: Final = 0.05
@@ -55,36 +41,6 @@ _IDLE_SECONDS: Final = 15.0
 _GONE: Final = 410
 
 _log = logging.getLogger("partwise.webhooks")
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """A delivery in hand."""
-
-    seq: int
-    message_id: str
-    type: MessageType
-    message: Message | None
-    place: int | None
-    client_id: str | None
-    changed_at: datetime | None
-    created_at: datetime
-    checked_at: float
-    number: int | None = None
-    tries: int = 0
-    attempts: Sequence[Attempt] = ()
-    is_noted: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Line:
-    """What is to be told of one client, in order."""
-
-    key: str
-    items: deque[Item] = field(default_factory=deque)
-    is_flying: bool = False
-    due: float = 0.0
-    failed: bool = False
 
 
 class Records(Protocol):
@@ -134,24 +90,15 @@ class Courier:
         self._clear()
 
     def _clear(self) -> None:
-        self._lines: dict[str, _Line] = {}
-        self._ready: deque[_Line] = deque()
-        self._timers: list[tuple[float, int, _Line]] = []
-        self._seq = self._waits = 0
+        self._lines = Lines()
+        self._places = Places(0, ())
+        self._health = Health()
         self._lanes = 0
         self._held = 0
         """Items in hand: in a line, or not noted yet."""
         self._unnoted = 0
         self._pending = 0
         """Items in hand that are noted as pending."""
-        self._open: dict[int, None] = {}
-        """Places of changes that are not settled, in order."""
-        self._beyond: set[int] = set()
-        self._place = 0
-        self._failures = 0
-        self._failing_since: datetime | None = None
-        self._paused_until: float | None = None
-        self._slow = 0
         self._delivered_at: datetime | None = None
         self._disabling: Disabled | None = None
         self._has_more = False
@@ -176,7 +123,7 @@ class Courier:
 
     def slowed(self) -> None:
         """The receiver takes long."""
-        self._slow = _SLOW_FOR
+        self._health.slowed()
 
     def look_anew(self) -> None:
         """Somebody else has changed something."""
@@ -186,7 +133,7 @@ class Courier:
     @property
     def is_troubled(self) -> bool:
         """Whether its receiver fails or is slow."""
-        return self._failures > 0 or self._slow > 0
+        return self._health.is_troubled
 
     @property
     def is_quiet(self) -> bool:
@@ -218,18 +165,17 @@ class Courier:
 
     def standing(self) -> Standing:
         """How it stands, with all that was handed in to be noted."""
-        first = next(iter(self._open), None)
-        place = self._place if first is None else first - 1
-        self._beyond = {one for one in self._beyond if one > place}
+        place, beyond = self._places.settled()
+        paused_until = self._health.paused_until
         return Standing(
             self.webhook_id,
             self.asked,
             place,
-            frozenset(self._beyond),
+            beyond,
             self._next_due(),
-            self._failures,
-            self._failing_since,
-            None if self._paused_until is None else self._instant(self._paused_until),
+            self._health.failures,
+            self._health.failing_since,
+            None if paused_until is None else self._instant(paused_until),
             self.is_troubled,
             self._delivered_at,
             self.is_leaving,
@@ -255,12 +201,9 @@ class Courier:
         if opened.secrets_end is not None:
             self._ends_at = now + (opened.secrets_end - instant).total_seconds()
         self.asked = opened.asked
-        self._place = opened.place
-        self._beyond = set(opened.beyond)
-        self._settled_before = opened.beyond
-        self._failures, self._failing_since = opened.failures, opened.failing_since
-        if opened.paused_until is not None:
-            self._paused_until = now + (opened.paused_until - instant).total_seconds()
+        self._places = Places(opened.place, opened.beyond)
+        paused = None if opened.paused_until is None else now + (opened.paused_until - instant).total_seconds()
+        self._health = Health(opened.failures, opened.failing_since, paused)
         self._has_more = opened.has_more
         for one in opened.pending:
             self._add(self._pending_item(one, now), one, now, instant)
@@ -275,7 +218,7 @@ class Courier:
         message = None if body is None else Message(one.message_id, body)
         changed_at = None if one.change is None else one.change.at
         place = None if one.change is None else one.change.place
-        item = Item(0, one.message_id, one.type, message, place, one.client_id, changed_at, one.created_at, now)
+        item = Item(one.message_id, one.type, message, place, one.client_id, changed_at, one.created_at, now)
         item.number, item.tries, item.attempts, item.is_noted = one.number, one.tries, one.attempts, True
         self._pending += 1
         return item
@@ -289,19 +232,12 @@ class Courier:
         line = self._line_of(item)
         if len(line.items) == 1:
             waits = 0.0 if one.due_at is None else (one.due_at - instant).total_seconds()
-            line.failed = item.tries > 0
-            self._wait(line, now + max(waits, 0.0))
+            line.has_failed = item.tries > 0
+            self._lines.wait(line, now + max(waits, 0.0))
 
-    def _line_of(self, item: Item) -> _Line:
-        self._seq += 1
-        item.seq = self._seq
+    def _line_of(self, item: Item) -> Line:
         self._held += 1
-        key = item.message_id if item.client_id is None else f"/{item.client_id}"
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = _Line(key)
-        line.items.append(item)
-        return line
+        return self._lines.put(item)
 
     # -------------------------------------------------------------------------------------------------- serving
 
@@ -348,10 +284,9 @@ class Courier:
     async def _wait_for_something(self) -> None:
         now = self._loop.time()
         until = now + 5.0
-        if self._paused_until is not None:
-            until = min(until, self._paused_until)
-        elif self._timers:
-            until = min(until, self._timers[0][0])
+        soonest = self._lines.next_timer if self._health.paused_until is None else self._health.paused_until
+        if soonest is not None:
+            until = min(until, soonest)
         if self._ends_at is not None:
             until = min(until, self._ends_at)
         if self._woken.is_set():
@@ -378,26 +313,24 @@ class Courier:
         if not self.is_quiet:
             return False
         soon = self._loop.time() + _IDLE_SECONDS
-        if self._paused_until is not None:
-            return self._paused_until > soon
-        if self._ready or (self._timers and self._timers[0][0] <= soon):
-            return False
-        return not self._has_more
+        if self._health.paused_until is not None:
+            return self._health.paused_until > soon
+        return not (self._has_more or self._lines.is_due_by(soon))
 
     async def _fill(self) -> None:
         """Take changes from the feed, as many as there is room for."""
         while (
             not self._has_more
-            and self._paused_until is None
+            and self._health.paused_until is None
             and self._held <= WINDOW // 2
-            and len(self._beyond) <= _MOST_BEYOND
+            and self._places.count_beyond <= _MOST_BEYOND
         ):
-            found, place = await self._tools.tails.after(self.tenant_id, self._place, WINDOW - self._held)
-            if place == self._place:
+            found, place = await self._tools.tails.after(self.tenant_id, self._places.read, WINDOW - self._held)
+            if place == self._places.read:
                 return
-            await self._take([one for one in found if one.change.place not in self._settled_before])
-            self._place = place
-            if not self._open:
+            await self._take([one for one in found if not self._places.was_settled(one.change.place)])
+            self._places.read = place
+            if self._places.are_all_settled:
                 self._tools.records.moved(self)
 
     async def _take(self, found: Sequence[Noted]) -> None:
@@ -413,7 +346,6 @@ class Courier:
         for one in passing:
             change = one.change
             item = Item(
-                0,
                 one.message.message_id,
                 MessageType.CHANGED,
                 one.message,
@@ -423,26 +355,23 @@ class Courier:
                 instant,
                 one.read_at,
             )
-            self._open[change.place] = None
+            self._places.open(change.place)
             line = self._line_of(item)
-            if line.failed:
+            if line.has_failed:
                 self._note(item, DeliveryState.PENDING, None)
             elif len(line.items) == 1:
-                self._ready.append(line)
+                self._lines.ready(line)
 
     # -------------------------------------------------------------------------------------------------- sending
 
     def _start(self) -> None:
         now = self._loop.time()
-        while self._timers and self._timers[0][0] <= now:
-            due, _, line = heapq.heappop(self._timers)
-            if line.due == due and not line.is_flying and line.items:
-                self._ready.append(line)
-        if self._paused_until is not None:
-            if self._lanes == 0 and now >= self._paused_until and self._lines:
+        ready = self._lines.ripen(now)
+        if self._health.paused_until is not None:
+            if self._lanes == 0 and now >= self._health.paused_until and self._lines:
                 self._lane()
             return
-        for _ in range(min(AT_ONCE - self._lanes, len(self._ready))):
+        for _ in range(min(AT_ONCE - self._lanes, ready)):
             self._lane()
 
     def _lane(self) -> None:
@@ -465,26 +394,21 @@ class Courier:
             self._woken.set()
             self._quieter.set()
 
-    def _next(self) -> _Line | None:
+    def _next(self) -> Line | None:
         if self.is_lost or self.is_ending or self._is_stale or self._disabling is not None or self._fault is not None:
             return None
         now = self._loop.time()
-        if self._paused_until is not None:
-            if now < self._paused_until or self._lanes > 1:
+        if self._health.paused_until is not None:
+            if now < self._health.paused_until or self._lanes > 1:
                 return None
-            waiting = [line for line in self._lines.values() if line.items and not line.is_flying]
-            return min(waiting, key=lambda line: line.items[0].seq, default=None)
-        while self._ready:
-            line = self._ready.popleft()
-            if line.items and not line.is_flying and line.due <= now:
-                return line
-        return None
+            return self._lines.oldest
+        return self._lines.take(now)
 
-    async def _send_first(self, line: _Line) -> None:
+    async def _send_first(self, line: Line) -> None:
         item = line.items[0]
-        if item.is_noted and item.number is None:
+        if item.is_being_noted:
             # Its last try is still being noted.
-            self._wait(line, self._loop.time() + _NOTED_SECONDS)
+            self._lines.wait(line, self._loop.time() + _NOTED_SECONDS)
             return
         if item.place is not None and self._is_old(item):
             async with self._checking:
@@ -496,7 +420,7 @@ class Courier:
                 return
         if not self._tools.may_send():
             # The lease is nearly over, and could not be renewed: nothing is lost by waiting.
-            self._wait(line, self._loop.time() + 1.0)
+            self._lines.wait(line, self._loop.time() + 1.0)
             return
         assert item.message is not None
         sent = await self._tools.rooms.send(self, self._webhook.url, item.message, self._keys)
@@ -506,16 +430,16 @@ class Courier:
     def _is_old(self, item: Item) -> bool:
         return self._loop.time() - item.checked_at > _FRESH_SECONDS
 
-    async def _check(self, mine: _Line) -> None:
+    async def _check(self, mine: Line) -> None:
         """Let go of what is not told any more: clients may be erased meanwhile."""
         items = [
             (line, item)
-            for line in self._lines.values()
+            for line in self._lines
             for item in line.items
             if item.place is not None
             # What is under way comes to an end of its own, and what is being noted is looked at after that.
             and not (line.is_flying and line is not mine and item is line.items[0])
-            and not (item.is_noted and item.number is None)
+            and not item.is_being_noted
         ]
         now = self._loop.time()
         told = await self._tools.outbox.told(self.tenant_id, [item.place for _, item in items if item.place])
@@ -525,22 +449,22 @@ class Courier:
             elif item in line.items and not (line.is_flying and line is not mine and item is line.items[0]):
                 self._let_go(line, item)
 
-    def _let_go(self, line: _Line, item: Item) -> None:
+    def _let_go(self, line: Line, item: Item) -> None:
         line.items.remove(item)
-        if not line.items and not line.is_flying:
-            self._lines.pop(line.key, None)
+        if not line.is_flying:
+            self._lines.leave(line)
         if item.is_noted:
             self._note(item, DeliveryState.SKIPPED, None)
             return
         self._held -= 1
-        self._settle(item)
+        self._places.settle(item.place)
         self._tools.records.moved(self)
 
-    def _came(self, line: _Line, item: Item, sent: Sent) -> None:
+    def _came(self, line: Line, item: Item, sent: Sent) -> None:
         attempt = sent.attempt
         item.tries += 1
         item.attempts = [*item.attempts, attempt][-KEPT_ATTEMPTS:]
-        self._slow = _SLOW_FOR if attempt.milliseconds >= _SLOW_MILLISECONDS else max(self._slow - 1, 0)
+        self._health.took(attempt.milliseconds)
         now = self._loop.time()
         if attempt.was_taken:
             self._tools.told.tried("delivered")
@@ -550,15 +474,15 @@ class Courier:
                 self._tools.told.delivered((done - item.changed_at).total_seconds())
             if line.items and line.items[0] is item:
                 line.items.popleft()
-            line.failed = False
+            line.has_failed = False
             self._note(item, DeliveryState.DELIVERED, None)
-            self._recovered(now)
+            if self._health.recovered():
+                self._lines.rouse(now)
+                self._woken.set()
             self._go_on(line)
             return
         self._tools.told.tried(attempt.error or f"{str(attempt.status)[0]}xx")
-        self._failures += 1
-        if self._failing_since is None:
-            self._failing_since = attempt.at
+        is_to_be_paused = self._health.failed(attempt.at)
         delay = delay_before(item.tries, self._tools.retries, sent.again_after)
         is_gone = attempt.status == _GONE
         if delay is None or is_gone:
@@ -568,45 +492,24 @@ class Courier:
             self._disabling = Disabled(self._tools.clock.now(), reason)
             self._woken.set()
             return
-        line.failed = True
-        self._wait(line, now + delay)
+        line.has_failed = True
+        self._lines.wait(line, now + delay)
         self._note(item, DeliveryState.PENDING, now + delay)
         for behind in line.items:
             if behind is not item and not behind.is_noted:
                 self._note(behind, DeliveryState.PENDING, None)
-        if self._failures >= BREAKS_AFTER:
-            self._pause(now)
+        if is_to_be_paused:
+            # One try at a time from now on, of the oldest, when it is due.
+            self._health.paused_until = max(self._lines.oldest_of(line).due, now)
 
-    def _pause(self, now: float) -> None:
-        """One try at a time from now on, of the oldest, when it is due."""
-        waiting = [line for line in self._lines.values() if line.items]
-        oldest = min(waiting, key=lambda line: line.items[0].seq)
-        self._paused_until = max(oldest.due, now)
-
-    def _recovered(self, now: float) -> None:
-        self._failures, self._failing_since = 0, None
-        if self._paused_until is None:
-            return
-        self._paused_until = None
-        for line in self._lines.values():
-            if line.items and not line.is_flying:
-                line.due = now
-                self._ready.append(line)
-        self._woken.set()
-
-    def _go_on(self, line: _Line) -> None:
+    def _go_on(self, line: Line) -> None:
         if not line.items:
-            self._lines.pop(line.key, None)
+            self._lines.leave(line)
             if self._held <= WINDOW // 2:
                 self._woken.set()
             return
         line.due = 0.0
-        self._ready.append(line)
-
-    def _wait(self, line: _Line, due: float) -> None:
-        line.due = due
-        self._waits += 1
-        heapq.heappush(self._timers, (due, self._waits, line))
+        self._lines.ready(line)
 
     # --------------------------------------------------------------------------------------------------- noting
 
@@ -619,7 +522,7 @@ class Courier:
             self._pending += 1
         item.is_noted = True
         self._unnoted += 1
-        self._settle(item)
+        self._places.settle(item.place)
         record = Record(
             self.webhook_id,
             item.number,
@@ -638,21 +541,14 @@ class Courier:
             item.message = None
         self._tools.records.put(self, item, record)
 
-    def _settle(self, item: Item) -> None:
-        if item.place is not None and item.place in self._open:
-            del self._open[item.place]
-            self._beyond.add(item.place)
-
     def _next_due(self) -> datetime | None:
         """When somebody is to look, should this one be gone; what is not noted is in the feed."""
         if self._has_more:
             return self._tools.clock.now()
         if not self._pending:
             return None
-        if self._paused_until is not None:
-            return self._instant(self._paused_until)
-        dues = [line.due for line in self._lines.values() if line.items and line.items[0].is_noted]
-        return self._instant(min(dues)) if dues else None
+        due = self._lines.next_noted if self._health.paused_until is None else self._health.paused_until
+        return None if due is None else self._instant(due)
 
     def _instant(self, at: float) -> datetime:
         return self._tools.clock.now() + timedelta(seconds=at - self._loop.time())

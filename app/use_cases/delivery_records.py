@@ -7,7 +7,8 @@ from typing import Final
 
 from app.ports.ledger import StoreUnavailableError
 from app.ports.outbox import Outbox, Record
-from app.use_cases.couriers import Courier, Item
+from app.use_cases.couriers import Courier
+from app.use_cases.delivery_lines import Item
 
 __all__ = ["GroupedRecords"]
 

@@ -17,6 +17,8 @@ VALUES = {
     "version": "v1",
     "digest": "0" * 64,
     "key_id": "none",
+    "webhook_id": "none",
+    "number": "1",
 }
 
 

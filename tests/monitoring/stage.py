@@ -37,6 +37,9 @@ _SETTINGS = {
     "PARTWISE_DATABASE_POOL_SIZE": "5",
     "PARTWISE_DATABASE_WRITE_POOL_SIZE": "4",
     "PARTWISE_INGEST_MEMORY": str(16 * 1024 * 1024),
+    # Receivers of webhooks are on this machine, and three days are some seconds.
+    "PARTWISE_WEBHOOK_NETWORKS": "127.0.0.0/8",
+    "PARTWISE_WEBHOOK_RETRIES": ",".join(["1"] * 15),
 }
 
 

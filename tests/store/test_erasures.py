@@ -264,21 +264,21 @@ async def test_many_may_finish_at_once(fresh_database_url: str, tenant: str):
     erasures = PostgresErasures(engine, rows=7)
     async with ledger_over(engine) as ledger:
         for number in range(6):
-            await ledger.append(tenant, [event(f"{number}-{n}", f"c-{number}") for n in range(40)])
-            await erasures.begin(tenant, f"c-{number}", NOW + timedelta(minutes=number))
+            await ledger.append(tenant, [event(f"{number}-{n}", f"client-{number}") for n in range(40)])
+            await erasures.begin(tenant, f"client-{number}", NOW + timedelta(minutes=number))
     found = await erasures.unfinished(4)
-    assert found == [(tenant, digest_of(f"c-{number}")) for number in range(4)], "the oldest first"
+    assert found == [(tenant, digest_of(f"client-{number}")) for number in range(4)], "the oldest first"
 
     async with transaction(engine, tenant) as connection:
-        held = text("SELECT 1 FROM erasure WHERE tenant_id = :tenant AND client_id = 'c-0' FOR UPDATE")
+        held = text("SELECT 1 FROM erasure WHERE tenant_id = :tenant AND client_id = 'client-0' FOR UPDATE")
         await connection.execute(held, {"tenant": tenant})
-        assert await erasures.step(tenant, digest_of("c-0"), NOW) is Step.TAKEN
+        assert await erasures.step(tenant, digest_of("client-0"), NOW) is Step.TAKEN
         erase = EraseClients(erasures, SystemClock())
         assert await asyncio.gather(*(erase.finish() for _ in range(4))) == [6] * 4
-        assert await erasures.unfinished(10) == [(tenant, digest_of("c-0"))]
+        assert await erasures.unfinished(10) == [(tenant, digest_of("client-0"))]
     assert await erase.finish() == 1
     assert await erase.finish() == 0
-    assert await remembered(engine, tenant, "c-0") == await remembered(engine, tenant, "c-5") == []
+    assert await remembered(engine, tenant, "client-0") == await remembered(engine, tenant, "client-5") == []
     await engine.dispose()
 
 

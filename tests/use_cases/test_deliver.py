@@ -222,9 +222,10 @@ async def test_what_waits_is_still_there_for_the_next_worker(scene: Scene):
 
 
 async def test_the_breaker_opens_with_one_success(scene: Scene):
-    async with receiving(failing(8)) as there:
+    # As many as may be under way before it opens, so that none succeeds at once.
+    async with receiving(failing(10)) as there:
         await scene.stage.set([there.url], 10)
-        async with scene.worker((0.3, 0.3, 0.3, 0.3, 0.3)):
+        async with scene.worker((1.0,) * 12):
             await scene.change(*range(10))
 
             async def is_paused() -> bool:
