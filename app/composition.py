@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -45,6 +45,8 @@ _KEPT_BY_WORKER: Final = 20_000
 """A worker rarely needs the same client's events twice: few are kept at hand."""
 _PULSE: Final = 5.0
 """Seconds between two questions whether the database is there."""
+_LAST_QUESTION: Final = 2.0
+"""Seconds that the last one may take when the process ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +142,26 @@ async def _pulse(metrics: Metrics | None, vitals: Vitals) -> AsyncIterator[None]
         yield
         return
 
+    ended = asyncio.Event()
+
     async def ask() -> None:
-        while True:
+        while not ended.is_set():
             # Which tells whoever listens to the database.
             await vitals.ready()
-            await asyncio.sleep(_PULSE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PULSE):
+                    await ended.wait()
 
-    tasks = [asyncio.create_task(metrics.process.watch_loop()), asyncio.create_task(ask())]
+    watching, asking = asyncio.create_task(metrics.process.watch_loop()), asyncio.create_task(ask())
     try:
         yield
     finally:
-        for task in tasks:
+        ended.set()
+        # A question that is under way is not broken off, unless the database is away: a connection would be left open.
+        await asyncio.wait({asking}, timeout=_LAST_QUESTION)
+        for task in (watching, asking):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(watching, asking, return_exceptions=True)
 
 
 @asynccontextmanager
