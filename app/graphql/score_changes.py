@@ -15,12 +15,10 @@ from app.graphql.errors import coded
 from app.graphql.fields import described
 from app.graphql.nodes import require_client_id
 from app.ports.changes import AssessmentChange
-from app.wire.cursors import Places
+from app.wire.cursors import CHANGES, Places
 
 __all__ = ["AssessmentReading", "ScoreChanges", "Subscription"]
 
-_LIST: Final = "changes"
-"""The cursors are those of `GET /v1/changes`."""
 _MOST_CLIENTS: Final = 1_000
 _PASSED_OVER: Final = 1_000
 """Changes that a filter passes over until it is told how far it has come."""
@@ -138,7 +136,8 @@ class Subscription:
         context = info.context
         context.permit("Subscription.scoreChanged")
         is_wanted = _wanted(verdict, client_ids)
-        places = await context.services.cursors.of(context.tenant_id, _LIST)
+        # The cursors are those of `GET /v1/changes`.
+        places = await context.services.cursors.of(context.tenant_id, CHANGES)
         told = await _begin(context, places, after)
         now = asyncio.get_running_loop().time
         told_at, is_first = now(), True

@@ -4,18 +4,18 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.ports.tenants import ApiKey, Scope
 from app.rest.bodies import JsonRoute
 from app.rest.etags import TagsOfKey, quoted
 from app.rest.idempotency import RequestId
 from app.rest.pages import Limit, Listed, read_place
-from app.rest.parameters import NAME_PATTERN
+from app.rest.parameters import NAME_PATTERN, overlap_schema
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.errors import InvalidRequestError
 from app.use_cases.keys import LONGEST_OVERLAP, IssuedKey
-from app.wire.durations import DURATION_PATTERN, read_duration
+from app.wire.durations import read_duration
 from app.wire.moments import read_moment
 
 __all__ = ["router"]
@@ -69,15 +69,7 @@ class RotationBody(BaseModel):
     overlap: Annotated[
         timedelta,
         BeforeValidator(read_duration),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2_592_000},
-                    {"type": "string", "maxLength": 40, "pattern": DURATION_PATTERN},
-                ],
-                "examples": ["P7D", 3600],
-            }
-        ),
+        overlap_schema("P7D", 3600),
         Field(description=_OVERLAP),
     ] = timedelta(days=1)
 

@@ -5,12 +5,14 @@ from datetime import date, datetime
 from urllib.parse import parse_qsl
 
 from fastapi import Request
+from pydantic import WithJsonSchema
 
 from app.use_cases.errors import InvalidRequestError
+from app.wire.durations import DURATION_PATTERN
 from app.wire.moments import read_moment
 from app.wire.repeats import REPEATED
 
-__all__ = ["DAY", "MOMENT", "NAME_PATTERN", "moment", "refuse_unclear_query"]
+__all__ = ["DAY", "MOMENT", "NAME_PATTERN", "moment", "overlap_schema", "refuse_unclear_query"]
 
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 
@@ -19,6 +21,15 @@ _TIME_PATTERN = "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Z
 # For the document alone: what is refused is told by our own words.
 DAY = {"pattern": f"^{_DAY_PATTERN}$"}
 MOMENT = {"pattern": f"^{_DAY_PATTERN}({_TIME_PATTERN})?$"}
+
+
+def overlap_schema(*examples: str | int) -> WithJsonSchema:
+    """How the document shows for how long a former secret still counts: 30 days at most."""
+    kinds = [
+        {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2_592_000},
+        {"type": "string", "maxLength": 40, "pattern": DURATION_PATTERN},
+    ]
+    return WithJsonSchema({"anyOf": kinds, "examples": list(examples)})
 
 
 def refuse_unclear_query(request: Request) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.core.reading import Aspect
 from app.core.strategies import APPROACHES
@@ -16,12 +16,12 @@ from app.rest.bodies import JsonRoute
 from app.rest.etags import TagsOfWebhook, quoted
 from app.rest.idempotency import RequestId
 from app.rest.pages import Limit, Listed, read_place
-from app.rest.parameters import NAME_PATTERN
+from app.rest.parameters import NAME_PATTERN, overlap_schema
 from app.rest.services import Permitted, UsedServices
 from app.use_cases.seen_webhooks import SecretWebhook, SeenWebhook
 from app.use_cases.webhook_urls import LONGEST_URL
 from app.use_cases.webhooks import LONGEST_OVERLAP
-from app.wire.durations import DURATION_PATTERN, read_duration
+from app.wire.durations import read_duration
 from app.wire.resource_tags import WebhookTags
 
 __all__ = ["WebhookId", "router"]
@@ -132,15 +132,7 @@ class SecretRotationBody(BaseModel):
     overlap: Annotated[
         timedelta,
         BeforeValidator(read_duration),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2_592_000},
-                    {"type": "string", "maxLength": 40, "pattern": DURATION_PATTERN},
-                ],
-                "examples": ["P1D", 3600],
-            }
-        ),
+        overlap_schema("P1D", 3600),
         Field(description=_OVERLAP),
     ] = timedelta(days=1)
 
