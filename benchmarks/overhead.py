@@ -98,15 +98,9 @@ def servers(home: Path, part: str) -> Iterator[tuple[Measured, Measured]]:
                 settings=UNBOUND | {"PARTWISE_LOG_FORMAT": "json"} | settings,
             )
             service.start()
-            stack.callback(_end, service)
+            stack.callback(service.end)
             found.append(Measured(service, service.key(name)))
         yield found[0], found[1]
-
-
-def _end(service: Service) -> None:
-    assert service.process is not None
-    service.process.terminate()
-    service.process.wait(60)
 
 
 @contextmanager

@@ -160,8 +160,7 @@ def size(seconds: float = SECONDS) -> list[str]:
             return asyncio.run(_measure(service.url, key, found, administrator_url(postgres, home), seconds))
         finally:
             worker.end()
-            service.process.terminate()
-            service.process.wait(60)
+            service.end()
 
 
 if __name__ == "__main__":

@@ -75,9 +75,7 @@ def serving(installed: Installation) -> Iterator[Service]:
     try:
         yield service
     finally:
-        assert service.process is not None
-        service.process.terminate()
-        service.process.wait(60)
+        service.end()
 
 
 def shell(script: str, environment: dict[str, str], cwd: Path) -> str:

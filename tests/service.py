@@ -59,10 +59,15 @@ class Service:
         self.process.kill()
         self.process.wait()
 
+    def end(self) -> None:
+        """Tell it to end, and wait until it has."""
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(60)
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(60)
+            self.end()
         subprocess.run(
             [sys.executable, "-m", "app", "stop", "--force"], env=self._environment(), check=False, capture_output=True
         )

@@ -41,9 +41,7 @@ def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     )
     found.start()
     yield found
-    assert found.process is not None
-    found.process.terminate()
-    found.process.wait(60)
+    found.end()
     # Whatever was sent to it.
     log = found.output()
     assert "Traceback" not in log, log[-5000:]

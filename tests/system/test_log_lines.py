@@ -61,9 +61,7 @@ def test_only_json_is_logged_whatever_is_sent(fresh_database_url: str, postgres:
             assert http.get(f"/{MARK}?{MARK}").status_code == 404
         pipelined(service, known["Authorization"])
     finally:
-        assert service.process is not None
-        service.process.terminate()
-        service.process.wait(60)
+        service.end()
     lines = lines_of(service)
     assert MARK not in service.output()
     access = [line for line in lines if line["logger"] == LOGGER]

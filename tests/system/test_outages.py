@@ -105,9 +105,7 @@ def running() -> Iterator[Running]:
             yield Running(home, postgres, service, {"Authorization": f"Bearer {made.stdout.strip()}"})
         finally:
             worker.end()
-            assert service.process is not None
-            service.process.terminate()
-            service.process.wait(60)
+            service.end()
 
 
 def requests() -> list[Asked]:

@@ -32,9 +32,7 @@ def serving(url: str, home: Path, rates: str) -> Iterator[str]:
     try:
         yield service.url
     finally:
-        assert service.process is not None
-        service.process.terminate()
-        service.process.wait(60)
+        service.end()
 
 
 Two = Callable[[str], list[httpx.Client]]

@@ -29,9 +29,7 @@ def serving(url: str, home: Path, settings: dict[str, str]) -> Iterator[str]:
     try:
         yield service.url
     finally:
-        assert service.process is not None
-        service.process.terminate()
-        service.process.wait(60)
+        service.end()
 
 
 @pytest.fixture

@@ -156,9 +156,7 @@ def test_nobody_misses_anything_while_writers_write_and_servers_are_replaced(fro
                 if number % 2:
                     service.kill()
                 else:
-                    assert service.process is not None
-                    service.process.terminate()
-                    service.process.wait(60)
+                    service.end()
                 service.start()
             for one in writers:
                 one.join(60)
